@@ -1,0 +1,46 @@
+# Every target prepares what it needs: a machine with Python 3.11 to 3.13, make and a package registry is enough.
+# The first interpreter that really runs and is of a supported version.
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --group dev pyproject.toml -o
+
+.PHONY: run setup test test-fast check lock clean bench
+
+run: $(READY) ## the whole daily job against a simulated market, offline
+	@$(BIN)/coincast demo
+
+setup: $(READY) ## prepare the environment and nothing else
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "coincast needs Python 3.11 to 3.13 on the PATH; none was found."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8"
+	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+test: $(READY) ## the whole suite
+	$(BIN)/python -m pytest
+
+test-fast: $(READY) ## what needs neither Keras, Great Expectations nor a server
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY) ## style, types, import directions, lock file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@cp requirements.lock $(VENV)/requirements.lock && $(COMPILE) $(VENV)/requirements.lock && \
+		diff -q requirements.lock $(VENV)/requirements.lock >/dev/null || \
+		{ echo "requirements.lock is not what pyproject.toml asks for: run 'make lock'."; exit 1; }
+
+lock: $(READY) ## resolve again, keeping what the lock has where pyproject.toml allows it
+	$(COMPILE) requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,81 @@
+"""Where settings and state lie: the one reader of the environment and of coincast.toml."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings, read_settings
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders and addresses of one deployment.
+
+    Attributes:
+        home: State folder; everything but MLflow's store lies in it.
+        mlruns: MLflow's database and artifacts, where MLFLOW_TRACKING_URI is not set.
+        database_url: SQLAlchemy URL of snapshots' index, ledger, scores and backfills.
+        snapshots_url: fsspec URL of the raw bytes.
+        publish_url: fsspec URL of the publication.
+        tracking_uri: MLflow's tracking URI.
+    """
+
+    home: Path
+    mlruns: Path
+    database_url: str
+    snapshots_url: str
+    publish_url: str
+    tracking_uri: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Settings and places together, as every command receives them."""
+
+    settings: Settings
+    places: Places
+
+
+def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
+    """Settings in force and the places that follow from them.
+
+    Args:
+        overrides: Settings given on the command line; they win over file and environment.
+
+    Raises:
+        SettingsError: coincast.toml or a variable is not usable.
+    """
+    settings = read_settings(_settings_text(), dict(os.environ))
+    if overrides:
+        settings = Settings(**{**settings.model_dump(), **overrides})
+    home = Path(os.environ.get("COINCAST_HOME") or _settings_path().parent / "data").resolve()
+    mlruns = PROJECT / "mlruns"
+    return Configuration(
+        settings=settings,
+        places=Places(
+            home=home,
+            mlruns=mlruns,
+            database_url=settings.database_url or f"sqlite:///{home / 'coincast.db'}",
+            snapshots_url=settings.snapshots_to or str(home / "snapshots"),
+            publish_url=settings.publish_to or str(home / "site"),
+            tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlruns / 'mlflow.db'}",
+        ),
+    )
+
+
+def _settings_path() -> Path:
+    return Path(os.environ.get("COINCAST_SETTINGS") or PROJECT / "coincast.toml").resolve()
+
+
+def _settings_text() -> str:
+    path = _settings_path()
+    if not path.is_file():
+        if "COINCAST_SETTINGS" in os.environ:
+            raise SettingsError(f"COINCAST_SETTINGS names {path}, which is not a file.")
+        return ""
+    return path.read_text(encoding="utf-8")

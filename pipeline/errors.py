@@ -1,0 +1,87 @@
+"""Every error that coincast raises on purpose.
+
+CoincastError
+├── InputError                 what was asked cannot be done as asked; nothing was changed (exit 2)
+│   ├── SettingsError          coincast.toml, an environment variable or an option
+│   ├── UnknownSeriesError     not a series, or the source does not have it
+│   ├── DateError              in the future, before the data, or not a date
+│   ├── TooLittleHistoryError  fewer candles than the recipe's window and fit need
+│   ├── SourceError            the source could not be reached or served something else than candles
+│   ├── CandleFileError        bytes that are not a candle file, or an undecidable one
+│   └── DiskFullError          no room for what must be written
+└── RunError                   the run started and failed (exit 1)
+    ├── ExpectationError       a critical expectation failed, or a check could not run
+    ├── TrainingError          the fit diverged or ran past its time limit
+    ├── LeakError              a forecast changed with rows after its as_of
+    ├── StoreError             a stored file is damaged, missing or locked
+    ├── RegistryError          MLflow refused, or a model is not what its record says
+    └── PublishError           the publication target refused; the previous publication stands
+"""
+
+
+class CoincastError(Exception):
+    """Root of all errors raised on purpose; its message is one line for a person."""
+
+    exit_code = 1
+
+
+class InputError(CoincastError):
+    """What was asked cannot be done as asked; nothing was changed."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A setting is unknown or its value is not usable."""
+
+
+class UnknownSeriesError(InputError):
+    """The text is not a series, or the source does not have it."""
+
+
+class DateError(InputError):
+    """A date is in the future, before the data, or not a date."""
+
+
+class TooLittleHistoryError(InputError):
+    """There are fewer candles than the recipe's window and fit need."""
+
+
+class SourceError(InputError):
+    """The source could not be reached, or served something else than candles."""
+
+
+class CandleFileError(InputError):
+    """The bytes are not a candle file, or what they say cannot be decided."""
+
+
+class DiskFullError(InputError):
+    """There is no room for what must be written."""
+
+
+class RunError(CoincastError):
+    """The run started and failed."""
+
+
+class ExpectationError(RunError):
+    """A critical expectation failed, or a check could not run."""
+
+
+class TrainingError(RunError):
+    """The fit diverged or ran past its time limit."""
+
+
+class LeakError(RunError):
+    """A forecast changed with rows after its as_of."""
+
+
+class StoreError(RunError):
+    """A stored file is damaged, missing or locked."""
+
+
+class RegistryError(RunError):
+    """MLflow refused, or a model is not what its record says."""
+
+
+class PublishError(RunError):
+    """The publication target refused; the previous publication stands."""

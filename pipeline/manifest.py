@@ -1,0 +1,55 @@
+"""What a fit was made of: enough to make it again."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The inputs of one fit; equal manifests give equal bytes on the same machine.
+
+    Attributes:
+        recipe: The recipe as JSON values.
+        seed: Seed of the fit.
+        trained_as_of: The last row that the fit could see.
+        series: What it was fitted on, as `binance/BTCUSDT/1d`.
+        snapshots: sha256 of every snapshot used, in the order of `series`.
+        vintage: `known` or `latest`.
+        code: Version of coincast, with the git commit where there is one.
+        packages: Version of each package that the numbers depend on.
+    """
+
+    recipe: dict[str, Any]
+    seed: int
+    trained_as_of: date
+    series: tuple[str, ...]
+    snapshots: tuple[str, ...]
+    vintage: str
+    code: str
+    packages: dict[str, str]
+
+    def as_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, dates as ISO."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+
+    @cached_property
+    def id(self) -> str:
+        """sha256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.as_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """The manifest that `as_json` wrote."""
+        values = json.loads(text)
+        return cls(
+            **{
+                **values,
+                "trained_as_of": date.fromisoformat(values["trained_as_of"]),
+                "series": tuple(values["series"]),
+                "snapshots": tuple(values["snapshots"]),
+            }
+        )

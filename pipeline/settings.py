@@ -1,0 +1,99 @@
+"""What coincast.toml may say, frozen and checked."""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipeline.errors import SettingsError
+from pipeline.series import Series
+
+ENVIRONMENT_PREFIX: Final = "COINCAST_"
+# Read elsewhere: where state and settings lie, and what CI demands of the tests.
+_OTHER_VARIABLES: Final = frozenset({"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES"})
+_LISTS: Final = frozenset({"series"})
+
+
+class Settings(BaseModel):
+    """One operator's choices. Unknown keys are errors.
+
+    Attributes:
+        series: What `daily` forecasts.
+        source: URL or folder that holds the vendor's CSV files.
+        recipe: Name of the recipe whose model is published.
+        seed: Seed of every fit.
+        refit_every: Days between fits on the refit calendar; 1 fits every day.
+        publish_to: fsspec URL of the publication target; empty means `site/` under the state folder.
+        publish_truth: Whether closes may be published (the vendor's terms decide).
+        database_url: SQLAlchemy URL of the ledger; empty means SQLite under the state folder.
+        snapshots_to: fsspec URL of the snapshot store; empty means `snapshots/` under the state folder.
+        webhook_url: Where each publication is announced; empty for nowhere.
+        webhook_secret: Key of the announcement's HMAC-SHA256 signature.
+        download_limit_mb: Largest file accepted from a source, in MiB.
+        fit_limit_s: Seconds after which a fit is ended as failed.
+        stale_after_days: Days without a new candle after which a source is called stale.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    series: tuple[str, ...] = ("binance/BTCUSDT/1d",)
+    source: str = "https://www.cryptodatadownload.com/cdd"
+    recipe: str = "range-lstm"
+    seed: int = Field(default=1, ge=0)
+    refit_every: int = Field(default=1, ge=1)
+    publish_to: str = ""
+    publish_truth: bool = False
+    database_url: str = ""
+    snapshots_to: str = ""
+    webhook_url: str = ""
+    webhook_secret: str = Field(default="", repr=False)
+    download_limit_mb: int = Field(default=64, ge=1)
+    fit_limit_s: float = Field(default=900.0, gt=0)
+    stale_after_days: int = Field(default=2, ge=1)
+
+    @field_validator("series")
+    @classmethod
+    def _series_are_series(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        if not texts:
+            raise SettingsError("Setting 'series': name at least one series, as in binance/BTCUSDT/1d.")
+        for text in texts:
+            Series.parse(text)
+        return tuple(dict.fromkeys(texts))
+
+
+def read_settings(text: str, environment: Mapping[str, str]) -> Settings:
+    """Settings from the text of coincast.toml, overridden by `COINCAST_<KEY>` variables.
+
+    Lists are comma-separated in a variable: `COINCAST_SERIES=binance/BTCUSDT/1d,binance/ETHUSDT/1d`.
+
+    Raises:
+        SettingsError: The text is not TOML, a key is unknown, or a value is not usable.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"coincast.toml is not valid TOML: {error}") from error
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in _OTHER_VARIABLES:
+            continue
+        key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if key not in Settings.model_fields:
+            known = ", ".join(
+                sorted(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
+            )
+            raise SettingsError(f"{name} is not a setting; the variables are {known}.")
+        values[key] = [part.strip() for part in value.split(",") if part.strip()] if key in _LISTS else value
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    """The first fault in a line: which key, what is wrong, which keys there are."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{key!r} is not a setting of coincast.toml; the keys are {', '.join(Settings.model_fields)}."
+    return f"Setting {key!r}: {fault['msg']}."
