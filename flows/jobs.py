@@ -1,0 +1,79 @@
+"""What a run was asked to do, checked before anything is touched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from flows.edges.clock import clock
+from flows.edges.configuration import Configuration
+from pipeline.errors import DateError
+from pipeline.recipes import find_recipe
+from pipeline.recipes.base import Recipe
+from pipeline.series import Series
+
+
+@dataclass(frozen=True)
+class Job:
+    """One series' day.
+
+    Attributes:
+        series: What is forecast.
+        source: URL or folder of the vendor's files.
+        as_of: The last complete candle's date that the forecast may see; None for the newest.
+        now: The instant the run believes in, UTC.
+        simulated_time: Whether `now` was given instead of read from the clock.
+        recipe: What is fitted.
+        seed: Seed of the fit.
+        configuration: Settings and places.
+    """
+
+    series: Series
+    source: str
+    as_of: date | None
+    now: datetime
+    simulated_time: bool
+    recipe: Recipe
+    seed: int
+    configuration: Configuration
+
+    @property
+    def newest_complete(self) -> date:
+        """Date of the last daily candle that is complete at `now`."""
+        return self.now.astimezone(UTC).date() - timedelta(days=1)
+
+
+def plan_jobs(
+    configuration: Configuration,
+    series: Sequence[Series],
+    *,
+    as_of: date | None,
+    now: datetime | None,
+) -> tuple[Job, ...]:
+    """A job for each series.
+
+    Raises:
+        DateError: `as_of` is not complete at `now`.
+        InputError: The settings name an unknown recipe.
+    """
+    believed = now or clock()
+    settings = configuration.settings
+    recipe = find_recipe(settings.recipe)
+    jobs = tuple(
+        Job(
+            series=one,
+            source=settings.source,
+            as_of=as_of,
+            now=believed,
+            simulated_time=now is not None,
+            recipe=recipe,
+            seed=settings.seed,
+            configuration=configuration,
+        )
+        for one in series
+    )
+    if as_of is not None and as_of > jobs[0].newest_complete:
+        raise DateError(
+            f"--as-of {as_of} is not complete at {believed:%Y-%m-%d %H:%M} UTC; "
+            f"the newest complete day is {jobs[0].newest_complete}."
+        )
+    return jobs

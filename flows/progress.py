@@ -1,0 +1,53 @@
+"""What a run tells whoever watches it: stages with their seconds, bytes and epochs."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+log: Final = logging.getLogger("coincast")
+
+
+class Watcher(Protocol):
+    """Someone who watches a run; the terminal's is in flows/command/terminal.py."""
+
+    def stage(self, series: str, name: str) -> None:
+        """A stage of a series begins."""
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        """A long stage got on: bytes of a download, epochs of a fit."""
+
+
+class _Nobody:
+    def stage(self, series: str, name: str) -> None:
+        """Nobody watches."""
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        """Nobody watches."""
+
+
+watcher: ContextVar[Watcher] = ContextVar("watcher", default=_Nobody())  # noqa: B039 - it has no state
+
+
+@dataclass
+class Stopwatch:
+    """Seconds that each stage took.
+
+    Attributes:
+        seconds: Stage name → wall-clock seconds, in the order the stages ran.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, series: str, name: str) -> Iterator[None]:
+        """Time the body as stage `name` and tell the watcher that it began."""
+        watcher.get().stage(series, name)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started

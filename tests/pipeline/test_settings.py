@@ -1,0 +1,42 @@
+import pytest
+
+from pipeline.errors import SettingsError, UnknownSeriesError
+from pipeline.settings import Settings, read_settings
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    settings = read_settings('seed = 3\nrecipe = "har-range"', {"COINCAST_SEED": "5", "HOME": "/"})
+    assert (settings.seed, settings.recipe) == (5, "har-range")
+
+
+def test_a_list_in_a_variable_is_separated_by_commas() -> None:
+    settings = read_settings("", {"COINCAST_SERIES": "binance/BTCUSDT/1d, kraken/XRPUSD/1d"})
+    assert settings.series == ("binance/BTCUSDT/1d", "kraken/XRPUSD/1d")
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "said"),
+    [
+        ("sed = 1", {}, "'sed' is not a setting"),
+        ("seed = ", {}, "not valid TOML"),
+        ("seed = -1", {}, "'seed'"),
+        ("refit_every = 0", {}, "'refit_every'"),
+        ("series = []", {}, "at least one series"),
+        ("", {"COINCAST_SEDE": "1"}, "COINCAST_SEDE is not a setting"),
+    ],
+)
+def test_what_is_not_a_setting_is_an_error(text: str, environment: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read_settings(text, environment)
+
+
+def test_a_series_of_another_form_is_named() -> None:
+    with pytest.raises(UnknownSeriesError, match="BTC-USD"):
+        read_settings('series = ["BTC-USD"]', {})
+
+
+def test_settings_do_not_change_and_hide_the_secret() -> None:
+    settings = Settings(webhook_secret="hush")
+    assert "hush" not in repr(settings)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.seed = 2  # type: ignore[misc]
