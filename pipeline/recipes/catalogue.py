@@ -3,8 +3,6 @@
 import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 from pipeline.errors import InputError
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.points import POINT_RECIPES
+from pipeline.recipes.ranges import RANGE_RECIPES
 
 
 def catalogue(own: Sequence[Recipe] = ()) -> tuple[Recipe, ...]:
@@ -21,7 +20,7 @@ def catalogue(own: Sequence[Recipe] = ()) -> tuple[Recipe, ...]:
         InputError: One of `own` takes a name that is in use.
     """
     recipes: dict[str, Recipe] = {}
-    for recipe in (*POINT_RECIPES, *_range_recipes(), *own):
+    for recipe in (*POINT_RECIPES, *RANGE_RECIPES, *own):
         if recipe.name in recipes:
             raise InputError(f"Two recipes are named {recipe.name!r}; give yours another name.")
         recipes[recipe.name] = recipe
@@ -75,13 +74,6 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
         fault = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in fault["loc"])
         raise InputError(f"{origin}: {field or 'recipe'}: {fault['msg'][:200]}.") from error
-
-
-def _range_recipes() -> tuple[Recipe, ...]:
-    if find_spec("pipeline.recipes.ranges") is None:
-        return ()
-    recipes: tuple[Recipe, ...] = import_module("pipeline.recipes.ranges").RANGE_RECIPES
-    return recipes
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""The type of the texts' recipes: a network that predicts the next close from a window of rows."""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.candles.columns import CLOSE, PRICES, VOLUMES
+from pipeline.recipes.base import Recipe
+from pipeline.scaling import ScalerKind
+from pipeline.splits import Split
+
+POINT: Final = "point"
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recurrent(_Values):
+    """A recurrent layer; it hands on its whole sequence where another recurrent layer follows.
+
+    Attributes:
+        kind: The cell; `bidirectional-lstm` concatenates the outputs of both directions.
+        units: Width of the state (of each direction).
+    """
+
+    kind: Literal["lstm", "gru", "simple-rnn", "bidirectional-lstm"]
+    units: int = Field(ge=1, le=4096)
+
+
+class Dense(_Values):
+    """A fully connected layer; over a window it sees all of the window's values at once."""
+
+    kind: Literal["dense"]
+    units: int = Field(ge=1, le=65536)
+    activation: Literal["linear", "relu", "sigmoid", "tanh"] = "linear"
+
+
+class Dropout(_Values):
+    """Drops a fraction of its inputs while fitting."""
+
+    kind: Literal["dropout"]
+    rate: float = Field(ge=0, lt=1)
+
+
+Layer = Annotated[Recurrent | Dense | Dropout, Field(discriminator="kind")]
+
+
+class Fitting(_Values):
+    """How a network is fitted to the mean squared error of the scaled target.
+
+    Attributes:
+        optimizer: Keras's optimizer of that name, its other settings as Keras has them.
+        learning_rate: Step size.
+        batch: Windows in a gradient step.
+        epochs: Passes over the fit windows.
+        clip_norm: The gradients' global norm is scaled down to this; None leaves them.
+        clip_value: Each gradient is cut to ± this; None leaves them.
+        shuffle: Whether windows are drawn in a new order each epoch.
+        validation: Fraction of the training windows, the newest, held out of the fit.
+        patience: Epochs without a better validation loss after which the fit stops and the best epoch's
+            weights are kept; None runs all epochs.
+    """
+
+    optimizer: Literal["adam", "sgd", "rmsprop", "nadam", "adagrad"] = "adam"
+    learning_rate: float = Field(default=0.001, gt=0)
+    batch: int = Field(default=64, ge=1)
+    epochs: int = Field(default=50, ge=1)
+    clip_norm: float | None = Field(default=None, gt=0)
+    clip_value: float | None = Field(default=None, gt=0)
+    shuffle: bool = True
+    validation: float = Field(default=0.0, ge=0, lt=1)
+    patience: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("give clip_norm or clip_value, not both")
+        if self.patience is not None and self.validation == 0:
+            raise ValueError("patience needs a validation fraction above 0")
+        return self
+
+
+class AsWritten(_Values):
+    """Where the text's own procedure leaks; it is repeated only on request and labelled so.
+
+    Attributes:
+        scaler_rows: `all`: the scaler has seen the test rows.
+        order: `newest-first`: the file is read as served, so windows run backwards in time and the test
+            is the oldest stretch.
+    """
+
+    scaler_rows: Literal["all", "training"] = "all"
+    order: Literal["oldest-first", "newest-first"] = "oldest-first"
+
+
+class PointRecipe(Recipe):
+    """A price forecaster that a person could write out by hand.
+
+    Attributes:
+        columns: Candle columns the network sees; the close is first, for it is also the target.
+        window: Rows it sees.
+        target: `price` (the next close) or `log-return` (its log change from the last close).
+        scaler: Scaler of inputs and target.
+        layers: The network, from input to output; the last is a dense layer of one unit.
+        fitting: How it is fitted.
+        split: Which windows are for training.
+        as_written: The text's leaks; None where it has none or does not tell.
+    """
+
+    kind: Literal["point"] = POINT
+    columns: tuple[str, ...] = (CLOSE,)
+    window: int = Field(ge=1, le=1000)
+    target: Literal["price", "log-return"] = "price"
+    scaler: ScalerKind = "standard"
+    layers: tuple[Layer, ...] = Field(min_length=1)
+    fitting: Fitting = Fitting()
+    split: Split = Split()
+    as_written: AsWritten | None = None
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        unknown = [name for name in self.columns if name not in (*PRICES, *VOLUMES)]
+        if unknown or self.columns[:1] != (CLOSE,) or len(set(self.columns)) < len(self.columns):
+            allowed = ", ".join((*PRICES, *VOLUMES))
+            raise ValueError(f"columns must start with close and be of {allowed}, each once")
+        last = self.layers[-1]
+        if not isinstance(last, Dense) or last.units != 1:
+            raise ValueError("the last layer must be dense with 1 unit")
+        dense = next(index for index, layer in enumerate(self.layers) if isinstance(layer, Dense))
+        if any(isinstance(layer, Recurrent) for layer in self.layers[dense:]):
+            raise ValueError("a recurrent layer cannot follow a dense one")
+        return self
+
+    def varied(self, **changes: Any) -> "PointRecipe":
+        """This recipe with fields replaced and checked again; `fitting` takes a dict of its own changes."""
+        fitting = self.fitting.model_dump() | changes.pop("fitting", {})
+        return PointRecipe.model_validate(self.model_dump() | changes | {"fitting": fitting})
