@@ -48,6 +48,8 @@ class Framing:
         last_closes: The close of each window's last row, in quote currency, shape (n_windows,).
         parts: Which windows fit, validate and test.
         scaling: What the scaler learned.
+        persistence: Mean absolute change of the close from one training row to the next (fit and
+            validation), in quote currency: the scale of MASE.
     """
 
     recipe: PointRecipe
@@ -59,6 +61,7 @@ class Framing:
     last_closes: FloatArray
     parts: Parts
     scaling: Scaling
+    persistence: float
 
     def to_price(self, scaled: FloatArray, part: slice) -> FloatArray:
         """Closes in quote currency from scaled predictions of the windows in `part`."""
@@ -98,8 +101,10 @@ def frame(
     usable = _usable(rows, recipe.window)
     dates = rows[DATE].to_numpy().astype("datetime64[D]")[recipe.window :][usable]
     parts = _parts(recipe, dates, n_rows=len(rows), cut=cut)
-    last_seen = recipe.window + np.flatnonzero(usable)[parts.fit.stop - 1]
-    learned_from = values if leaks is not None and leaks.scaler_rows == "all" else values[: last_seen + 1]
+    targets = recipe.window + np.flatnonzero(usable)
+    learned_from = values[: targets[parts.fit.stop - 1] + 1]
+    if leaks is not None and leaks.scaler_rows == "all":
+        learned_from = values
     scaling = learn_scaling(learned_from, recipe.scaler)
     scaled = scaling.apply(values)
     closes = rows[CLOSE].to_numpy(dtype=np.float64)
@@ -113,6 +118,7 @@ def frame(
         last_closes=closes[recipe.window - 1 : -1][usable],
         parts=parts,
         scaling=scaling,
+        persistence=_persistence(rows.iloc[: targets[parts.test.start - 1] + 1]),
     )
 
 
@@ -155,6 +161,13 @@ def _parts(recipe: PointRecipe, dates: NDArray[np.datetime64], *, n_rows: int, c
     fit = int(np.searchsorted(dates, np.datetime64(cut.validation)))
     share = 1 - fit / training if training else 0.0
     return divide(len(dates), training=training, validation=share)
+
+
+def _persistence(training: pd.DataFrame) -> float:
+    changes = training[CLOSE].diff().abs()
+    if FILLED in training:
+        changes = changes[~training[FILLED] & (training[SEGMENT].diff() == 0)]
+    return float(changes.mean())
 
 
 def _select(windows: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:

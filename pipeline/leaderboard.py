@@ -1,0 +1,132 @@
+"""Outcomes of recipes over seeds, ranked beside the random walk on the same days."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from pipeline.comparison import RANDOM_WALK, Outcome
+from pipeline.framing import Variant
+from pipeline.quantiles import FloatArray
+from pipeline.scoring import diebold_mariano
+
+# Of a test with this many false alarms in a hundred.
+SIGNIFICANT: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean over seeds and their standard deviation (n − 1); no spread with one seed."""
+
+    mean: float
+    spread: float | None
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g}" if self.spread is None else f"{self.mean:.4g} ± {self.spread:.2g}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A recipe's place among those of its variant.
+
+    Attributes:
+        rank: From 1, by skill against the random walk.
+        recipe: Its name.
+        variant: `leak-free` or `as-written`.
+        setting: As `Outcome.setting`.
+        seeds: Of its outcomes, in order.
+        metrics: Mean and spread over seeds.
+        p: Two-sided p of the Diebold–Mariano test on squared errors in price, averaged over seeds by day;
+            None for the random walk itself or where the losses do not differ.
+        verdict: The same in words.
+    """
+
+    rank: int
+    recipe: str
+    variant: Variant
+    setting: str
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, Spread]
+    p: float | None
+    verdict: str
+
+    def as_values(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "rank": self.rank,
+            "recipe": self.recipe,
+            "variant": self.variant,
+            "setting": self.setting,
+            "seeds": list(self.seeds),
+            "metrics": {name: {"mean": s.mean, "spread": s.spread} for name, s in self.metrics.items()},
+            "diebold_mariano_p": self.p,
+            "verdict": self.verdict,
+        }
+
+
+def rank(outcomes: Sequence[Outcome]) -> tuple[Standing, ...]:
+    """Standings of one variant, best skill first; recipes keep their own test days and say which."""
+
+    def key(outcome: Outcome) -> tuple[str, str]:
+        return outcome.recipe, outcome.setting
+
+    groups = [list(group) for _, group in groupby(sorted(outcomes, key=key), key=key)]
+    groups.sort(key=lambda group: -_mean(group, "skill_vs_random_walk"))
+    return tuple(_standing(group, place) for place, group in enumerate(groups, start=1))
+
+
+def in_words(skill: float, p: float | None) -> str:
+    """Whether a recipe is better than the random walk, with the evidence."""
+    if p is None:
+        return "the same as the random walk"
+    evidence = f"(Diebold–Mariano p = {p:.2g})"
+    if p < SIGNIFICANT:
+        return f"{'better' if skill > 0 else 'not better: worse'} than the random walk {evidence}"
+    beyond = ", beyond chance" if skill > 0 else ""
+    return f"not better than the random walk{beyond} {evidence}"
+
+
+def _standing(group: Sequence[Outcome], place: int) -> Standing:
+    first = group[0]
+    p = None if first.recipe == RANDOM_WALK else _significance(group)
+    skill = _mean(group, "skill_vs_random_walk")
+    return Standing(
+        rank=place,
+        recipe=first.recipe,
+        variant=first.variant,
+        setting=first.setting,
+        seeds=tuple(sorted(outcome.seed for outcome in group if outcome.seed is not None)),
+        metrics=_spreads(group),
+        p=p,
+        verdict="the baseline" if first.recipe == RANDOM_WALK else in_words(skill, p),
+    )
+
+
+def _spreads(group: Sequence[Outcome]) -> dict[str, Spread]:
+    spreads = {}
+    for name in group[0].metrics:
+        values = [outcome.metrics[name] for outcome in group if name in outcome.metrics]
+        spreads[name] = Spread(
+            statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+        )
+    return spreads
+
+
+def _significance(group: Sequence[Outcome]) -> float | None:
+    losses = np.mean([_squared_errors(outcome.test, "predicted") for outcome in group], axis=0)
+    p = diebold_mariano(losses, _squared_errors(group[0].test, "random_walk")).p
+    return p if math.isfinite(p) else None
+
+
+def _squared_errors(table: pd.DataFrame, column: str) -> FloatArray:
+    return np.asarray((table[column] - table["actual"]) ** 2, dtype=np.float64)
+
+
+def _mean(group: Sequence[Outcome], name: str) -> float:
+    values = [outcome.metrics[name] for outcome in group if name in outcome.metrics]
+    return statistics.fmean(values) if values else -math.inf
