@@ -1,0 +1,125 @@
+"""What a fit and its record are judged on: paired daily scores, their ratios, and how sure those are."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pipeline.quantiles import HORIZONS, FloatArray, interval
+
+FEWEST_DAYS: Final = 60
+BLOCK_DAYS: Final = 14
+DRAWS: Final = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of the same days under each forecaster, oldest first; lower is better.
+
+    Each array has the shape (n_days,), in any unit that all share; NaN where a day has no outcome. Days that
+    one of them lacks are left out for all. `daily_scores` makes them of the WIS of seven horizons.
+
+    Attributes:
+        candidate: The fit that asks to be published.
+        random_walk: The baseline.
+        har_range: The regression without a network.
+        champion: The champion's recipe; None where there is no champion yet.
+    """
+
+    candidate: FloatArray
+    random_walk: FloatArray
+    har_range: FloatArray
+    champion: FloatArray | None = None
+
+
+def daily_scores(wis: FloatArray) -> FloatArray:
+    """One score a day: the mean over horizons of WIS / √h, so that a week's doubt does not drown a day's.
+
+    Args:
+        wis: Array of shape (n_days, 7), in log returns; NaN where the outcome is not known.
+
+    Returns:
+        Array of shape (n_days,), NaN where one of the seven is.
+    """
+    return np.asarray((wis / np.sqrt(HORIZONS)).mean(axis=1))
+
+
+def fit_difference(full: FloatArray, judged: FloatArray) -> float:
+    """How far the fit on all rows lies from the judged one, in widths of the judged one's 80 % range.
+
+    Mean over days and horizons of the largest difference among the 23 quantiles; 0 is equal.
+
+    Args:
+        full: Log returns of the same days under the fit on all rows, array of shape (n_days, 7, 23).
+        judged: The same under the fit on the rows before the judged days.
+    """
+    lower, upper = interval(judged, 80)
+    return float((np.abs(full - judged).max(axis=-1) / (upper - lower)).mean())
+
+
+def relative_score(
+    scores: FloatArray, others: FloatArray, *, seed: int, block_days: int = BLOCK_DAYS
+) -> tuple[float, float]:
+    """Mean score over the other's mean, and how sure it is that it is above 1.
+
+    The second is the share of 2,000 circular block bootstrap samples (Politis and Romano 1992; paired days,
+    blocks of 14, as a forecast's seven horizons overlap) whose ratio is above 1, ties counted half.
+
+    Args:
+        scores: Array of shape (n_days,), finite, oldest first.
+        others: The same days.
+        seed: Of the sampling.
+        block_days: Days drawn together.
+    """
+    count = len(scores)
+    blocks = np.random.default_rng(seed).integers(0, count, (DRAWS, math.ceil(count / block_days)))
+    drawn, against = (_block_sums(values, block_days)[blocks].sum(axis=1) for values in (scores, others))
+    above = float((drawn > against).mean() + (drawn == against).mean() / 2)
+    return float(scores.mean() / others.mean()), above
+
+
+def common_days(scores: Scores, newest: int) -> Scores:
+    """The `newest` days that all have a score of."""
+    arrays = {
+        name: np.asarray(values, dtype=float) for name, values in vars(scores).items() if values is not None
+    }
+    together = np.stack(list(arrays.values()))
+    # No forecast of a range scores 0: such a day was not scored.
+    known = (np.isfinite(together) & (together > 0)).all(axis=0)
+    return Scores(**{name: values[known][-newest:] for name, values in arrays.items()})
+
+
+def score_figures(part: str, scores: Scores, seed: int) -> dict[str, float]:
+    """Ratios, how sure each is above 1 (`_sure`), and distances; their names begin with `part`."""
+    days = len(scores.candidate)
+    figures = {f"{part}_days": float(days)}
+    if days < FEWEST_DAYS:
+        return figures
+    walk, har = scores.random_walk, scores.har_range
+    for name, values, others in (
+        ("to_random_walk", scores.candidate, walk),
+        ("to_har_range", scores.candidate, har),
+        ("to_champion", scores.candidate, scores.champion),
+        ("champion_to_random_walk", scores.champion, walk),
+        ("har_range_to_random_walk", har, walk),
+    ):
+        if values is not None and others is not None:
+            figures[f"{part}_{name}"], figures[f"{part}_{name}_sure"] = relative_score(
+                values, others, seed=seed
+            )
+    figures[f"{part}_distance_to_har_range"] = _distance(scores.candidate, har)
+    if scores.champion is not None:
+        figures[f"{part}_distance_to_champion"] = _distance(scores.candidate, scores.champion)
+    return figures
+
+
+def _distance(scores: FloatArray, others: FloatArray) -> float:
+    """Mean over days of |ln(score / other)|: 0 for equal forecasts, about 0.02 for like-minded ones."""
+    return float(np.abs(np.log(scores / others)).mean())
+
+
+def _block_sums(values: FloatArray, length: int) -> FloatArray:
+    """Sum of the `length` values from each day on, going round at the end; array of the shape of `values`."""
+    around = np.concatenate([values, np.resize(values, length - 1)])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, length).sum(axis=1))
