@@ -1,0 +1,1 @@
+"""The page people read and `latest.json`, the same for programs."""

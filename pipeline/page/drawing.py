@@ -1,0 +1,83 @@
+"""Vega-Lite specifications become static SVG that takes its colours and its type from the page around it."""
+
+import json
+import re
+from typing import Any, Final
+
+Spec = dict[str, Any]
+
+WIDE: Final = 1000
+NARROW: Final = 350
+
+# Only widths of letters are measured with these; the page's own type is shown.
+_FONT: Final = "Helvetica Neue, Arial, sans-serif"
+_CONFIG: Final[Spec] = {
+    "background": "transparent",
+    "font": _FONT,
+    "padding": 2,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "titleColor": "var(--muted)",
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridColor": "var(--grid)",
+        "gridWidth": 1,
+        "domain": False,
+        "tickColor": "var(--grid)",
+        "ticks": False,
+    },
+    "text": {"fontSize": 12, "color": "var(--muted)"},
+}
+
+
+def draw(spec: Spec, name: str) -> str:
+    """The chart as an SVG element that fills the width it is given.
+
+    Args:
+        spec: A Vega-Lite specification; colours are CSS, as `var(--band)`. What a mark's `description` says
+            comes up beside the pointer.
+        name: Unique among the drawings of a page.
+    """
+    # Starts a JavaScript engine (0.5 s, once a process): only those who draw pay for it.
+    import vl_convert
+
+    document = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "config": _CONFIG,
+        "autosize": {"type": "fit", "contains": "padding"},
+        **spec,
+    }
+    svg: str = vl_convert.vegalite_to_svg(json.dumps(document))
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg).replace("url(#", f"url(#{name}-")
+    svg = re.sub(r'<(\w+)([^<>]*?) aria-label="([^"]*)"([^<>]*?)/>', r"<\1\2\4><title>\3</title></\1>", svg)
+    return re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)
+
+
+def data(rows: list[Spec]) -> Spec:
+    """Rows as a chart's data; `day` is a date written YYYY-MM-DD."""
+    return {"values": rows, "format": {"parse": {"day": "utc:'%Y-%m-%d'"}}}
+
+
+def mark(kind: str, **style: Any) -> Spec:
+    """A mark that says nothing but what an encoding of `description` gives it."""
+    return {"type": kind, "aria": False, **style}
+
+
+def day_axis(width: int) -> Spec:
+    """Time from left to right, in UTC, with as many dates as the width has room for."""
+    return {
+        "field": "day",
+        "type": "temporal",
+        "scale": {"type": "utc"},
+        "axis": {
+            "title": None,
+            "grid": False,
+            "format": "%-d %b",
+            "tickCount": max(3, width // 130),
+            "labelFlush": True,
+        },
+    }

@@ -1,0 +1,150 @@
+"""How often ranges held, where outcomes fell, and skill as it grew."""
+
+import math
+from typing import Final
+
+from pipeline.page.content import Record
+from pipeline.page.drawing import NARROW, Spec, data, day_axis, draw, mark
+from pipeline.page.sentences import percent, short_date
+from pipeline.scorecard import ScoreLine
+
+_SQUARE: Final = 340
+# A skill's first weeks are too rough to be worth an axis that shows them whole.
+_FEWEST_DAYS: Final = 10
+_SHARE: Final[Spec] = {"type": "quantitative", "scale": {"domain": [0.3, 1.0]}}
+
+
+def reliability_chart(line: ScoreLine) -> str:
+    """Share of ranges that held against the share that should, with 95 percent intervals; honest is the diagonal."""
+    rows = [
+        {
+            "nominal": figure.nominal / 100,
+            "share": figure.share,
+            "lower": max(figure.interval.lower, 0.3),
+            "upper": figure.interval.upper,
+            "label": f"{figure.nominal} % ranges held on {percent(figure.share)} of {line.n} days",
+        }
+        for figure in line.coverage
+    ]
+    axis = {"format": ".0%", "values": [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]}
+    x = {
+        **_SHARE,
+        "field": "nominal",
+        "axis": {**axis, "title": "should hold", "grid": False, "values": [0.5, 0.8, 0.9]},
+    }
+    y = {**_SHARE, "axis": {**axis, "title": "held"}}
+    layers = [
+        {
+            "data": data([{"nominal": end, "share": end} for end in (0.3, 1.0)]),
+            "mark": mark("line", color="var(--muted)", strokeDash=[4, 4], strokeWidth=1.2),
+            "encoding": {"x": x, "y": {"field": "share", **y}},
+        },
+        {
+            "data": data(rows),
+            "mark": mark("rule", color="var(--band-deep)", strokeWidth=2.5),
+            "encoding": {"x": x, "y": {"field": "lower", **y}, "y2": {"field": "upper"}},
+        },
+        {
+            "data": data(rows),
+            "mark": mark("circle", color="var(--band-deep)", size=110, opacity=1),
+            "encoding": {"x": x, "y": {"field": "share", **y}, "description": {"field": "label"}},
+        },
+    ]
+    return draw({"width": _SQUARE, "height": 300, "layer": layers}, "reliability")
+
+
+def pit_chart(line: ScoreLine) -> str:
+    """Outcomes in each tenth of the forecast distribution; the dashed line is the even share of honest forecasts."""
+    rows = [
+        {
+            "tenth": f"{10 * index}–{10 * index + 10}",
+            "order": index,
+            "count": count,
+            "label": f"{count} of {line.n} outcomes between the {10 * index} % and {10 * index + 10} % quantile",
+        }
+        for index, count in enumerate(line.pit)
+    ]
+    x = {"field": "tenth", "type": "ordinal", "sort": {"field": "order"}}
+    axis = {
+        "title": "where in the forecast distribution the close fell, in percent",
+        "labelAngle": 0,
+        "labelOverlap": True,
+    }
+    y = {"type": "quantitative", "axis": {"title": "days", "tickMinStep": 1, "tickCount": 5}}
+    layers = [
+        {
+            "data": data(rows),
+            "mark": mark("bar", color="var(--band)", width={"band": 0.86}, cornerRadiusEnd=2),
+            "encoding": {
+                "x": {**x, "axis": axis},
+                "y": {"field": "count", **y},
+                "description": {"field": "label"},
+            },
+        },
+        {
+            "data": data([{"even": line.n / len(line.pit)}]),
+            "mark": mark("rule", color="var(--muted)", strokeDash=[4, 4], strokeWidth=1.2),
+            "encoding": {"y": {"field": "even", **y}},
+        },
+    ]
+    return draw({"width": _SQUARE, "height": 300, "layer": layers}, "pit")
+
+
+def skill_chart(record: Record, *, width: int) -> str:
+    """Error as a multiple of the random walk's, over all days up to each; below the line of 1 is better."""
+    rows = [
+        {
+            "day": point.day.isoformat(),
+            "ratio": point.relative_wis,
+            "lower": point.lower,
+            "upper": point.upper,
+            "label": f"{short_date(point.day)}: {point.relative_wis:.3f}, {point.lower:.2f} to {point.upper:.2f}",
+        }
+        for point in record.skill_path[_FEWEST_DAYS - 1 :]
+        if not math.isnan(point.lower)
+    ]
+    day = day_axis(width)
+    ratio = {
+        "type": "quantitative",
+        "scale": {"zero": False, "domain": _around_one(rows), "clamp": True},
+        "axis": {"title": None, "orient": "right", "format": ".2f", "tickCount": 6},
+    }
+    layers = [
+        {
+            "data": data(rows),
+            "mark": mark("area", color="var(--band)", opacity=0.4),
+            "encoding": {"x": day, "y": {"field": "lower", **ratio}, "y2": {"field": "upper"}},
+        },
+        {
+            "data": data([{"one": 1.0}]),
+            "mark": mark("rule", color="var(--ink)", strokeDash=[4, 4], strokeWidth=1.2),
+            "encoding": {"y": {"field": "one", **ratio}},
+        },
+        {
+            "data": data(rows),
+            "mark": mark("line", color="var(--band-deep)", strokeWidth=2),
+            "encoding": {"x": day, "y": {"field": "ratio", **ratio}},
+        },
+        {
+            "data": data(rows),
+            "mark": mark("rule", stroke="transparent", strokeWidth=max(3.0, width / max(len(rows), 1))),
+            "encoding": {
+                "x": day,
+                "y": {"field": "lower", **ratio},
+                "y2": {"field": "upper"},
+                "description": {"field": "label"},
+            },
+        },
+    ]
+    return draw(
+        {"width": width, "height": 240 if width <= NARROW else 0.24 * width, "layer": layers}, f"skill{width}"
+    )
+
+
+def _around_one(rows: list[Spec]) -> list[float]:
+    """Bounds that hold 1 and the later intervals; the rough beginning may leave them."""
+    settled = rows[len(rows) // 5 :] or [{"lower": 0.9, "upper": 1.1}]
+    low = min(1.0, *(row["lower"] for row in settled))
+    high = max(1.0, *(row["upper"] for row in settled))
+    margin = 0.1 * (high - low) + 0.005
+    return [low - margin, high + margin]

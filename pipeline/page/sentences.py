@@ -1,0 +1,129 @@
+"""What the figures say, in whole sentences; the same ones on the page and in latest.json."""
+
+from datetime import date
+from math import isnan
+from typing import Final, Literal, NamedTuple
+
+from pipeline.page.content import Record, SeriesContent
+from pipeline.page.prices import coin_name, format_price, rounding_step
+from pipeline.quantiles import interval
+from pipeline.record import LIVE, RANDOM_WALK
+from pipeline.scorecard import Skill
+
+# Fewer outcomes than this are counted, not given in percent.
+_FEW: Final = 30
+
+Tone = Literal["good", "neutral", "bad"]
+
+
+class Verdict(NamedTuple):
+    """A judgement: its tone, a few words, and the figures behind them as a sentence."""
+
+    tone: Tone
+    words: str
+    figures: str
+
+
+def reader_sentence(content: SeriesContent) -> str:
+    """Tomorrow's 80 percent range in words, and how often such ranges held."""
+    lower, upper = next(zip(*interval(content.forecast.quantiles, 80), strict=True))
+    step = rounding_step(lower, upper)
+    currency = f" {content.series.quote}" if content.series.quote else ""
+    return (
+        f"{_when(content)} {coin_name(content.series)} most likely closes between {format_price(lower, step)} and "
+        f"{format_price(upper, step)}{currency} (80 %); {_held(content.live)}."
+    )
+
+
+def calibration_verdict(record: Record | None) -> Verdict:
+    """Whether the one-day-ahead ranges of a record are honest."""
+    line = record.next_day if record else None
+    coverage = record.coverage(80) if record else None
+    if line is None or coverage is None:
+        return Verdict("neutral", "No record yet", "No range has been scored against what came.")
+    figures = f"80 % ranges held on {coverage.hits} of {days(line.n)} ({percent(coverage.share)})."
+    if line.n < _FEW:
+        return Verdict("neutral", "Too early to tell", figures)
+    if coverage.interval.lower <= coverage.nominal / 100 <= coverage.interval.upper:
+        return Verdict("good", "Ranges hold as often as they should", figures)
+    fault = "narrow" if coverage.share < coverage.nominal / 100 else "wide"
+    return Verdict("bad", f"Ranges are too {fault}", figures)
+
+
+def skill_verdict(model_id: str, record: Record | None) -> Verdict:
+    """Whether the model's one-day-ahead forecasts of a record beat the random walk's."""
+    if model_id == RANDOM_WALK:
+        words = "No model has earned its place, so the baseline itself is shown."
+        return Verdict("neutral", "No skill: this is the random walk", words)
+    line = record.next_day if record else None
+    if line is None or line.skill is None:
+        return Verdict("neutral", "No record yet", "Its error has not been compared with the random walk's.")
+    return _judge(line.skill)
+
+
+def _judge(skill: Skill) -> Verdict:
+    error = f"Its error is {skill.relative_wis:.2f} times the random walk's"
+    if skill.n < _FEW or isnan(skill.interval.lower):
+        return Verdict("neutral", "Too early to tell", f"{error} over {days(skill.n)}.")
+    lower, upper = skill.interval
+    figures = f"{error} (95 % interval {lower:.2f} to {upper:.2f}, {days(skill.n)})."
+    if upper < 1:
+        return Verdict("good", "Better than the random walk", figures)
+    if lower > 1:
+        return Verdict("bad", "No skill: worse than the random walk", figures)
+    return Verdict("neutral", "No skill shown against the random walk", figures)
+
+
+def horizon_note(content: SeriesContent) -> str:
+    """From which day on the forecast is the random walk's; empty where it never is."""
+    first = content.forecast.random_walk_from
+    if first is None:
+        return ""
+    if first == 1:
+        return "All seven days are the random walk's forecast: the model has shown no skill on any of them."
+    return (
+        f"From day {first} on the forecast is the random walk's: the model has shown no skill that far ahead."
+    )
+
+
+def percent(share: float) -> str:
+    """A fraction as whole percent; never 0 % or 100 % of what is not none or all."""
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    if 0 < share < 0.005:
+        return "under 1 %"
+    return f"{share * 100:.0f} %"
+
+
+def long_date(day: date) -> str:
+    """A date in words: `30 March 2026`."""
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def short_date(day: date) -> str:
+    """A date within the year: `30 March`."""
+    return f"{day.day} {day:%B}"
+
+
+def days(count: int) -> str:
+    """A number of days in words: `1 day`, `1,240 days`."""
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
+def _when(content: SeriesContent) -> str:
+    target = content.forecast.target_date(1)
+    if content.mode(1) == LIVE:
+        return f"Tomorrow ({short_date(target)})"
+    return f"Seen from the day before, on {long_date(target)}"
+
+
+def _held(record: Record | None) -> str:
+    line = record.next_day if record else None
+    coverage = record.coverage(80) if record else None
+    if record is None or line is None or coverage is None:
+        return "there is no record of such ranges yet"
+    if line.n < _FEW:
+        return f"such ranges held on {coverage.hits} of the {days(line.n)} scored so far"
+    if line.n == record.window_days:
+        return f"such ranges held on {percent(coverage.share)} of the last {line.n} days"
+    return f"such ranges held on {percent(coverage.share)} of the {line.n} days scored in the last {record.window_days}"
