@@ -37,7 +37,7 @@ def gradient_by_lag(
     from pipeline.training import deterministic
 
     deterministic(seed)
-    network = build_network(_single(cell, window=inputs.shape[1]))
+    network = build_network(single_layer(cell, window=inputs.shape[1]))
     windows, truth = inputs.astype(np.float32), targets.astype(np.float32)[:, None]
     if epochs:
         network.fit(windows, truth, batch_size=64, epochs=epochs, verbose=0)
@@ -49,7 +49,8 @@ def gradient_by_lag(
     return np.asarray(np.sqrt((gradient**2).sum(axis=(0, 2)))[::-1])
 
 
-def _single(cell: Cell, *, window: int) -> PointRecipe:
+def single_layer(cell: Cell, *, window: int) -> PointRecipe:
+    """The network whose gradients are compared: one layer of the cell and a dense output."""
     return PointRecipe(
         name=f"gradient-{cell}",
         title=f"one layer of {UNITS} units",

@@ -70,6 +70,10 @@ def fit_point(
         TrainingError: The loss was no number or exploded, the time limit was passed, or the fitted network
             predicts something that is no number.
     """
+    import keras
+
+    # Names of layers and what earlier fits left in memory must not differ from fit to fit.
+    keras.utils.clear_session()
     deterministic(seed)
     fitting = framing.recipe.fitting
     network = build_network(framing.recipe)

@@ -18,6 +18,7 @@ class Places:
 
     Attributes:
         home: State folder; everything but MLflow's store lies in it.
+        recipes: The operator's own recipes, TOML files beside coincast.toml.
         mlruns: MLflow's database and artifacts, where MLFLOW_TRACKING_URI is not set.
         database_url: SQLAlchemy URL of snapshots' index, ledger, scores and backfills.
         snapshots_url: fsspec URL of the raw bytes.
@@ -26,6 +27,7 @@ class Places:
     """
 
     home: Path
+    recipes: Path
     mlruns: Path
     database_url: str
     snapshots_url: str
@@ -59,6 +61,7 @@ def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
         settings=settings,
         places=Places(
             home=home,
+            recipes=_settings_path().parent / "recipes",
             mlruns=mlruns,
             database_url=settings.database_url or f"sqlite:///{home / 'coincast.db'}",
             snapshots_url=settings.snapshots_to or str(home / "snapshots"),

@@ -90,11 +90,15 @@ ASSIGNMENT_LSTM: Final = PointRecipe(
     as_written=AsWritten(scaler_rows="all"),
 )
 
+GUIDE_LSTM: Final = _guide(
+    "guide-lstm", "two stacked LSTMs of 50 and 100 units with dropout", _stack("lstm", 50, 100)
+)
+
 POINT_RECIPES: Final[tuple[PointRecipe, ...]] = (
     ARTICLE_LSTM,
     LECTURE_LSTM,
     ASSIGNMENT_LSTM,
-    _guide("guide-lstm", "two stacked LSTMs of 50 and 100 units with dropout", _stack("lstm", 50, 100)),
+    GUIDE_LSTM,
     _guide(
         "guide-rnn",
         "the SimpleRNN that the guide's LSTM is said to beat",

@@ -1,0 +1,46 @@
+"""Recipes that an operator wrote: TOML files in `recipes/` beside coincast.toml, or named by their path."""
+
+from pathlib import Path
+
+from flows.edges.configuration import Places
+from pipeline.errors import InputError
+from pipeline.recipes import Recipe, catalogue, find_recipe, parse_recipe
+
+
+def own_recipes(places: Places) -> tuple[Recipe, ...]:
+    """The recipes of the folder, by file name.
+
+    Raises:
+        InputError: A file is no recipe.
+    """
+    return tuple(_read(path) for path in sorted(places.recipes.glob("*.toml")))
+
+
+def all_recipes(places: Places) -> tuple[Recipe, ...]:
+    """The recipes that come with coincast, then the operator's.
+
+    Raises:
+        InputError: A file is no recipe, or takes a name that is in use.
+    """
+    return catalogue(own_recipes(places))
+
+
+def named_recipe(name: str, places: Places) -> Recipe:
+    """The recipe called `name`, or the one in the file if `name` ends in `.toml`.
+
+    Raises:
+        InputError: There is none, or the file is no recipe.
+    """
+    if name.endswith(".toml"):
+        return _read(Path(name))
+    # A half-written file in the folder must not hide what comes with coincast.
+    shipped = {recipe.name: recipe for recipe in catalogue()}
+    return shipped[name] if name in shipped else find_recipe(name, own_recipes(places))
+
+
+def _read(path: Path) -> Recipe:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a recipe: {error}") from error
+    return parse_recipe(text, origin=path.name)

@@ -1,0 +1,83 @@
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.recipes import catalogue, find_recipe, parse_recipe
+from pipeline.recipes.point import PointRecipe, Recurrent
+from pipeline.recipes.toml import as_toml
+
+MINE = """
+name = "mine"
+based_on = "guide-lstm"
+window = 14
+
+[fitting]
+optimizer = "sgd"
+"""
+
+
+def test_the_catalogue_holds_the_texts_recipes_and_the_baseline_once_each() -> None:
+    names = [recipe.name for recipe in catalogue()]
+    assert {"article-lstm", "guide-mlp", "random-walk", "range-lstm"} <= set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'lecture-lstm'"):
+        find_recipe("lecture_lstm")
+    with pytest.raises(InputError, match="random-walk"):
+        find_recipe("?")
+
+
+def test_a_recipe_of_ones_own_starts_from_another() -> None:
+    mine = parse_recipe(MINE, origin="mine.toml")
+    assert isinstance(mine, PointRecipe)
+    assert (mine.window, mine.fitting.optimizer, mine.fitting.batch) == (14, "sgd", 64)
+    assert mine.layers == find_recipe("guide-lstm").layers  # type: ignore[attr-defined]
+    assert mine.source == "based on guide-lstm"
+    assert find_recipe("mine", [mine]) is mine
+
+
+def test_a_recipe_may_say_everything_itself() -> None:
+    text = """
+    name = "own"
+    kind = "point"
+    title = "a small GRU"
+    window = 5
+    [[layers]]
+    kind = "gru"
+    units = 8
+    [[layers]]
+    kind = "dense"
+    units = 1
+    """
+    own = parse_recipe(text, origin="own.toml")
+    assert isinstance(own, PointRecipe)
+    assert own.layers[0] == Recurrent(kind="gru", units=8)
+
+
+def test_every_recipe_survives_its_toml() -> None:
+    for recipe in catalogue():
+        assert parse_recipe(as_toml(recipe.as_values()), origin="again.toml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name = ", "not valid TOML"),
+        ("", "'kind' must be one of"),
+        ('name = "x"\nkind = "oracle"', "'kind' must be one of"),
+        (MINE + "speed = 3", "fitting.speed"),
+        (MINE.replace("window", "widow"), "widow"),
+        (MINE.replace("guide-lstm", "gide-lstm"), "did you mean 'guide-lstm'"),
+    ],
+)
+def test_a_faulty_file_is_named_with_what_is_wrong(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as refused:
+        parse_recipe(text, origin="mine.toml")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_cannot_be_taken_twice() -> None:
+    twin = parse_recipe(MINE.replace('"mine"', '"gru"'), origin="gru.toml")
+    with pytest.raises(InputError, match="'gru'"):
+        catalogue([twin])
