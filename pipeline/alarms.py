@@ -1,0 +1,116 @@
+"""When a person must look: a record that chance does not explain, no forecast today, a source gone stale."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.alarm_bounds import COVERAGE, SKILL, findings
+from pipeline.record import LIVE, MODE, MODEL_ID, SERIES, TARGET_DATE, complete_at
+from pipeline.score_history import beside_random_walk
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+NO_FORECAST: Final = "no-forecast"
+STALE_SOURCE: Final = "stale-source"
+KINDS: Final = (NO_FORECAST, STALE_SOURCE, COVERAGE, SKILL)
+
+# A daily run after midnight, UTC, waits for a late vendor; until then today's forecast is not missed.
+GRACE: Final = timedelta(hours=6)
+
+_ADVICE: Final = {
+    COVERAGE: "do not rely on these ranges; see `coincast scorecard`, then refit or roll back",
+    SKILL: "do not rely on this model; see `coincast scorecard`, then roll back or publish the random walk",
+}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something a person must look at.
+
+    Attributes:
+        series: As `binance/BTCUSDT/1d`.
+        kind: `no-forecast`, `stale-source`, `coverage` or `skill`.
+        message: What is wrong, what is usual, and what to do; one line.
+        since: First day of the present alarm, UTC.
+    """
+
+    series: str
+    kind: str
+    message: str
+    since: date
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**asdict(self), "since": self.since.isoformat()}
+
+
+def missing_forecast(series: str, *, newest_as_of: date | None, now: datetime) -> Alarm | None:
+    """An alarm where the newest complete day has no forecast six hours after it ended.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`.
+        newest_as_of: as_of of the newest live forecast; None before the first.
+        now: The instant that the run believes in.
+    """
+    expected = (now.astimezone(UTC) - GRACE).date() - timedelta(days=1)
+    if newest_as_of is not None and newest_as_of >= expected:
+        return None
+    known = "there is none at all" if newest_as_of is None else f"the newest is as of {newest_as_of}"
+    missed = expected if newest_as_of is None else newest_as_of + timedelta(days=1)
+    message = f"No forecast as of {expected} was issued, {known}; run `coincast daily --series {series}`"
+    return Alarm(series, NO_FORECAST, f"{message} or look at the failed run.", complete_at(missed).date())
+
+
+def stale_source(
+    series: str, *, last_candle: date | None, now: datetime, stale_after_days: float
+) -> Alarm | None:
+    """An alarm where the source's newest candle ended more than `stale_after_days` ago.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`.
+        last_candle: Day of the newest complete candle; None where nothing was ever downloaded, which is a missing
+            forecast and no stale source.
+        now: The instant that the run believes in.
+        stale_after_days: Age in days up to which a source is fresh.
+    """
+    if last_candle is None:
+        return None
+    stale_at = complete_at(last_candle) + timedelta(days=stale_after_days)
+    if now <= stale_at:
+        return None
+    age = now - complete_at(last_candle)
+    message = (
+        f"The source's newest candle is of {last_candle} and ended {age / timedelta(days=1):.1f} days ago, "
+        f"{stale_after_days:g} are allowed; the vendor is late or the series is delisted: look at the source."
+    )
+    return Alarm(series, STALE_SOURCE, message, stale_at.date())
+
+
+def record_alarms(
+    scores: "DataFrame", *, series: str, model_id: str, series_watched: int = 1
+) -> tuple[Alarm, ...]:
+    """At most one alarm on coverage and one on skill, on the live record of the published model.
+
+    Each names its most surprising test; the bounds and their false-alarm rate are those of
+    `pipeline.alarm_bounds`.
+
+    Args:
+        scores: Rows as `Ledger.scores` gives them, the random walk's among them; backfilled ones are ignored.
+        series: As `binance/BTCUSDT/1d`.
+        model_id: Whose record.
+        series_watched: Series that share the false alarms of one deployment.
+    """
+    rows = beside_random_walk(scores[(scores[SERIES] == series) & (scores[MODE] == LIVE)], how="left")
+    found = list(
+        findings(rows[rows[MODEL_ID] == model_id].sort_values(TARGET_DATE), series_watched=series_watched)
+    )
+    alarms = []
+    for kind in (COVERAGE, SKILL):
+        ranked = sorted(
+            (finding for finding in found if finding.kind == kind), key=lambda finding: -finding.surprise
+        )
+        if ranked:
+            message = f"{model_id}: {ranked[0].words}; {_ADVICE[kind]}."
+            alarms.append(Alarm(series, kind, message, min(finding.since for finding in ranked)))
+    return tuple(alarms)
