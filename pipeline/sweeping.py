@@ -1,0 +1,102 @@
+"""Which variation of a recipe is tried next, and how one is scored without the test rows."""
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pipeline.framing import Cut, Framing
+from pipeline.point_scores import skill
+from pipeline.quantiles import FloatArray
+from pipeline.scoring import mean_squared_error
+from pipeline.splits import divide
+from pipeline.variation import Settings, grid
+
+Sampler = Literal["grid", "tpe"]
+
+# Draws that may repeat what was tried before the first untried variation is taken instead.
+_DRAWS: Final = 20
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A variation and its validation score, higher is better; None where the fit failed."""
+
+    settings: Settings
+    score: float | None
+
+
+def next_settings(
+    vary: Mapping[str, Sequence[str]], tried: Sequence[Tried], *, sampler: Sampler, seed: int
+) -> Settings | None:
+    """The variation to try next, or None where all are tried.
+
+    It follows from what was tried and the seed alone, so an interrupted sweep goes on as it would have.
+
+    Args:
+        vary: Settings and their values.
+        tried: In the order of trying.
+        sampler: `grid` in order, or `tpe`: Optuna's tree-structured Parzen estimator.
+        seed: Of the sampler.
+    """
+    seen = [trial.settings for trial in tried]
+    left = [settings for settings in grid(vary) if settings not in seen]
+    if not left:
+        return None
+    return left[0] if sampler == "grid" else _sampled(vary, tried, left, seed=seed)
+
+
+def cut_of(framing: Framing, *, validation: float) -> Cut:
+    """The days at which every variation's validation and test begin: those of the unvaried recipe's frame.
+
+    Args:
+        framing: Of the recipe as it is.
+        validation: Fraction of its training windows, the newest, to choose by.
+    """
+    parts = divide(len(framing.dates), training=framing.parts.test.start, validation=validation)
+    return Cut(
+        validation=framing.dates[parts.validation.start].astype(object),
+        test=framing.dates[parts.test.start].astype(object),
+    )
+
+
+def validation_scores(framing: Framing, predicted: FloatArray) -> dict[str, float]:
+    """`validation_mse_price` and `validation_skill_vs_random_walk`: the same days and unit for every variation."""
+    part = framing.parts.validation
+    actual = framing.closes[part]
+    squared = mean_squared_error(actual, framing.to_price(predicted[part], part))
+    walk = mean_squared_error(actual, framing.last_closes[part])
+    return {"validation_mse_price": squared, "validation_skill_vs_random_walk": skill(squared, walk)}
+
+
+def best(tried: Sequence[Tried]) -> Tried | None:
+    """The highest score, the first of equals; None where every fit failed."""
+    scored = [trial for trial in tried if trial.score is not None and math.isfinite(trial.score)]
+    return max(scored, key=lambda trial: trial.score or 0.0, default=None)
+
+
+def _sampled(
+    vary: Mapping[str, Sequence[str]], tried: Sequence[Tried], left: Sequence[Settings], *, seed: int
+) -> Settings:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    choices: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(values) for name, values in vary.items()
+    }
+    sampler = optuna.samplers.TPESampler(seed=zlib.crc32(f"{seed} {len(tried)}".encode()), n_startup_trials=5)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for trial in tried:
+        failed = trial.score is None
+        state = optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=dict(trial.settings), distributions=choices, value=trial.score, state=state
+            )
+        )
+    for _ in range(_DRAWS):
+        drawn = dict(study.ask(choices).params)
+        if drawn in left:
+            return drawn
+    return left[0]

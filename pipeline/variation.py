@@ -1,0 +1,134 @@
+"""Settings of a recipe that may be varied, and the recipe that a choice of them makes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise, product
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from pipeline.errors import InputError
+from pipeline.recipes.point import Dropout, Fitting, Layer, PointRecipe, Recurrent
+
+Settings = Mapping[str, str]
+MOST_LAYERS: Final = 12
+Change = Callable[[PointRecipe, str], PointRecipe]
+
+
+def parse_vary(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Settings and their values from texts like `window=3,7,14`.
+
+    Raises:
+        InputError: Not of that form, an unknown setting, or one named twice.
+
+    Example:
+        >>> parse_vary(["window=3,7", "optimizer=adam,sgd"])
+        {'window': ('3', '7'), 'optimizer': ('adam', 'sgd')}
+    """
+    vary: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, _, listed = text.partition("=")
+        values = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
+        name = name.strip().replace("-", "_")
+        if not values or name not in SETTINGS:
+            raise InputError(
+                f"--vary takes SETTING=VALUE,VALUE, as in window=3,7,14, with a setting of "
+                f"{', '.join(SETTINGS)}; got {text[:60]!r}."
+            )
+        if name in vary:
+            raise InputError(f"--vary names {name} twice; list all its values once.")
+        vary[name] = values
+    return vary
+
+
+def variation(recipe: PointRecipe, settings: Settings) -> PointRecipe:
+    """The recipe with settings applied in their order.
+
+    Raises:
+        InputError: A value is not one that the setting can have.
+    """
+    for name, value in settings.items():
+        try:
+            recipe = SETTINGS[name](recipe, value)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise InputError(f"--vary {name}={value[:40]}: {fault}.") from error
+        except ValueError:
+            raise InputError(f"--vary {name}={value[:40]}: not a value of {name}.") from None
+    return recipe
+
+
+def grid(vary: Mapping[str, Sequence[str]]) -> tuple[Settings, ...]:
+    """Every combination, the last setting changing fastest."""
+    return tuple(dict(zip(vary, values, strict=True)) for values in product(*vary.values()))
+
+
+def _fitting(name: str) -> Change:
+    def change(recipe: PointRecipe, value: str) -> PointRecipe:
+        changes: dict[str, Any] = {name: None if value == "none" else value}
+        # The two clips exclude each other, and the varied one is meant.
+        changes |= {"clip_norm": {"clip_value": None}, "clip_value": {"clip_norm": None}}.get(name, {})
+        return recipe.varied(fitting=changes)
+
+    return change
+
+
+def _field(name: str) -> Change:
+    return lambda recipe, value: recipe.varied(**{name: value})
+
+
+def _layers(recipe: PointRecipe, value: str) -> PointRecipe:
+    """`2`: two recurrent layers; `64x32`: these widths. Each keeps what follows it, dropout above all."""
+    blocks, tail = _blocks(recipe)
+    widths = [block[0].units for block in blocks if isinstance(block[0], Recurrent)]
+    if "x" in value:
+        widths = [int(part) for part in value.split("x")]
+    elif not 1 <= int(value) <= MOST_LAYERS:
+        raise InputError(
+            f"--vary layers takes 1 to {MOST_LAYERS} layers, or widths as in 64x32; got {value[:20]}."
+        )
+    else:
+        widths = (widths + [widths[-1]] * int(value))[: int(value)]
+    patterns = [blocks[min(place, len(blocks) - 1)] for place in range(len(widths))]
+    stack = [
+        layer.model_copy(update={"units": width}) if isinstance(layer, Recurrent) else layer
+        for pattern, width in zip(patterns, widths, strict=True)
+        for layer in pattern
+    ]
+    return recipe.varied(layers=[layer.model_dump() for layer in (*stack, *tail)])
+
+
+def _each_layer(kind: type, field: str) -> Change:
+    def change(recipe: PointRecipe, value: str) -> PointRecipe:
+        if not any(isinstance(layer, kind) for layer in recipe.layers):
+            raise InputError(f"{recipe.name} has no layer whose {field} could vary.")
+        layers = [
+            layer.model_dump() | ({field: value} if isinstance(layer, kind) else {})
+            for layer in recipe.layers
+        ]
+        return recipe.varied(layers=layers)
+
+    return change
+
+
+def _blocks(recipe: PointRecipe) -> tuple[list[list[Layer]], list[Layer]]:
+    """Each recurrent layer with the dropout after it, and what follows the last of them."""
+    places = [place for place, layer in enumerate(recipe.layers) if isinstance(layer, Recurrent)]
+    if not places:
+        raise InputError(f"{recipe.name} has no recurrent layers to vary.")
+    end = places[-1] + 1
+    while isinstance(recipe.layers[end], Dropout):
+        end += 1
+    bounds = [*places, end]
+    return [list(recipe.layers[a:b]) for a, b in pairwise(bounds)], list(recipe.layers[end:])
+
+
+SETTINGS: Final[Mapping[str, Change]] = {
+    "window": _field("window"),
+    "target": _field("target"),
+    "scaler": _field("scaler"),
+    "layers": _layers,
+    "units": _each_layer(Recurrent, "units"),
+    "cell": _each_layer(Recurrent, "kind"),
+    "dropout": _each_layer(Dropout, "rate"),
+    **{name: _fitting(name) for name in Fitting.model_fields if name != "validation"},
+}
