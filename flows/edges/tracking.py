@@ -158,13 +158,38 @@ def tracked_run(
     with refusals(f"run {name!r}"):
         created = client.create_run(experiment.id, run_name=name).info.run_id
         run = Run(client=client, id=created, name=name, url=experiment.run_url(created))
-        try:
+        with _going_on(run):
             run.set_tags(_origin(parent, tags.get("git_commit")) | dict(tags))
             yield run
-        except BaseException as error:
-            _mark_failed(run, error)
-            raise
-        client.set_terminated(run.id, "FINISHED")
+
+
+@contextmanager
+def resumed_run(experiment: Experiment, record: RunRecord) -> Iterator[Run]:
+    """A run that was killed, failed or ended earlier, gone on with; it ends as a tracked run does.
+
+    Args:
+        experiment: The one it lies in.
+        record: From `Experiment.find_runs`.
+
+    Raises:
+        RegistryError: MLflow refused.
+    """
+    run = Run(client=experiment.tracking.client, id=record.id, name=record.name, url=record.url)
+    with refusals(f"run {record.name!r}"):
+        run.client.update_run(run.id, status="RUNNING")
+        with _going_on(run):
+            yield run
+
+
+@contextmanager
+def _going_on(run: Run) -> Iterator[None]:
+    """Mark the run by how the body ends."""
+    try:
+        yield
+    except BaseException as error:
+        _mark_failed(run, error)
+        raise
+    run.client.set_terminated(run.id, "FINISHED")
 
 
 def _origin(parent: Run | str | None, commit: object) -> dict[str, object]:
