@@ -7,7 +7,7 @@ breaks, a suite that cannot be read and a validator that cannot be imported are 
 import json
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ def check_candles(
         "stale_after_days": float(stale_after_days),
     }
     unusable = _unusable(candles, CANDLE_COLUMNS, date_column=DATE)
-    checks = unusable or list(_run("candles", candles, parameters, day_column=DATE))
+    checks = unusable or _run("candles", candles, parameters, day_column=DATE)
     if account is not None:
         checks.append(_balance(account))
     return Verdict.of(checks, suite="candles", subject=subject)
@@ -85,24 +85,20 @@ def check_forecasts(table: pd.DataFrame, *, series: Series, as_of: date, last_cl
     if not checks:
         models = max(1, table[MODEL_ID].nunique())
         parameters["rows"] = models * len(HORIZONS) * len(LEVELS)
-        checks = list(_run("forecasts", table, parameters, day_column=TARGET_DATE))
+        checks = _run("forecasts", table, parameters, day_column=TARGET_DATE)
     return Verdict.of(checks, suite="forecasts", subject=f"{series} {as_of}")
 
 
-def _run(
-    name: str, table: pd.DataFrame, parameters: Mapping[str, Any], *, day_column: str
-) -> Iterator[Check]:
+def _run(name: str, table: pd.DataFrame, parameters: Mapping[str, Any], *, day_column: str) -> list[Check]:
     """Every expectation of a suite as a check, whether it ran or not."""
     try:
         suite = json.loads((_SUITES / f"{name}.json").read_text(encoding="utf-8"))
         results = _validate(suite, table, parameters, day_column)
+        # What Great Expectations cannot build it drops with a line in a log: hence by the suite, not by results.
+        return [_check(e, results.get(e["meta"]["check"]), day_column) for e in suite["expectations"]]
     except Exception as error:  # noqa: BLE001  # whatever breaks the validator, the table was not checked
         message = f"The suite {name!r} could not run, so nothing is known of the table: {error!r}. Run `make setup`."
-        yield Check("suite_runs", "critical", success=False, message=one_line(message))
-        return
-    # An expectation that Great Expectations could not build is dropped by it with a line in a log.
-    for expectation in suite["expectations"]:
-        yield _check(expectation, results.get(expectation["meta"]["check"]), day_column)
+        return [Check("suite_runs", "critical", success=False, message=one_line(message))]
 
 
 def _validate(

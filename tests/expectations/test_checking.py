@@ -256,7 +256,16 @@ def test_an_expectation_that_cannot_run_is_critical_whatever_its_severity(
     assert len(found.failures) == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"name": "candles", "expectations": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"name": "candles"}',
+        '{"name": "candles", "expectations": []}',
+        '{"name": "candles", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "close"}}]}',
+    ],
+)
 def test_a_suite_that_cannot_be_read_or_is_empty_is_critical(
     candles: Table, tmp_path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
