@@ -52,7 +52,15 @@ class SourceError(InputError):
 
 
 class CandleFileError(InputError):
-    """The bytes are not a candle file, or what they say cannot be decided."""
+    """The bytes are not a candle file, or what they say cannot be decided.
+
+    Attributes:
+        rows_read: Lines that were refused with the file, where it was read that far.
+    """
+
+    def __init__(self, message: str, *, rows_read: int = 0) -> None:
+        super().__init__(message)
+        self.rows_read = rows_read
 
 
 class DiskFullError(InputError):

@@ -1,0 +1,140 @@
+"""Bytes to candles: the one door of every candle file."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+
+import pandas as pd
+
+from pipeline.candles import account as fate
+from pipeline.candles import cleaning
+from pipeline.candles.account import USABLE, USABLE_WITH_WARNINGS, Account, Reading
+from pipeline.candles.calendar import missing_dates
+from pipeline.candles.columns import CANDLE_COLUMNS, DATE
+from pipeline.candles.decoding import decode
+from pipeline.candles.duplicates import BAR, TIME, order_of_confirmation
+from pipeline.candles.instants import STEP_US
+from pipeline.candles.layout import OWN, SYMBOL
+from pipeline.candles.oddities import describe_oddities
+from pipeline.candles.rows import LINE, UNREADABLE, read_rows
+from pipeline.candles.sheet import Sheet, read_sheet
+from pipeline.candles.sieve import Sieve, counted
+from pipeline.candles.symbols import choose_symbol
+from pipeline.candles.timeframe import find_timeframe
+from pipeline.candles.unfinished import Times
+from pipeline.candles.volumes import describe_swap
+from pipeline.errors import CandleFileError
+from pipeline.series import STEPS, Series
+
+_LINES_NAMED: Final = 5
+
+
+def read_candles(
+    data: bytes,
+    *,
+    series: Series | None = None,
+    fetched_at: datetime | None = None,
+    as_of: date | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> Reading:
+    """Candles of a file, and an account of every row of it.
+
+    Args:
+        data: The file, byte for byte.
+        series: What the file should hold; chooses among several markets in one file.
+        fetched_at: When the bytes were fetched (naive means UTC); bars that were open then are left out.
+        as_of: Last day to keep; the same as reading everything and cutting the candles there.
+        mapping: Role → column name, as `{"date": "Day", "close": "Price"}`, for files with other names.
+
+    Raises:
+        CandleFileError: The bytes are no candle file, hold several markets, or cannot be decided.
+    """
+    text, notes = decode(data)
+    sheet = read_sheet(text, mapping=mapping, ticker=series.symbol if series else "")
+    try:
+        return _read(sheet, notes, series=series, times=Times.of(fetched_at, sheet.created), as_of=as_of)
+    except CandleFileError as error:
+        error.rows_read = error.rows_read or sheet.rows_read
+        raise
+
+
+def _read(
+    sheet: Sheet, notes: tuple[str, ...], *, series: Series | None, times: Times, as_of: date | None
+) -> Reading:
+    layout = sheet.headers[0].layout
+    told = layout.ticker or "".join(layout.pair)
+    symbol, others, strays = choose_symbol(sheet.cells[SYMBOL], series=series, told=told)
+    rows = read_rows(sheet)
+    sieve = Sieve(rows.table)
+    sieve.warn(*notes, *strays, *rows.warnings)
+    sieve.count(fate.BLANK, sheet.blank)
+    sieve.count(fate.REPEATED_HEADER, sheet.repeated_headers)
+    sieve.drop(others, fate.OTHER_SYMBOL)
+    _drop_unreadable(sieve, sheet)
+    cleaning.keep_prices(sieve)
+    _refuse_nothing(sieve, "has no usable row")
+    timeframe = find_timeframe(sieve.rows[TIME].to_numpy(), series)
+    _clean(sieve, timeframe, times, trusted=layout.format == OWN)
+    _refuse_nothing(sieve, "has no complete candle")
+    cleaning.cut(sieve, as_of)
+    _refuse_nothing(sieve, f"has no candle at or before {as_of}")
+    market = Series(series.exchange if series else "", symbol, timeframe)
+    return _reading(sieve, sheet, market)
+
+
+def _drop_unreadable(sieve: Sieve, sheet: Sheet) -> None:
+    unreadable = sieve.rows[UNREADABLE].to_numpy()
+    lines = sorted([*sieve.rows[LINE].to_numpy()[unreadable].tolist(), *sheet.ragged])
+    sieve.count(fate.UNPARSEABLE, len(sheet.ragged))
+    sieve.drop(unreadable, fate.UNPARSEABLE)
+    if lines:
+        named = ", ".join(str(line) for line in lines[:_LINES_NAMED])
+        more = f" and {len(lines) - _LINES_NAMED} more" if len(lines) > _LINES_NAMED else ""
+        sieve.warn(f"{counted(len(lines), 'row')} cannot be read (line {named}{more}).")
+
+
+def _clean(sieve: Sieve, timeframe: str, times: Times, *, trusted: bool) -> None:
+    time = sieve.rows[TIME].to_numpy()
+    sieve.rows = sieve.rows.assign(**{BAR: time - time % STEP_US[timeframe]})
+    sieve.sort(order_of_confirmation(sieve.rows))
+    if not trusted:
+        cleaning.settle_volumes(sieve)
+    cleaning.keep_one_row_a_bar(sieve)
+    if not trusted:
+        cleaning.drop_repeated_bars(sieve)
+    cleaning.keep_finished(sieve, times, timeframe, trusted=trusted)
+
+
+def _refuse_nothing(sieve: Sieve, what: str) -> None:
+    if sieve.rows.empty:
+        fates = ", ".join(f"{count} {reason}" for reason, count in sieve.dropped.items())
+        raise CandleFileError(f"The file {what}: of {sieve.dropped.total()} rows, {fates}.")
+
+
+def _reading(sieve: Sieve, sheet: Sheet, market: Series) -> Reading:
+    rows = sieve.rows
+    candles = rows[list(CANDLE_COLUMNS[1:])]
+    candles.insert(0, DATE, rows[BAR].to_numpy().view("datetime64[us]"))
+    step = pd.Timedelta(STEPS[market.timeframe])
+    dates = [_iso(day, market.timeframe) for day in (candles[DATE].iloc[0], candles[DATE].iloc[-1])]
+    missing = tuple(_iso(day, market.timeframe) for day in missing_dates(candles[DATE], step))
+    if cleaning.SWAPPED in rows:
+        sieve.warn(*describe_swap(rows[cleaning.SWAPPED].to_numpy(), candles[DATE].to_numpy()))
+    sieve.warn(*describe_oddities(candles, missing))
+    account = Account(
+        format=sheet.headers[0].layout.format,
+        series=market,
+        rows_read=sheet.rows_read,
+        rows_kept=len(candles),
+        dropped=dict(sieve.dropped),
+        first=dates[0],
+        last=dates[1],
+        missing=missing,
+        warnings=tuple(sieve.warnings),
+        verdict=USABLE_WITH_WARNINGS if sieve.warnings else USABLE,
+    )
+    return Reading(candles, account)
+
+
+def _iso(date: pd.Timestamp, timeframe: str) -> str:
+    return date.strftime("%Y-%m-%d" if timeframe == "1d" else "%Y-%m-%dT%H:%M")

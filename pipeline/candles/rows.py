@@ -1,0 +1,138 @@
+"""Cells to rows: instants, prices and volumes as numbers, nothing judged yet."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.candles.columns import (
+    CLOSE,
+    DATE,
+    HIGH,
+    LOW,
+    OPEN,
+    PRICES,
+    TRADES,
+    VOLUME_BASE,
+    VOLUME_QUOTE,
+    VOLUMES,
+)
+from pipeline.candles.duplicates import RANK, TIME, WEIGHT
+from pipeline.candles.instants import read_instants
+from pipeline.candles.layout import CLOCK, UNIX, VOLUME, YAHOO
+from pipeline.candles.numerals import has_decimal_commas, read_numbers
+from pipeline.candles.sheet import Sheet
+
+UNREADABLE: Final = "unreadable"
+LINE: Final = "line"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Every row of a file as values.
+
+    Attributes:
+        table: One line of the file a row, in file order: TIME, RANK, WEIGHT, LINE, the
+            columns of a candle but its date, and UNREADABLE, True where a time or a price is no such thing.
+        warnings: Sentences.
+    """
+
+    table: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+def read_rows(sheet: Sheet) -> Rows:
+    """Values of every row.
+
+    Raises:
+        CandleFileError: Dates fit both day/month and month/day.
+    """
+    dates, clocks = sheet.cells[DATE], sheet.cells[CLOCK]
+    if _told(sheet, CLOCK):
+        dates = pc.binary_join_element_wise(dates, clocks, " ")
+    instants, warnings = read_instants(sheet.cells[UNIX], dates)
+    numbers, unreadable, described = _read_amounts(sheet)
+    unreadable |= np.isnat(instants.times)
+    trades_told = ~np.isnan(numbers[TRADES])
+    with np.errstate(invalid="ignore"):
+        weight = np.fmax(numbers[VOLUME_BASE], numbers[VOLUME_QUOTE])
+    table = pd.DataFrame(
+        {
+            TIME: instants.times.astype(np.int64),
+            RANK: instants.written * np.int16(2) + trades_told,
+            LINE: sheet.lines,
+            UNREADABLE: unreadable,
+            WEIGHT: np.where(np.isnan(weight), -1.0, weight),
+            **numbers,
+        },
+        copy=False,
+    )
+    return Rows(table, (*warnings, *described))
+
+
+def _read_amounts(sheet: Sheet) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_], tuple[str, ...]]:
+    """Prices, volumes and trades; a mask of rows whose prices are unreadable; and what to warn of."""
+    told = [role for role in (*PRICES, *VOLUMES, VOLUME, TRADES) if _told(sheet, role)]
+    columns = [sheet.cells[role] for role in told]
+    comma = sheet.grouped and has_decimal_commas(columns, comma_delimited=sheet.comma_delimited)
+    read = {role: read_numbers(cells, decimal_comma=comma) for role, cells in zip(told, columns, strict=True)}
+    nothing = np.full(len(sheet.lines), np.nan)
+    numbers = {role: read[role][0] if role in read else nothing for role in (*PRICES, *VOLUMES, TRADES)}
+    unreadable = np.logical_or.reduce([read[role][1] for role in PRICES if role in read])
+    return (
+        numbers | _missing_prices(numbers, told) | _unnamed_volume(sheet, read),
+        unreadable,
+        (*_describe_columns(sheet, told), *_describe_unreadable(read)),
+    )
+
+
+def _missing_prices(
+    numbers: dict[str, NDArray[np.float64]], told: list[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Prices of columns that the file lacks: open is the close; high and low enclose the two."""
+    close = numbers[CLOSE]
+    opening = numbers[OPEN] if OPEN in told else close
+    made = {OPEN: opening, HIGH: np.fmax(opening, close), LOW: np.fmin(opening, close)}
+    return {role: prices for role, prices in made.items() if role not in told}
+
+
+def _unnamed_volume(
+    sheet: Sheet, read: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]
+) -> dict[str, NDArray[np.float64]]:
+    """One column named `Volume`, where the file does not name its sides."""
+    if VOLUME not in read or VOLUME_BASE in read or VOLUME_QUOTE in read:
+        return {}
+    return {_side_of_unnamed(sheet): read[VOLUME][0]}
+
+
+def _side_of_unnamed(sheet: Sheet) -> str:
+    """Yahoo gives crypto volumes in quote currency; everyone else's single column is taken as base."""
+    return VOLUME_QUOTE if sheet.headers[0].layout.format == YAHOO else VOLUME_BASE
+
+
+def _describe_columns(sheet: Sheet, told: list[str]) -> tuple[str, ...]:
+    absent = [role for role in (OPEN, HIGH, LOW) if role not in told]
+    sentences = []
+    if absent:
+        sentences.append(
+            f"The file has no {', '.join(absent)}: open is taken as the close, high and low enclose the two, "
+            "so that ranges say nothing."
+        )
+    if VOLUME in told and not set(VOLUMES) & set(told) and _side_of_unnamed(sheet) == VOLUME_BASE:
+        sentences.append("The volume's currency is not named; it is taken as the base's.")
+    return tuple(sentences)
+
+
+def _describe_unreadable(read: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> tuple[str, ...]:
+    return tuple(
+        f"{int(unreadable.sum())} cells of {role} are no numbers and are left empty."
+        for role, (_, unreadable) in read.items()
+        if role not in PRICES and unreadable.any()
+    )
+
+
+def _told(sheet: Sheet, role: str) -> bool:
+    return any(role in header.layout.columns for header in sheet.headers)

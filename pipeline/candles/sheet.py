@@ -1,0 +1,172 @@
+"""Text to columns of cells: header found by content, every other line accounted for."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline.candles.columns import CLOSE
+from pipeline.candles.header import Header, find_headers, split_cells
+from pipeline.candles.layout import ROLES, check_mapping
+from pipeline.errors import CandleFileError
+
+# Cells of quoted lines are joined again by a sign that no cell holds, so that one splitter serves all files.
+_UNIT: Final = "\x1f"
+_CREATED: Final = re.compile(r"created on (\d{2})-(\d{2})-(\d{4})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A file's rows as text.
+
+    Attributes:
+        headers: Every header found; the first decides the format.
+        cells: Role → array of n_rows strings; empty text where a section lacks the column.
+        lines: Number of each row's line in the file, array of shape (n_rows,).
+        blank: Lines without a value.
+        ragged: Lines whose cells do not fit their header.
+        repeated_headers: Further header and banner lines among the rows.
+        created: Day on which the banner says the file was made; None where it does not.
+        grouped: Whether a cell may hold commas, so that numbers may be grouped or have a decimal comma.
+        comma_delimited: Whether commas part the cells.
+    """
+
+    headers: tuple[Header, ...]
+    cells: Mapping[str, pa.StringArray]
+    lines: NDArray[np.int64]
+    blank: int
+    ragged: tuple[int, ...]
+    repeated_headers: int
+    created: datetime | None
+    grouped: bool
+    comma_delimited: bool
+
+    @property
+    def rows_read(self) -> int:
+        """Lines besides the first banner and header."""
+        return len(self.lines) + self.blank + len(self.ragged) + self.repeated_headers
+
+
+def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> Sheet:
+    """Cells of every row.
+
+    Args:
+        text: The file, lines ended by line feeds.
+        mapping: Role → name of the column that plays it.
+        ticker: Symbol wanted where a header names several; may be empty.
+
+    Raises:
+        CandleFileError: There is no header with a date and a close, or no row.
+    """
+    check_mapping(mapping)
+    lines = text.split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    headers = find_headers(text, lines, mapping=mapping, ticker=ticker)
+    quoted = '"' in text
+    sections = [
+        _read_section(lines, header, number, quoted=quoted) for header, number in _extents(headers, lines)
+    ]
+    first = headers[0]
+    sheet = Sheet(
+        headers=headers,
+        cells={role: pa.concat_arrays([section.cells[role] for section in sections]) for role in ROLES},
+        lines=np.concatenate([section.lines for section in sections]),
+        blank=sum(section.blank for section in sections),
+        ragged=tuple(line for section in sections for line in section.ragged),
+        repeated_headers=sum(header.stop - header.start for header in headers[1:]),
+        created=_created(lines[: first.stop]),
+        grouped=quoted or any(header.delimiter != "," for header in headers),
+        comma_delimited=first.delimiter == ",",
+    )
+    if not len(sheet.lines):
+        raise CandleFileError(
+            f"The file has a header but no candle: {sheet.rows_read} lines after it, none of them a row. "
+            "Download it again.",
+            rows_read=sheet.rows_read,
+        )
+    return sheet
+
+
+@dataclass(frozen=True, eq=False)
+class _Section:
+    cells: Mapping[str, pa.StringArray]
+    lines: NDArray[np.int64]
+    blank: int
+    ragged: tuple[int, ...]
+
+
+def _created(banner: Sequence[str]) -> datetime | None:
+    match = _CREATED.search("\n".join(banner))
+    if match is None:
+        return None
+    try:
+        return datetime(int(match[3]), int(match[1]), int(match[2]), tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _extents(headers: Sequence[Header], lines: Sequence[str]) -> list[tuple[Header, range]]:
+    """Each header with the numbers of its lines; rows above the first header are its own (a re-sorted sheet)."""
+    stops = [*(header.start for header in headers[1:]), len(lines)]
+    extents = [(header, range(header.stop, stop)) for header, stop in zip(headers, stops, strict=True)]
+    first = headers[0]
+    above = [number for number in range(first.start) if _is_row(lines[number], first)]
+    return [(first, range(above[0], first.start)), *extents] if above else extents
+
+
+def _is_row(line: str, header: Header) -> bool:
+    cells = split_cells(line, header.delimiter)
+    close = header.layout.columns[CLOSE]
+    return len(cells) == len(header.layout.names) and any(sign.isdigit() for sign in cells[close])
+
+
+def _read_section(lines: Sequence[str], header: Header, numbers: range, *, quoted: bool) -> _Section:
+    delimiter = header.delimiter
+    rows = lines[numbers.start : numbers.stop]
+    if quoted:
+        rows = [_UNIT.join(split_cells(row, delimiter)) for row in rows]
+        delimiter = _UNIT
+    table = pa.array(rows, pa.string())
+    filled = pc.not_equal(pc.utf8_trim(table, f" \t\xa0,;|{delimiter}"), "").to_numpy(zero_copy_only=False)
+    width = len(header.layout.names)
+    parts = pc.split_pattern(table, delimiter)
+    fits = filled & (pc.list_value_length(parts).to_numpy() == width)
+    cells = parts.filter(pa.array(fits)).flatten()
+    misfits = np.flatnonzero(filled & ~fits)
+    needed = max(header.layout.columns.values()) + 1
+    mended = {
+        place: row for place in misfits.tolist() if (row := _mend(rows[place], delimiter, width, needed))
+    }
+    if mended:
+        cells = pa.concat_arrays(
+            [cells, pa.array([cell for row in mended.values() for cell in row], pa.string())]
+        )
+    order = np.concatenate([np.flatnonzero(fits), np.array(list(mended), dtype=np.int64)]) + numbers.start
+    return _Section(
+        cells={role: _column(cells, header.layout.columns.get(role), width) for role in ROLES},
+        lines=order + 1,
+        blank=int((~filled).sum()),
+        ragged=tuple(int(place) + numbers.start + 1 for place in misfits if int(place) not in mended),
+    )
+
+
+def _mend(row: str, delimiter: str, width: int, needed: int) -> list[str] | None:
+    """Cells of a line that is longer by empty cells only, or shorter by columns that nobody reads; else None."""
+    cells = row.split(delimiter)
+    if len(cells) < needed or any(cell.strip() for cell in cells[width:]):
+        return None
+    return (cells + [""] * width)[:width]
+
+
+def _column(cells: pa.StringArray, index: int | None, width: int) -> pa.StringArray:
+    rows = len(cells) // width
+    if index is None:
+        return pa.array([""], pa.string()).take(pa.array(np.zeros(rows, dtype=np.int64)))
+    return cells.take(pa.array(np.arange(index, rows * width, width)))

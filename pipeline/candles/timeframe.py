@@ -1,0 +1,58 @@
+"""Daily or hourly, by how far the rows lie apart."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.candles.instants import DAY_US, HOUR_US
+from pipeline.errors import CandleFileError
+from pipeline.series import Series
+
+# Two daily series in one file give two rows a day; junk rows at odd times do the same.
+_ROWS_A_DAY: Final = 2.5
+_FEWEST_DAYS: Final = 5
+_WEEKLY_US: Final = 6 * DAY_US
+
+
+def find_timeframe(times: NDArray[np.int64], series: Series | None) -> str:
+    """`1d` or `1h`.
+
+    Args:
+        times: Opening instants, microseconds since 1970.
+        series: What the caller expects; decides where rows are too few to tell.
+
+    Raises:
+        CandleFileError: The rows lie otherwise apart, or not as the series says.
+    """
+    distinct = np.unique(times)
+    found = _by_spacing(distinct) if len(distinct) > 1 else ""
+    if not found:
+        return series.timeframe if series else ("1h" if (distinct % DAY_US).any() else "1d")
+    if series is not None and series.timeframe != found:
+        raise CandleFileError(
+            f"The file holds {found} candles, and {series} asks for {series.timeframe}. "
+            f"Read it as {series.exchange}/{series.symbol}/{found}."
+        )
+    return found
+
+
+def _by_spacing(distinct: NDArray[np.int64]) -> str:
+    """The timeframe of sorted, distinct instants; empty where they are too few to tell."""
+    steps, counts = np.unique(np.diff(distinct), return_counts=True)
+    usual = int(steps[counts.argmax()])
+    if usual == HOUR_US:
+        return "1h"
+    days = len(np.unique(distinct // DAY_US))
+    if len(distinct) > _ROWS_A_DAY * days or (days >= _FEWEST_DAYS and usual >= _WEEKLY_US):
+        raise CandleFileError(
+            f"The file's bars are {_spoken(usual)} apart: expected daily or hourly candles. Give one of those."
+        )
+    return "1d" if days >= _FEWEST_DAYS or usual >= DAY_US else ""
+
+
+def _spoken(step: int) -> str:
+    for unit, name in ((DAY_US, "days"), (HOUR_US, "hours"), (60_000_000, "minutes")):
+        if step >= unit:
+            return f"{step / unit:g} {name}"
+    return f"{step / 1e6:g} seconds"
