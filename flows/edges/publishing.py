@@ -7,7 +7,7 @@ Published files are never removed, so the hub grows by its days.
 
 import errno
 import mimetypes
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,13 @@ _STORE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+Merge = Callable[[Mapping[str, bytes], Mapping[str, bytes]], Mapping[str, bytes]]
+
+
+def _replace(files: Mapping[str, bytes], _: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    return files
+
+
 @dataclass(frozen=True)
 class Publication:
     """What became of one publication.
@@ -44,12 +51,16 @@ class Publication:
     changed: tuple[str, ...]
 
 
-def publish(files: Mapping[str, bytes], target_url: str, *, keep: int = 3) -> Publication:
+def publish(
+    files: Mapping[str, bytes], target_url: str, *, merge: Merge = _replace, keep: int = 3
+) -> Publication:
     """Publish files; those of earlier publications stay.
 
     Args:
         files: Content by relative path with `/`, as `hub/model-output/m/2026-03-29-m.csv`.
         target_url: Folder or fsspec URL: `/srv/site`, `s3://bucket/prefix`, `memory://site`.
+        merge: Makes the files to publish of these and of what is published under the same paths; in a local
+            folder no other publisher comes between. By default these replace those.
         keep: Releases kept in a local folder, the current one included.
 
     Raises:
@@ -62,9 +73,9 @@ def publish(files: Mapping[str, bytes], target_url: str, *, keep: int = 3) -> Pu
     with _failures_named(target_url):
         store, root = _open(target_url)
         if _is_local(store):
-            changed = _publish_folder(files, ReleaseFolder(Path(root), keep=keep))
+            changed = _publish_folder(files, ReleaseFolder(Path(root), keep=keep), merge)
         else:
-            changed = _publish_objects(files, store, root)
+            changed = _publish_objects(files, store, root, merge)
     return Publication(target_url, "new" if changed else "unchanged", changed)
 
 
@@ -82,18 +93,20 @@ def read_published(paths: Collection[str], target_url: str) -> dict[str, bytes]:
         return _read_objects(paths, store, root)
 
 
-def _publish_folder(files: Mapping[str, bytes], folder: ReleaseFolder) -> tuple[str, ...]:
+def _publish_folder(files: Mapping[str, bytes], folder: ReleaseFolder, merge: Merge) -> tuple[str, ...]:
     with folder.locked():
-        changed = _differing(files, folder.read(files))
+        published = folder.read(files)
+        wanted = merge(files, published)
+        changed = _differing(wanted, published)
         if changed:
             folder.switch(changed)
-        folder.link({path.partition("/")[0] for path in files})
+        folder.link({path.partition("/")[0] for path in wanted})
     return tuple(changed)
 
 
-def _publish_objects(files: Mapping[str, bytes], store: Any, root: str) -> tuple[str, ...]:
+def _publish_objects(files: Mapping[str, bytes], store: Any, root: str, merge: Merge) -> tuple[str, ...]:
     published = _read_objects(files, store, root)
-    changed = _differing(files, published)
+    changed = _differing(merge(files, published), published)
     written: list[str] = []
     try:
         for path in sorted(changed, key=_order):

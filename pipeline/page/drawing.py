@@ -2,11 +2,15 @@
 
 import json
 import re
+from datetime import UTC, date, datetime
 from typing import Any, Final
+
+from markupsafe import Markup
 
 Spec = dict[str, Any]
 
 WIDE: Final = 1000
+HALF: Final = 490
 NARROW: Final = 350
 
 # Only widths of letters are measured with these; the page's own type is shown.
@@ -33,7 +37,7 @@ _CONFIG: Final[Spec] = {
 }
 
 
-def draw(spec: Spec, name: str) -> str:
+def draw(spec: Spec, name: str) -> Markup:
     """The chart as an SVG element that fills the width it is given.
 
     Args:
@@ -54,12 +58,13 @@ def draw(spec: Spec, name: str) -> str:
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg).replace("url(#", f"url(#{name}-")
     svg = re.sub(r'<(\w+)([^<>]*?) aria-label="([^"]*)"([^<>]*?)/>', r"<\1\2\4><title>\3</title></\1>", svg)
-    return re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)
+    # Vega escapes every text that it is given; templates may take the drawing as it is.
+    return Markup(re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg))  # noqa: S704
 
 
-def data(rows: list[Spec]) -> Spec:
-    """Rows as a chart's data; `day` is a date written YYYY-MM-DD."""
-    return {"values": rows, "format": {"parse": {"day": "utc:'%Y-%m-%d'"}}}
+def instant(day: date) -> int:
+    """A day's midnight in UTC as Vega-Lite reads it without parsing: milliseconds since 1970."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
 def mark(kind: str, **style: Any) -> Spec:

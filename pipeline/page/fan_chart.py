@@ -3,18 +3,19 @@
 from datetime import date, timedelta
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from pipeline.page.content import PastForecast, SeriesContent
-from pipeline.page.drawing import NARROW, Spec, data, day_axis, draw, mark
+from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.prices import decimals, format_price
 from pipeline.page.sentences import short_date
 from pipeline.quantiles import HORIZONS, MEDIAN, interval
 
 DAYS_SHOWN: Final = 90
 _FAN: Final = ((95, 0.3), (80, 0.55), (50, 0.9))
-_DAY_FIELD: Final = "day"
 
 
-def fan_chart(content: SeriesContent, *, width: int, step: float) -> str:
+def fan_chart(content: SeriesContent, *, width: int, step: float) -> Markup:
     """The chart as SVG.
 
     Args:
@@ -29,7 +30,8 @@ def fan_chart(content: SeriesContent, *, width: int, step: float) -> str:
         *chart.week_ahead(),
         chart.today(),
         chart.closes(),
-        *chart.outcomes(size=bar * bar * 0.9),
+        chart.misses(size=bar * bar * 0.9),
+        chart.labels(width),
     ]
     return draw(
         {"width": width, "height": 300 if width <= NARROW else 0.36 * width, "layer": layers}, f"fan{width}"
@@ -59,7 +61,7 @@ class _Fan:
         """A bar a day: the 80 percent range and, darker, the 50 percent range."""
         return [
             {
-                "data": data(self._past()),
+                "data": {"values": self._past()},
                 "mark": mark("rule", strokeWidth=bar),
                 "encoding": {
                     "x": self._day,
@@ -67,7 +69,6 @@ class _Fan:
                     "y2": {"field": f"upper_{coverage}"},
                     "stroke": _by_mode("var(--band)", "var(--late)"),
                     "strokeOpacity": {"value": opacity},
-                    "description": {"field": "label"},
                 },
             }
             for coverage, opacity in ((80, 0.42), (50, 0.8))
@@ -90,14 +91,21 @@ class _Fan:
         median = self._layer(
             rows, mark("line", color="var(--median)", strokeWidth=1.5, strokeDash=[4, 3]), "median"
         )
-        labels = self._layer(rows[1:], mark("rule", stroke="transparent", strokeWidth=14), "lower_95")
-        labels["encoding"] |= {"y2": {"field": "upper_95"}, "description": {"field": "label"}}
-        return [*bands, median, labels]
+        return [*bands, median]
+
+    def labels(self, width: int) -> Spec:
+        """What comes up beside the pointer: an invisible strip a day, over the whole height."""
+        strip = width / (DAYS_SHOWN + len(HORIZONS))
+        return {
+            "data": {"values": [*self._past(), *self._ahead()[1:]]},
+            "mark": mark("rule", stroke="var(--ink)", strokeOpacity=0, strokeWidth=strip),
+            "encoding": {"x": self._day, "description": {"field": "label"}},
+        }
 
     def closes(self) -> Spec:
         """What happened, as a line."""
         rows = [
-            {"day": close.day.isoformat(), "price": close.price}
+            {"day": instant(close.day), "price": close.price}
             for close in self._content.closes
             if self._first <= close.day <= self._content.forecast.as_of
         ]
@@ -105,7 +113,7 @@ class _Fan:
             rows, mark("line", color="var(--ink)", strokeWidth=1.6, interpolate="linear"), "price"
         )
 
-    def outcomes(self, *, size: float) -> list[Spec]:
+    def misses(self, *, size: float) -> Spec:
         """Where the close left its range: a cross, told apart by its shape as by its colour."""
         missed = [row for row in self._past() if not row["held"]]
         style = mark(
@@ -117,22 +125,20 @@ class _Fan:
             color="var(--miss)",
             opacity=1,
         )
-        layer = self._layer(missed, style, "actual")
-        layer["encoding"] |= {"description": {"field": "label"}}
-        return [layer]
+        return self._layer(missed, style, "actual")
 
     def today(self) -> Spec:
         """The line between what happened and what is expected."""
-        row = {"day": self._content.forecast.as_of.isoformat()}
+        row = {"day": instant(self._content.forecast.as_of)}
         return {
-            "data": data([row]),
+            "data": {"values": [row]},
             "mark": mark("rule", color="var(--muted)", strokeDash=[2, 3]),
             "encoding": {"x": self._day},
         }
 
     def _layer(self, rows: list[Spec], style: Spec, field: str) -> Spec:
         encoding = {"x": self._day, "y": {"field": field, **self._price}}
-        return {"data": data(rows), "mark": style, "encoding": encoding}
+        return {"data": {"values": rows}, "mark": style, "encoding": encoding}
 
     def _past(self) -> list[Spec]:
         rows: dict[date, Spec] = {}
@@ -148,7 +154,7 @@ class _Fan:
         outcome = f"closed at {self._text(past.actual)}, " if self._content.publish_truth else ""
         label = f"{short_date(past.target_date)}: 80 % range {self._range(past.ranges[80])}; {outcome}"
         return {
-            "day": past.target_date.isoformat(),
+            "day": instant(past.target_date),
             "live": live,
             "held": held,
             "actual": past.actual,
@@ -159,16 +165,14 @@ class _Fan:
     def _ahead(self) -> list[Spec]:
         forecast = self._content.forecast
         start = {coverage: (forecast.last_close, forecast.last_close) for coverage, _ in _FAN}
-        rows: list[Spec] = [
-            {"day": forecast.as_of.isoformat(), "median": forecast.last_close, **_ends(start)}
-        ]
+        rows: list[Spec] = [{"day": instant(forecast.as_of), "median": forecast.last_close, **_ends(start)}]
         for horizon in HORIZONS:
             quantiles = forecast.quantiles[horizon - 1]
             ranges = {coverage: _pair(interval(quantiles, coverage)) for coverage, _ in _FAN}
             target = forecast.target_date(horizon)
             rows.append(
                 {
-                    "day": target.isoformat(),
+                    "day": instant(target),
                     "median": float(quantiles[MEDIAN]),
                     "label": f"{short_date(target)}: 80 % range {self._range(ranges[80])}",
                     **_ends(ranges),

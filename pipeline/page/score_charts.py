@@ -3,18 +3,19 @@
 import math
 from typing import Final
 
+from markupsafe import Markup
+
 from pipeline.page.content import Record
-from pipeline.page.drawing import NARROW, Spec, data, day_axis, draw, mark
+from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.sentences import percent, short_date
 from pipeline.scorecard import ScoreLine
 
-_SQUARE: Final = 340
 # A skill's first weeks are too rough to be worth an axis that shows them whole.
 _FEWEST_DAYS: Final = 10
 _SHARE: Final[Spec] = {"type": "quantitative", "scale": {"domain": [0.3, 1.0]}}
 
 
-def reliability_chart(line: ScoreLine) -> str:
+def reliability_chart(line: ScoreLine, *, width: int) -> Markup:
     """Share of ranges that held against the share that should, with 95 percent intervals; honest is the diagonal."""
     rows = [
         {
@@ -30,30 +31,36 @@ def reliability_chart(line: ScoreLine) -> str:
     x = {
         **_SHARE,
         "field": "nominal",
-        "axis": {**axis, "title": "should hold", "grid": False, "values": [0.5, 0.8, 0.9]},
+        "axis": {
+            **axis,
+            "title": "should hold",
+            "grid": False,
+            "values": [0.5, 0.8, 0.9, 0.95],
+            "labelOverlap": "greedy",
+        },
     }
     y = {**_SHARE, "axis": {**axis, "title": "held"}}
     layers = [
         {
-            "data": data([{"nominal": end, "share": end} for end in (0.3, 1.0)]),
+            "data": {"values": [{"nominal": end, "share": end} for end in (0.3, 1.0)]},
             "mark": mark("line", color="var(--muted)", strokeDash=[4, 4], strokeWidth=1.2),
             "encoding": {"x": x, "y": {"field": "share", **y}},
         },
         {
-            "data": data(rows),
+            "data": {"values": rows},
             "mark": mark("rule", color="var(--band-deep)", strokeWidth=2.5),
             "encoding": {"x": x, "y": {"field": "lower", **y}, "y2": {"field": "upper"}},
         },
         {
-            "data": data(rows),
+            "data": {"values": rows},
             "mark": mark("circle", color="var(--band-deep)", size=110, opacity=1),
             "encoding": {"x": x, "y": {"field": "share", **y}, "description": {"field": "label"}},
         },
     ]
-    return draw({"width": _SQUARE, "height": 300, "layer": layers}, "reliability")
+    return draw({"width": width, "height": 270, "layer": layers}, f"reliability{width}")
 
 
-def pit_chart(line: ScoreLine) -> str:
+def pit_chart(line: ScoreLine, *, width: int) -> Markup:
     """Outcomes in each tenth of the forecast distribution; the dashed line is the even share of honest forecasts."""
     rows = [
         {
@@ -73,7 +80,7 @@ def pit_chart(line: ScoreLine) -> str:
     y = {"type": "quantitative", "axis": {"title": "days", "tickMinStep": 1, "tickCount": 5}}
     layers = [
         {
-            "data": data(rows),
+            "data": {"values": rows},
             "mark": mark("bar", color="var(--band)", width={"band": 0.86}, cornerRadiusEnd=2),
             "encoding": {
                 "x": {**x, "axis": axis},
@@ -82,19 +89,19 @@ def pit_chart(line: ScoreLine) -> str:
             },
         },
         {
-            "data": data([{"even": line.n / len(line.pit)}]),
+            "data": {"values": [{"even": line.n / len(line.pit)}]},
             "mark": mark("rule", color="var(--muted)", strokeDash=[4, 4], strokeWidth=1.2),
             "encoding": {"y": {"field": "even", **y}},
         },
     ]
-    return draw({"width": _SQUARE, "height": 300, "layer": layers}, "pit")
+    return draw({"width": width, "height": 270, "layer": layers}, f"pit{width}")
 
 
-def skill_chart(record: Record, *, width: int) -> str:
+def skill_chart(record: Record, *, width: int) -> Markup:
     """Error as a multiple of the random walk's, over all days up to each; below the line of 1 is better."""
     rows = [
         {
-            "day": point.day.isoformat(),
+            "day": instant(point.day),
             "ratio": point.relative_wis,
             "lower": point.lower,
             "upper": point.upper,
@@ -111,27 +118,27 @@ def skill_chart(record: Record, *, width: int) -> str:
     }
     layers = [
         {
-            "data": data(rows),
+            "data": {"values": rows},
             "mark": mark("area", color="var(--band)", opacity=0.4),
             "encoding": {"x": day, "y": {"field": "lower", **ratio}, "y2": {"field": "upper"}},
         },
         {
-            "data": data([{"one": 1.0}]),
+            "data": {"values": [{"one": 1.0}]},
             "mark": mark("rule", color="var(--ink)", strokeDash=[4, 4], strokeWidth=1.2),
             "encoding": {"y": {"field": "one", **ratio}},
         },
         {
-            "data": data(rows),
+            "data": {"values": rows},
             "mark": mark("line", color="var(--band-deep)", strokeWidth=2),
             "encoding": {"x": day, "y": {"field": "ratio", **ratio}},
         },
         {
-            "data": data(rows),
-            "mark": mark("rule", stroke="transparent", strokeWidth=max(3.0, width / max(len(rows), 1))),
+            "data": {"values": rows},
+            "mark": mark(
+                "rule", stroke="var(--ink)", strokeOpacity=0, strokeWidth=max(3.0, width / max(len(rows), 1))
+            ),
             "encoding": {
                 "x": day,
-                "y": {"field": "lower", **ratio},
-                "y2": {"field": "upper"},
                 "description": {"field": "label"},
             },
         },

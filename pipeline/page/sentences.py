@@ -32,6 +32,7 @@ def reader_sentence(content: SeriesContent) -> str:
     return (
         f"{_when(content)} {coin_name(content.series)} most likely closes between {format_price(lower, step)} and "
         f"{format_price(upper, step)}{currency} (80 %); {_held(content.live)}."
+        f"{' [Simulated data]' if content.simulated else ''}"
     )
 
 

@@ -1,0 +1,75 @@
+"""Scores as table rows: what held, how well, how sure."""
+
+from collections.abc import Callable
+from math import isnan
+from typing import Any
+
+from pipeline.page.content import Record
+from pipeline.page.sentences import long_date, percent
+from pipeline.scorecard import ScoreLine
+
+_Cell = dict[str, Any]
+
+
+def record_view(record: Record, price: Callable[[float], _Cell]) -> dict[str, Any]:
+    """A record's tables.
+
+    Args:
+        record: Of one mode.
+        price: Makes a cell of a price.
+    """
+    line = record.next_day
+    return {
+        "window_days": record.window_days,
+        "lines": [_line(line, price) for line in record.lines],
+        "next_day": _coverages(line) if line else {"n": 0, "coverage": []},
+        "pit_even": f"{line.n / len(line.pit):.1f}" if line else "",
+        "pit": [
+            {"label": f"{10 * index}–{10 * index + 10} %", "count": count}
+            for index, count in enumerate(line.pit if line else ())
+        ],
+    }
+
+
+def skill_path_view(record: Record) -> list[dict[str, Any]]:
+    """Skill as it grew, newest first."""
+    return [
+        {
+            "day": long_date(point.day),
+            "ratio": {"text": f"{point.relative_wis:.3f}", "value": repr(point.relative_wis)},
+            "interval": _interval(point.lower, point.upper),
+        }
+        for point in reversed(record.skill_path)
+    ]
+
+
+def _line(line: ScoreLine, price: Callable[[float], _Cell]) -> dict[str, Any]:
+    share = next(figure.share for figure in line.coverage if figure.nominal == 80)
+    skill = line.skill
+    return {
+        "horizon": line.horizon,
+        "n": line.n,
+        "share_80": {"text": percent(share), "value": repr(share)},
+        "ratio": {"text": f"{skill.relative_wis:.3f}", "value": repr(skill.relative_wis)} if skill else None,
+        "interval": _interval(*skill.interval) if skill else "",
+        "mae": price(line.mae),
+    }
+
+
+def _coverages(line: ScoreLine) -> dict[str, Any]:
+    return {
+        "n": line.n,
+        "coverage": [
+            {
+                "nominal": figure.nominal,
+                "hits": {"text": f"{figure.hits}", "value": figure.hits},
+                "share": {"text": percent(figure.share), "value": repr(figure.share)},
+                "interval": f"{percent(figure.interval.lower)} to {percent(figure.interval.upper)}",
+            }
+            for figure in line.coverage
+        ],
+    }
+
+
+def _interval(lower: float, upper: float) -> str:
+    return "" if isnan(lower) or isnan(upper) else f"{lower:.2f} to {upper:.2f}"
