@@ -31,7 +31,7 @@ def jumps(candles: pd.DataFrame, *, deviations: float, floor: float) -> BoolArra
     """Rows whose close moved beyond `max(floor, deviations × σ)` since the row before.
 
     σ is 1.4826 × the median absolute deviation of the table's log returns, so that a few wrong prices do not
-    widen the bound they are held against. A return over n days is divided by √n.
+    widen the bound they are held against. A return over a hole is divided by the root of its length in steps.
 
     Args:
         candles: Candle table.
@@ -39,9 +39,9 @@ def jumps(candles: pd.DataFrame, *, deviations: float, floor: float) -> BoolArra
         floor: Least bound, as a log return.
     """
     closes = _logarithm(candles[CLOSE])
-    days = candles[DATE].diff().dt.total_seconds().to_numpy() / 86_400
-    with np.errstate(invalid="ignore", divide="ignore"):
-        moves = np.diff(closes, prepend=np.nan) / np.sqrt(np.maximum(days, 1 / 24))
+    gaps = candles[DATE].diff().dt.total_seconds()
+    steps = (gaps / gaps.median()).to_numpy()
+    moves = np.diff(closes, prepend=np.nan) / np.sqrt(np.maximum(steps, 1.0))
     known = moves[np.isfinite(moves)]
     if not known.size:
         return np.zeros(len(candles), dtype=bool)

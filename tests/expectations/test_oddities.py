@@ -64,6 +64,13 @@ def test_a_move_over_a_hole_is_held_against_its_length(candles: pd.DataFrame) ->
     assert not jumps(table, deviations=0, floor=0.22)[300]
 
 
+def test_the_bound_is_of_one_candle_whatever_its_length(candles: pd.DataFrame) -> None:
+    hourly = candles.assign(date=pd.date_range("2024-01-01", periods=len(candles), freq="h"))
+    daily = jumps(candles, deviations=3, floor=0.01)
+    assert daily.any()
+    assert list(jumps(hourly, deviations=3, floor=0.01)) == list(daily)
+
+
 def test_a_calm_market_is_held_against_the_floor(candles: pd.DataFrame) -> None:
     candles["close"] = 1.0
     candles.loc[50:, "close"] = 1.05

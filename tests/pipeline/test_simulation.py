@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from pipeline.candles import read_candles
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE
 from pipeline.errors import DateError, InputError, UnknownSeriesError
 from pipeline.series import Series
@@ -164,6 +165,18 @@ def test_the_wire_format_is_the_vendors() -> None:
         assert float(row["Volume USDT"]) == candle.volume_quote
         assert int(row["tradecount"]) == candle.trades
     assert float(rows[0]["Volume BTC"]) < 0.2 * float(rows[1]["Volume BTC"])
+
+
+@pytest.mark.parametrize("fetched_at", [None, datetime(2021, 1, 1, 0, 20, tzinfo=UTC)])
+def test_intake_reads_the_market_back_without_its_unfinished_day(fetched_at: datetime | None) -> None:
+    today = date(2021, 1, 1)
+    candles = simulate_candles(seed=1, first=FIRST, last=date(2020, 12, 31), price=30_000.0)
+    partial = simulate_unfinished(seed=1, first=FIRST, day=today, price=30_000.0, elapsed=20 / 1440)
+    content = wire_format(candles, BITCOIN, unfinished=partial)
+    reading = read_candles(content, series=BITCOIN, fetched_at=fetched_at)
+    pd.testing.assert_frame_equal(reading.candles, candles, check_exact=True)
+    assert dict(reading.account.dropped) == {"unfinished": 1}
+    assert reading.account.warnings == () or fetched_at is None
 
 
 def test_prices_are_written_without_rounding_noise() -> None:
