@@ -39,16 +39,18 @@ def validate(
     faults = validate_hub(paths, lambda path: (folder / path).read_bytes())
     files = sum(path.startswith("model-output/") for path in paths)
     if as_json:
-        faults_as_json = [fault.as_dict() for fault in faults]
         print_json(
-            {"folder": str(folder), "valid": not faults, "forecast_files": files, "faults": faults_as_json}
+            {
+                "folder": str(folder),
+                "valid": not faults,
+                "forecast_files": files,
+                "faults": [fault.as_dict() for fault in faults],
+            }
         )
     else:
         for fault in faults:
             typer.echo(str(fault))
-        typer.echo(
-            f"{folder}: {f'{len(faults)} faults' if faults else f'valid, {files} forecast files'}",
-            err=bool(faults),
-        )
+        summary = f"not valid, faults: {len(faults)}" if faults else f"valid, forecast files: {files}"
+        typer.echo(f"{folder}: {summary}", err=bool(faults))
     if faults:
         raise typer.Exit(1)
