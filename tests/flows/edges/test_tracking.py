@@ -24,17 +24,12 @@ for number in range(3):
 """
 
 
-@pytest.fixture
-def tracking() -> Tracking:
-    return open_tracking(configuration().places)
-
-
 def test_four_processes_opening_a_fresh_store_leave_it_whole(tmp_path: Path) -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", ONE_WRITER, f"writer-{number}"], stderr=subprocess.PIPE)
         for number in range(4)
     ]
-    failures = [writer.communicate(timeout=120)[1].decode() for writer in writers]
+    failures = [writer.communicate(timeout=240)[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0, 0, 0], failures
     runs = open_tracking(configuration().places).experiment("shared").find_runs(status="FINISHED")
     assert sorted(run.name for run in runs) == [f"writer-{w} {n}" for w in range(4) for n in range(3)]

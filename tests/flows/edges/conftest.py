@@ -1,0 +1,58 @@
+"""A tracking store and a fitted model, each made once for all tests that need one."""
+
+import shutil
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.edges.configuration import configuration
+from flows.edges.tracking import Tracking, open_tracking
+from pipeline.bundle import save_bundle
+from pipeline.candles.calendar import daily_grid
+from pipeline.forecast import Forecast
+from pipeline.forecasting import fit, issue
+from pipeline.recipes import find_recipe
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Candles with a hole, a model fitted on them, and the forecast that the ledger would hold."""
+
+    series: Series
+    candles: pd.DataFrame
+    bundle: Path
+    forecast: Forecast
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    series, as_of = Series.parse("binance/BTCUSDT/1d"), date(2026, 3, 29)
+    candles = simulate_candles(seed=3, first=date(2023, 10, 1), last=as_of, price=50_000.0)
+    candles = candles.drop(index=range(len(candles) - 60, len(candles) - 55)).reset_index(drop=True)
+    grid = daily_grid(candles)
+    model = fit(find_recipe("har-range"), grid, as_of=as_of, seed=1)
+    folder = tmp_path_factory.mktemp("fitted") / "bundle"
+    save_bundle(model, folder)
+    return Fitted(series, candles, folder, issue(model, grid, series=series, as_of=as_of))
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database as it is when new: building one takes a second."""
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    open_tracking(replace(configuration().places, tracking_uri=f"sqlite:///{database}"))
+    return database
+
+
+@pytest.fixture
+def tracking(empty_store: Path) -> Tracking:
+    places = configuration().places
+    database = Path(places.tracking_uri.removeprefix("sqlite:///"))
+    database.parent.mkdir()
+    shutil.copyfile(empty_store, database)
+    return open_tracking(places)
