@@ -1,7 +1,9 @@
 """Fit a point recipe's network to its frame."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,6 +107,17 @@ def predict(network: "keras.Model", inputs: FloatArray) -> FloatArray:
             f"{len(predicted)} windows; lower the learning rate or clip the gradients."
         )
     return predicted[:, 0].astype(np.float64)
+
+
+def save_point(fit: PointFit, folder: Path) -> None:
+    """The fitted network as `network.keras`, beside `scaling.json` and `recipe.json`: no pickles."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fit.network.save(folder / "network.keras")
+    parts = {"scaling": fit.framing.scaling.as_values(), "recipe": fit.framing.recipe.as_values()}
+    for name, values in parts.items():
+        (folder / f"{name}.json").write_text(
+            json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
 
 
 def _examples(framing: Framing, part: slice) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pipeline.errors import RegistryError
@@ -109,6 +110,10 @@ class Run:
     def log_text(self, text: str, file: str) -> None:
         """Text as the artifact `file`, ending included: `report.html`, `notes.md`."""
         self.client.log_text(self.id, text, file)
+
+    def log_folder(self, folder: Path, name: str) -> None:
+        """Every file of `folder` as an artifact under `name/`."""
+        self.client.log_artifacts(self.id, str(folder), name)
 
     def log_dataset(self, candles: "DataFrame", *, name: str, digest: str, source: str) -> None:
         """The candles that the run learned from, as MLflow's dataset input.

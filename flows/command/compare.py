@@ -1,0 +1,130 @@
+"""`coincast compare`: recipes beside the random walk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from flows.command import app
+from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
+from flows.command.output import print_json, print_table
+
+FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
+OneSeriesOption = Annotated[
+    str | None, typer.Option("--series", "-s", help="exchange/SYMBOL/1d: its newest snapshot.")
+]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's, for a quick look.")
+]
+LimitOption = Annotated[
+    float | None, typer.Option("--time-limit", min=0.1, help="Seconds after which a fit fails.")
+]
+# Heading and metric of every column, table by table: narrow enough for a terminal of 80 columns.
+TABLES: Final = {
+    "scaled units": (
+        ("MSE", "test_mse_scaled"),
+        ("MAPE %", "test_mape_scaled_pct"),
+        ("train MSE", "train_mse_scaled"),
+        ("skill", "skill_vs_random_walk"),
+    ),
+    "price": (
+        ("RMSE", "test_rmse_price"),
+        ("MAE", "test_mae_price"),
+        ("MAPE %", "test_mape_price_pct"),
+        ("MASE", "test_mase"),
+        ("direction %", "test_direction_pct"),
+    ),
+}
+
+
+@app.command()
+def compare(
+    *,
+    recipes: Annotated[
+        list[str], typer.Option("--recipes", "-r", help="Names or .toml paths, separated by commas.")
+    ],
+    file: FileOption = None,
+    series: OneSeriesOption = None,
+    as_of: AsOfOption = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fits of each recipe: seeds 1 to N.")] = 3,
+    epochs: EpochsOption = None,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Also repeat the leaks that the recipes' texts have.")
+    ] = False,
+    time_limit: LimitOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit recipes on the same candles and rank them beside the random walk; every fit is an MLflow run.
+
+    Example: coincast compare --file btc.csv --recipes guide-lstm,guide-mlp --seeds 3
+    """
+    from flows.command.terminal import watched
+    from flows.edges.configuration import configuration
+    from flows.edges.recipe_files import named_recipe
+    from flows.edges.runtime import prepare_environment
+
+    names = split_names(recipes)
+    for name in names:
+        named_recipe(name, configuration().places)
+    prepare_environment(terminal=True)
+    from flows.compare import CompareRequest
+    from flows.compare import compare as compare_flow
+
+    request = CompareRequest(
+        recipes=names,
+        file=str(file) if file else None,
+        series=series,
+        as_of=parse_date(as_of, option="--as-of") if as_of else None,
+        seeds=seeds,
+        epochs=epochs,
+        as_written=as_written,
+        time_limit_s=time_limit,
+    )
+    with watched(quiet=quiet or as_json):
+        result = compare_flow(request)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        print_comparison(result)
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
+def split_names(texts: list[str]) -> tuple[str, ...]:
+    """Names of a repeated or comma-separated option, each once."""
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def print_comparison(result: dict[str, Any]) -> None:
+    """The leaderboards, then each verdict in a sentence, then what failed and where the runs are."""
+    for table in result["tables"]:
+        for unit, columns in TABLES.items():
+            title = f"{result['series']} up to {result['as_of']}, {table['variant']}, {unit}"
+            heads = ("recipe", "#", *(head for head, _ in columns))
+            print_table(title, heads, [_row(row, columns) for row in table["rows"]])
+        for row in table["rows"]:
+            typer.echo(f"  {row['rank']}. {row['recipe']}: {row['verdict']}; {row['setting']}.")
+        typer.echo("")
+    for failure in result["failed"]:
+        typer.echo(f"Failed: {failure['trial']}: {failure['reason']}", err=True)
+    typer.echo(f"MLflow run: {result['mlflow']['url']}")
+    if result["mlflow"]["open_with"]:
+        typer.echo(f"Open it with: {result['mlflow']['open_with']}")
+
+
+def _row(row: dict[str, Any], columns: Sequence[tuple[str, str]]) -> list[object]:
+    return [row["recipe"], row["rank"], *(_cell(row["metrics"].get(metric)) for _, metric in columns)]
+
+
+def _cell(spread: dict[str, float | None] | None) -> str:
+    if spread is None:
+        return "–"
+    text = _number(spread["mean"] or 0.0)
+    return text if spread["spread"] is None else f"{text} ± {spread['spread']:.2g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"

@@ -1,0 +1,109 @@
+"""`coincast sweep`: what a recipe's settings do."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.command import app
+from flows.command.compare import EpochsOption, FileOption, LimitOption, OneSeriesOption
+from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
+from flows.command.output import print_json, print_table
+
+_SCORE = "validation_skill_vs_random_walk"
+
+
+@app.command()
+def sweep(
+    *,
+    recipe: Annotated[str, typer.Option("--recipe", "-r", help="A point recipe's name, or a .toml path.")],
+    vary: Annotated[
+        list[str], typer.Option("--vary", help="SETTING=VALUE,VALUE; repeat it for more settings.")
+    ],
+    file: FileOption = None,
+    series: OneSeriesOption = None,
+    as_of: AsOfOption = None,
+    sampler: Annotated[
+        str, typer.Option("--sampler", help="grid: all in order; tpe: Optuna chooses.")
+    ] = "grid",
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="At most so many variations.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every fit and of the sampler.")] = 1,
+    epochs: EpochsOption = None,
+    validation: Annotated[
+        float,
+        typer.Option(
+            "--validation", min=0.01, max=0.9, help="Fraction of the training windows to choose by."
+        ),
+    ] = 0.15,
+    time_limit: LimitOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Try settings of a recipe; choose on validation rows, judge the chosen one on the test rows once.
+
+    Settings: window, target, scaler, layers (2, or 64x32), units, cell, dropout, optimizer, learning_rate,
+    batch, epochs, clip_norm, clip_value, shuffle, patience. The same command goes on after a kill.
+
+    Example: coincast sweep --recipe guide-lstm --file btc.csv --vary window=3,7,14 --vary optimizer=adam,sgd
+    """
+    from flows.command.terminal import watched
+    from flows.edges.configuration import configuration
+    from flows.edges.recipe_files import named_recipe
+    from flows.edges.runtime import prepare_environment
+    from pipeline.errors import InputError
+    from pipeline.variation import parse_vary
+
+    named_recipe(recipe, configuration().places)
+    parse_vary(vary)
+    if sampler not in ("grid", "tpe"):
+        raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
+    prepare_environment(terminal=True)
+    from flows.sweep import SweepRequest
+    from flows.sweep import sweep as sweep_flow
+
+    request = SweepRequest(
+        recipe=recipe,
+        vary=tuple(vary),
+        file=str(file) if file else None,
+        series=series,
+        as_of=parse_date(as_of, option="--as-of") if as_of else None,
+        sampler=sampler,
+        trials=trials,
+        seed=seed,
+        epochs=epochs,
+        validation=validation,
+        time_limit_s=time_limit,
+    )
+    with watched(quiet=quiet or as_json):
+        result = sweep_flow(request)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        print_sweep(result)
+
+
+def print_sweep(result: dict[str, Any]) -> None:
+    """Every trial, best first, then what the test rows say of the chosen and the given recipe."""
+    names = list(result["vary"])
+    ranked = sorted(result["trials"], key=lambda trial: -_sortable(trial[_SCORE]))
+    title = f"{result['recipe']} on {result['series']}, validation from {result['validation']['first']}"
+    rows = [
+        [
+            *(trial["settings"][name] for name in names),
+            "failed" if trial[_SCORE] is None else f"{trial[_SCORE]:+.3f}",
+        ]
+        for trial in ranked
+    ]
+    print_table(title, (*names, "skill on validation"), rows)
+    for judged in result["judged"]:
+        settings = ", ".join(f"{name} {value}" for name, value in judged["settings"].items()) or "as it is"
+        skill = judged["metrics"]["skill_vs_random_walk"]
+        typer.echo(
+            f"  {judged['role']} ({settings}): test skill {skill:+.3f}, {judged['verdict']}; {judged['setting']}."
+        )
+    typer.echo(f"MLflow run: {result['mlflow']['url']}")
+    if result["mlflow"]["open_with"]:
+        typer.echo(f"Open it with: {result['mlflow']['open_with']}")
+
+
+def _sortable(score: float | None) -> float:
+    return float("-inf") if score is None else score

@@ -1,0 +1,66 @@
+"""`coincast train`: one recipe fitted, judged and kept."""
+
+from typing import Annotated
+
+import typer
+
+from flows.command import app
+from flows.command.compare import (
+    EpochsOption,
+    FileOption,
+    LimitOption,
+    OneSeriesOption,
+    print_comparison,
+)
+from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
+from flows.command.output import print_json
+
+
+@app.command()
+def train(
+    *,
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
+    ],
+    file: FileOption = None,
+    series: OneSeriesOption = None,
+    as_of: AsOfOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Everything random follows from it.")] = 1,
+    epochs: EpochsOption = None,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="With the leaks of the recipe's text.")
+    ] = False,
+    time_limit: LimitOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit a recipe, judge it beside the random walk, and keep its model and figures in an MLflow run.
+
+    Example: coincast train --recipe guide-lstm --file btc.csv
+    """
+    from flows.command.terminal import watched
+    from flows.edges.configuration import configuration
+    from flows.edges.recipe_files import named_recipe
+    from flows.edges.runtime import prepare_environment
+
+    named_recipe(recipe, configuration().places)
+    prepare_environment(terminal=True)
+    from flows.train import TrainRequest
+    from flows.train import train as train_flow
+
+    request = TrainRequest(
+        recipe=recipe,
+        file=str(file) if file else None,
+        series=series,
+        as_of=parse_date(as_of, option="--as-of") if as_of else None,
+        seed=seed,
+        epochs=epochs,
+        as_written=as_written,
+        time_limit_s=time_limit,
+    )
+    with watched(quiet=quiet or as_json):
+        result = train_flow(request)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        print_comparison(result)

@@ -1,0 +1,137 @@
+"""The flow `compare`: recipes and seeds on the same candles, ranked beside the random walk."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.comparison_report import Failure, Report, log_report, publish_artifact
+from flows.edges.configuration import configuration
+from flows.edges.recipe_files import named_recipe
+from flows.edges.run import Run
+from flows.edges.tracking import Experiment, open_tracking, tracked_run
+from flows.history import History, history_of
+from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_tags, tracked_trial
+from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of
+from pipeline.errors import InputError, TrainingError
+from pipeline.framing import AS_WRITTEN, LEAK_FREE
+from pipeline.recipes import Recipe
+from pipeline.recipes.point import PointRecipe
+from pipeline.recipes.points import GUIDE_LSTM
+
+
+class CompareRequest(BaseModel):
+    """What to compare.
+
+    Attributes:
+        recipes: Names, or paths ending in .toml; the random walk is always there.
+        file: Candle file; None reads the series' newest snapshot.
+        series: What the candles are; None lets the file tell.
+        as_of: Later candles are left out.
+        seeds: Each recipe is fitted with 1 … seeds.
+        epochs: Instead of the recipes', for a quick look.
+        as_written: Also fit each recipe with its text's leaks.
+        time_limit_s: Seconds for each fit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipes: tuple[str, ...] = Field(min_length=1)
+    file: str | None = None
+    series: str | None = None
+    as_of: date | None = None
+    seeds: int = Field(default=3, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    as_written: bool = False
+    time_limit_s: float | None = Field(default=None, gt=0)
+
+
+@flow(name="compare")
+def compare(request: CompareRequest) -> dict[str, Any]:
+    """Fit every recipe and seed, rank them, and keep the comparison in MLflow and as a Prefect artifact.
+
+    Returns:
+        The leaderboards as JSON values, `tables` by variant; what failed is in `failed`.
+
+    Raises:
+        InputError: A recipe, the file or the series is not usable.
+        TrainingError: Every fit failed.
+    """
+    current = configuration()
+    recipes = tuple(named_recipe(name, current.places) for name in dict.fromkeys(request.recipes))
+    trials = plan_trials(request, recipes)
+    history = history_of(request, current)
+    experiment = open_tracking(current.places).experiment(history.name)
+    name = f"compare {', '.join(recipe.name for recipe in recipes)} {history.as_of}"
+    with tracked_run(experiment, name, tags=study_tags(history) | {"kind": "compare"}) as parent:
+        judged, failed = _fit_all(trials, history, experiment, parent)
+        walks = {each.random_walk.setting: each.random_walk for each in judged}
+        if not trials:
+            walks = {"": random_walk_of(frame_of(GUIDE_LSTM, history))}
+        _track_walks(tuple(walks.values()), history, experiment, parent)
+        report = Report(
+            history=history,
+            outcomes=(*(each.outcome for each in judged), *walks.values()),
+            failed=failed,
+            run=parent,
+            experiment=experiment,
+        )
+        log_report(report, recipes=recipes)
+    publish_artifact(report, name="compare")
+    return report.as_values()
+
+
+def plan_trials(request: CompareRequest, recipes: Sequence[Recipe]) -> tuple[Trial, ...]:
+    """Every recipe and seed, leak-free and, where it is asked for and the text leaks, as written.
+
+    Raises:
+        InputError: As written is asked for, and no text among them leaks.
+    """
+    trials = []
+    for recipe in recipes:
+        if recipe.name == RANDOM_WALK:
+            continue
+        leaks = request.as_written and isinstance(recipe, PointRecipe) and recipe.as_written is not None
+        seeds = (1,) if recipe.kind == "baseline" else range(1, request.seeds + 1)
+        for variant in (LEAK_FREE, AS_WRITTEN) if leaks else (LEAK_FREE,):
+            trials += [Trial(recipe, variant, seed, request.epochs, request.time_limit_s) for seed in seeds]
+    if request.as_written and not any(trial.variant == AS_WRITTEN for trial in trials):
+        raise InputError(
+            "None of these recipes has a text that leaks; --as-written is for article-lstm and its like."
+        )
+    return tuple(trials)
+
+
+@task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
+def fit_trial(trial: Trial, history: History, experiment: Experiment, parent: Run) -> Judged:
+    """The trial's outcome and the random walk's on its days, kept as a child of the comparison's run."""
+    return tracked_trial(trial, history, experiment=experiment, parent=parent)
+
+
+def _fit_all(
+    trials: Sequence[Trial], history: History, experiment: Experiment, parent: Run
+) -> tuple[list[Judged], tuple[Failure, ...]]:
+    """What was fitted and what failed; one failure does not stop the others, but all do."""
+    judged = []
+    failed = []
+    for trial in trials:
+        try:
+            judged.append(fit_trial(trial, history, experiment, parent))
+        except TrainingError as error:
+            failed.append(Failure(trial.name, str(error)))
+    if failed and not judged:
+        raise TrainingError(
+            f"All {len(failed)} fits failed; the first, {failed[0].trial}: {failed[0].reason}"
+        )
+    return judged, tuple(failed)
+
+
+def _track_walks(walks: Sequence[Outcome], history: History, experiment: Experiment, parent: Run) -> None:
+    """A run for the random walk of each setting: the days and units of some of the recipes."""
+    for walk in walks:
+        tags = study_tags(history) | {"recipe": RANDOM_WALK, "variant": walk.variant, "kind": "trial"}
+        with tracked_run(experiment, walk.label, tags=tags, parent=parent) as run:
+            log_outcome(run, walk)

@@ -1,0 +1,204 @@
+"""The flow `sweep`: variations of a recipe, chosen on validation rows, the chosen one judged on test rows once."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.edges.configuration import Configuration, configuration
+from flows.edges.recipe_files import named_recipe
+from flows.edges.run import Run
+from flows.edges.tracking import open_tracking
+from flows.history import history_of
+from flows.progress import watcher
+from flows.sweep_runs import (
+    AS_GIVEN,
+    CHOSEN,
+    SCORE,
+    Sweep,
+    judge,
+    parent_run,
+    tried_before,
+    try_variation,
+)
+from pipeline.errors import InputError, TrainingError
+from pipeline.figures import effect_figure
+from pipeline.recipes.point import PointRecipe
+from pipeline.sweeping import Sampler, Tried, best, next_settings
+from pipeline.variation import Settings, grid, parse_vary, variation
+
+
+class SweepRequest(BaseModel):
+    """What to sweep.
+
+    Attributes:
+        recipe: Name of a point recipe, or a path ending in .toml.
+        vary: Settings with their values, as `window=3,7,14`.
+        file: Candle file; None reads the series' newest snapshot.
+        series: What the candles are; None lets the file tell.
+        as_of: Later candles are left out.
+        sampler: `grid` tries all in order, `tpe` lets Optuna choose.
+        trials: At most so many variations; None tries all.
+        seed: Of every fit and of the sampler.
+        epochs: Instead of the recipe's, for a quick look.
+        validation: Fraction of the training windows, the newest, to choose by.
+        time_limit_s: Seconds for each fit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    vary: tuple[str, ...] = Field(min_length=1)
+    file: str | None = None
+    series: str | None = None
+    as_of: date | None = None
+    sampler: Sampler = "grid"
+    trials: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=1, ge=0)
+    epochs: int | None = Field(default=None, ge=1)
+    validation: float = Field(default=0.15, gt=0, lt=1)
+    time_limit_s: float | None = Field(default=None, gt=0)
+
+
+@flow(name="sweep")
+def sweep(request: SweepRequest) -> dict[str, Any]:
+    """Try variations, choose by validation, judge the chosen and the given recipe on the test rows once.
+
+    The same request goes on where an earlier one was cut off, and repeats no fit.
+
+    Returns:
+        Every trial and the two judged as JSON values.
+
+    Raises:
+        InputError: A setting, the recipe, the file or the series is not usable.
+        TrainingError: Every fit failed.
+    """
+    plan = plan_sweep(request, configuration())
+    with parent_run(plan) as parent:
+        tried = _try_all(plan, parent, limit=request.trials)
+        chosen = best(tried)
+        if chosen is None:
+            raise TrainingError(
+                f"All {len(tried)} variations failed; lower the learning rate or clip the gradients."
+            )
+        judged = [judge_once(plan, CHOSEN, chosen.settings, parent), judge_once(plan, AS_GIVEN, {}, parent)]
+        result = _result(plan, tried, judged, parent)
+        _log(result, tried, parent)
+    _publish(result, plan)
+    return result
+
+
+def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
+    """The request, checked to its last value before anything is fitted.
+
+    Raises:
+        InputError: A setting, the recipe, the file or the series is not usable.
+    """
+    recipe = named_recipe(request.recipe, current.places)
+    if not isinstance(recipe, PointRecipe):
+        raise InputError(f"{recipe.name} is no point recipe; `coincast recipes list` shows which are.")
+    vary = parse_vary(request.vary)
+    if request.epochs is not None and "epochs" in vary:
+        raise InputError("Give --epochs or --vary epochs=…, not both.")
+    recipe = recipe.varied(fitting={"validation": request.validation})
+    for name, values in vary.items():
+        for value in values:
+            variation(recipe, {name: value})
+    history = history_of(request, current)
+    return Sweep(
+        recipe=recipe,
+        vary=vary,
+        sampler=request.sampler,
+        seed=request.seed,
+        epochs=request.epochs,
+        time_limit_s=request.time_limit_s,
+        history=history,
+        experiment=open_tracking(current.places).experiment(history.name),
+    )
+
+
+@task(name="try", task_run_name="try {settings}", cache_policy=NO_CACHE)
+def try_once(plan: Sweep, settings: Settings, parent: Run) -> Tried:
+    """One variation on the validation rows."""
+    return try_variation(plan, settings, parent)
+
+
+@task(name="judge", task_run_name="judge {role}", cache_policy=NO_CACHE)
+def judge_once(plan: Sweep, role: str, settings: Settings, parent: Run) -> dict[str, Any]:
+    """The chosen or the given recipe on the test rows."""
+    watcher.get().stage(plan.history.name, f"{role} on the test rows")
+    return judge(plan, role, settings, parent)
+
+
+def _try_all(plan: Sweep, parent: Run, *, limit: int | None) -> tuple[Tried, ...]:
+    """Everything tried before and now; a variation that diverges does not stop the others."""
+    tried = tried_before(plan)
+    total = min(limit or len(grid(plan.vary)), len(grid(plan.vary)))
+    while len(tried) < total:
+        settings = next_settings(plan.vary, tried, sampler=plan.sampler, seed=plan.seed)
+        if settings is None:
+            break
+        watcher.get().stage(plan.history.name, f"trial {len(tried) + 1} of {total}")
+        try:
+            outcome = try_once(plan, settings, parent)
+        except TrainingError:
+            outcome = Tried(settings, None)
+        tried = (*tried, outcome)
+    return tried
+
+
+def _result(
+    plan: Sweep, tried: Sequence[Tried], judged: Sequence[dict[str, Any]], parent: Run
+) -> dict[str, Any]:
+    cut = plan.cut
+    return {
+        "series": str(plan.history.series or plan.history.name),
+        "source": plan.history.origin,
+        "as_of": plan.history.as_of.isoformat(),
+        "recipe": plan.recipe.name,
+        "vary": {name: list(values) for name, values in plan.vary.items()},
+        "validation": {"first": str(cut.validation), "before": str(cut.test)},
+        "trials": [{"settings": dict(each.settings), SCORE: each.score} for each in tried],
+        "judged": list(judged),
+        "mlflow": {
+            "run_id": parent.id,
+            "url": parent.url,
+            "open_with": plan.experiment.tracking.ui_command,
+        },
+    }
+
+
+def _log(result: dict[str, Any], tried: Sequence[Tried], parent: Run) -> None:
+    """The trials as a table, the effect of each setting as a figure, the result as JSON and in words."""
+    rows = _rows(tried)
+    scored = pd.DataFrame([row for row in rows if row[SCORE] is not None])
+    parent.log_table(rows, "trials")
+    parent.log_figure(effect_figure(scored, list(result["vary"]), score=SCORE), "effect")
+    parent.log_json(result, "sweep")
+    parent.set_note("\n\n".join(_sentences(result)))
+
+
+def _publish(result: dict[str, Any], plan: Sweep) -> None:
+    table = [
+        {**trial["settings"], SCORE: "failed" if trial[SCORE] is None else trial[SCORE]}
+        for trial in result["trials"]
+    ]
+    note = "\n\n".join([f"[MLflow run]({result['mlflow']['url']})", *_sentences(result)])
+    create_table_artifact(table=table, key=f"sweep-{plan.history.name}", description=note)
+
+
+def _rows(tried: Sequence[Tried]) -> list[dict[str, Any]]:
+    return [{**each.settings, SCORE: each.score} for each in tried]
+
+
+def _sentences(result: dict[str, Any]) -> list[str]:
+    return [
+        f"{each['role']} ({', '.join(f'{k} {v}' for k, v in each['settings'].items()) or 'as it is'}): "
+        f"{each['verdict']}; {each['setting']}"
+        for each in result["judged"]
+    ]

@@ -1,0 +1,91 @@
+"""The flow `train`: one recipe, fitted and judged, its model kept with the run."""
+
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.comparison_report import Report, publish_artifact
+from flows.edges.configuration import configuration
+from flows.edges.recipe_files import named_recipe
+from flows.edges.run import Run
+from flows.edges.tracking import open_tracking, tracked_run
+from flows.history import History, history_of
+from flows.recipe_runs import Judged, Trial, log_trial, trial_tags
+from pipeline.bundle import save_bundle
+from pipeline.comparison import RANDOM_WALK
+from pipeline.errors import InputError
+from pipeline.forecasting import fit
+from pipeline.framing import AS_WRITTEN, LEAK_FREE
+from pipeline.point_fitting import save_point
+
+
+class TrainRequest(BaseModel):
+    """What to train.
+
+    Attributes:
+        recipe: Name, or a path ending in .toml.
+        file: Candle file; None reads the series' newest snapshot.
+        series: What the candles are; None lets the file tell.
+        as_of: Later candles are left out.
+        seed: Of the fit.
+        epochs: Instead of the recipe's, for a quick look.
+        as_written: With the text's leaks.
+        time_limit_s: Seconds for the fit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    file: str | None = None
+    series: str | None = None
+    as_of: date | None = None
+    seed: int = Field(default=1, ge=0)
+    epochs: int | None = Field(default=None, ge=1)
+    as_written: bool = False
+    time_limit_s: float | None = Field(default=None, gt=0)
+
+
+@flow(name="train")
+def train(request: TrainRequest) -> dict[str, Any]:
+    """Fit a recipe, judge it beside the random walk, and keep its model, figures and numbers in one MLflow run.
+
+    Returns:
+        The leaderboard of the two as JSON values.
+
+    Raises:
+        InputError: The recipe, the file or the series is not usable.
+        TrainingError: The fit diverged or ran past its limit; the run says so and no model is kept.
+    """
+    current = configuration()
+    recipe = named_recipe(request.recipe, current.places)
+    if recipe.name == RANDOM_WALK:
+        raise InputError("The random walk learns nothing; see it beside another by `coincast compare`.")
+    variant = AS_WRITTEN if request.as_written else LEAK_FREE
+    trial = Trial(recipe, variant, request.seed, request.epochs, request.time_limit_s)
+    history = history_of(request, current)
+    experiment = open_tracking(current.places).experiment(history.name)
+    with tracked_run(
+        experiment, f"train {trial.name}", tags=trial_tags(trial, history) | {"kind": "train"}
+    ) as run:
+        judged = fit_and_keep(trial, history, run)
+        report = Report(history, (judged.outcome, judged.random_walk), (), run, experiment)
+    publish_artifact(report, name="train")
+    return report.as_values()
+
+
+@task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
+def fit_and_keep(trial: Trial, history: History, run: Run) -> Judged:
+    """Fit, judge and log; the model's files become artifacts under `model/`."""
+    judged = log_trial(run, trial, history)
+    with TemporaryDirectory() as folder:
+        if judged.fit is not None:
+            save_point(judged.fit, Path(folder))
+        else:
+            save_bundle(fit(trial.recipe, history.grid, as_of=history.as_of, seed=trial.seed), Path(folder))
+        run.log_folder(Path(folder), "model")
+    return judged
