@@ -22,6 +22,11 @@ MOST_DIFFERENCE: Final = 1.0
 MOST_DISTANCE: Final = 0.03
 FEWEST_HABITS: Final = 5
 HABIT_ALLOWANCE: Final = 0.025
+# The figures that a recipe's habit is told by, and how a refusal calls them.
+HABIT_FIGURES: Final = {
+    "fit_to_har_range": "score against har-range",
+    "fit_distance_to_har_range": "distance from har-range",
+}
 RANDOM_WALK_ID: Final = "coincast-random_walk"
 HAR_RANGE_ID: Final = "coincast-har_range"
 
@@ -131,10 +136,7 @@ def _unlike_itself(
             f"Its daily scores lie {distance:.1%} from those of the same recipe fitted for the champion;"
             f" at most {MOST_DISTANCE:.0%} is believed."
         )
-    for name, words in (
-        ("fit_to_har_range", "score against har-range"),
-        ("fit_distance_to_har_range", "distance from har-range"),
-    ):
+    for name, words in HABIT_FIGURES.items():
         usual = [past[name] for past in habit if name in past]
         if len(usual) >= FEWEST_HABITS and figures[name] > (most := _habit_limit(usual)):
             faults.append(f"Its {words} is {figures[name]:.3f}; the recipe's habit is at most {most:.3f}.")

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from flows.edges.registry import RegisteredModel
-from flows.edges.run import Run
 from flows.edges.tracking_store import refusals
 from pipeline.errors import RegistryError
-from pipeline.gate import Decision
 
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
@@ -61,27 +59,6 @@ def promote_over(model: RegisteredModel, version: int, *, champion: int | None) 
         if aliases.get(CHAMPION) != champion:
             return Move(False, aliases.get(CHAMPION), aliases.get(PREVIOUS))
         return _crown(model, version, aliases)
-
-
-def conclude(
-    model: RegisteredModel, version: int, decision: Decision, *, run: Run, champion: int | None
-) -> Move:
-    """Write the gate's decision to the run and the version, and let it have its effect.
-
-    Args:
-        model: The series' model.
-        version: That was judged.
-        decision: Of the gate.
-        run: The run that made the version.
-        champion: The version that it was judged against; None where there was none.
-    """
-    run.set_tags(decision.as_tags())
-    run.log_json(decision.as_dict(), "decision")
-    model.set_tags(version, decision.as_tags())
-    if decision.promote:
-        return promote_over(model, version, champion=champion)
-    aliases = model.aliases()
-    return Move(False, aliases.get(CHAMPION), aliases.get(PREVIOUS))
 
 
 def rollback(model: RegisteredModel) -> Move:

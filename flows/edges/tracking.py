@@ -52,6 +52,16 @@ class Tracking:
         with refusals(f"experiment {name!r}"):
             return Experiment(tracking=self, id=self._experiment_id(name), name=name)
 
+    def find_experiment(self, name: str) -> "Experiment | None":
+        """The experiment called `name`, where there is one.
+
+        Raises:
+            RegistryError: MLflow refused.
+        """
+        with refusals(f"to find experiment {name!r}"):
+            found = self.client.get_experiment_by_name(name)
+        return None if found is None else Experiment(tracking=self, id=str(found.experiment_id), name=name)
+
     def _experiment_id(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
 
@@ -106,6 +116,22 @@ class Experiment:
         with refusals(f"to search runs of {self.name!r}"):
             found = self._pages(" and ".join(conditions), limit)
         return tuple(record_of(run, url=self.run_url(run.info.run_id)) for run in found)
+
+    def run_tags(self, run_id: str) -> dict[str, str]:
+        """The tags of one of its runs; none where the run is no longer kept.
+
+        Raises:
+            RegistryError: MLflow refused.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with refusals(f"to read run {run_id} of {self.name!r}"):
+            try:
+                return dict(self.tracking.client.get_run(run_id).data.tags)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return {}
 
     def _pages(self, condition: str, limit: int) -> "list[MlflowRun]":
         found: list[MlflowRun] = []

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ import pytest
 from flows.edges.configuration import configuration
 from flows.edges.registry import ModelVersion, RegisteredModel
 from flows.edges.retention import plan_pruning, prune
-from flows.edges.succession import Move, challenge, conclude, promote, promote_over, rollback
+from flows.edges.succession import Move, challenge, promote, promote_over, rollback
 from flows.edges.tracking import Tracking, tracked_run
 from flows.edges.turns import turns_of
 from pipeline.bundle import load_bundle
 from pipeline.candles.calendar import daily_grid
 from pipeline.errors import RegistryError
 from pipeline.forecasting import issue
-from pipeline.gate import Decision
 from pipeline.serving import QUANTILE_COLUMNS
 
 pytestmark = pytest.mark.slow
@@ -131,25 +129,6 @@ def test_champions_follow_one_another_and_come_back(
         promote(model, 9)
     with pytest.raises(RegistryError, match="coincast models list"):
         model.find(9)
-
-
-def test_a_decision_is_written_to_run_and_version_and_takes_effect(
-    model: RegisteredModel, tracking: Tracking, fitted: Any
-) -> None:
-    add(model, tracking, fitted, count=2)
-    promote(model, 1)
-    refused = Decision(
-        False, "coincast-random_walk", ("It is worse.", "The random walk is published."), {"fit_days": 90.0}
-    )
-    experiment = tracking.experiment(fitted.series.slug)
-    with tracked_run(experiment, "judged", tags={}) as run:
-        assert conclude(model, 2, refused, run=run, champion=1) == Move(False, 1, None)
-    (record,) = experiment.find_runs(tags={"gate": "refused"})
-    assert record.tags["gate_reasons"] == "It is worse. The random walk is published."
-    assert tracking.client.list_artifacts(record.id)[0].path == "decision.json"
-    assert model.find(2).tags["gate_fit_days"] == "90"
-    with tracked_run(experiment, "judged again", tags={}) as run:
-        assert conclude(model, 2, replace(refused, promote=True), run=run, champion=1) == Move(True, 2, 1)
 
 
 def test_two_runs_racing_end_with_one_champion_and_no_lost_version(

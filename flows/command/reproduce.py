@@ -1,0 +1,76 @@
+"""`coincast reproduce`: a published forecast made again."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import app
+from flows.command.options import JsonOption, parse_date
+from flows.command.output import print_json
+from pipeline.series import Series
+
+if TYPE_CHECKING:
+    from flows.reproduction import Reproduction
+
+
+@app.command()
+def reproduce(
+    *,
+    series: Annotated[str, typer.Option("--series", "-s", help="exchange/SYMBOL/timeframe.")],
+    as_of: Annotated[str, typer.Option("--as-of", help="Day of the forecast (YYYY-MM-DD).")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Model id, as coincast-har_range; default: the published one."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a published forecast's model again from its snapshot, recipe and seed, and compare every bit.
+
+    Exit 0 if all are equal; 1 if they are not, and what is not as it was is listed.
+
+    Example: coincast reproduce --series binance/BTCUSDT/1d --as-of 2026-03-29
+    """
+    one = Series.parse(series)
+    day = parse_date(as_of, option="--as-of")
+    from flows.edges.configuration import configuration
+    from flows.edges.runtime import prepare_environment
+
+    prepare_environment(terminal=True)
+    from flows.edges.database import open_database
+    from flows.edges.ledger import Ledger
+    from flows.edges.snapshots import SnapshotStore
+    from flows.reproduction import reproduce as make_again
+
+    places = configuration().places
+    engine = open_database(places.database_url)
+    snapshots = SnapshotStore(engine, places.snapshots_url)
+    made = make_again(one, day, model_id=model, ledger=Ledger(engine), snapshots=snapshots)
+    equal = all(again.equal for again in made)
+    if as_json:
+        print_json({"equal": equal, "reproductions": [again.as_dict() for again in made]})
+    else:
+        _print(made)
+    if not equal:
+        raise typer.Exit(1)
+
+
+def _print(made: "Sequence[Reproduction]") -> None:
+    for again in made:
+        horizons = (
+            f"horizons {again.horizons[0]} to {again.horizons[-1]}"
+            if len(again.horizons) > 1
+            else (f"horizon {again.horizons[0]}")
+        )
+        typer.echo(
+            f"{again.series} as of {again.as_of}, {again.model_id} ({again.mode}), {horizons}:"
+            f" {'equal, bit for bit' if again.equal else 'not equal'}"
+        )
+        typer.echo(f"  manifest {again.manifest_id[:12]}, snapshot {again.snapshots[0][:12]}")
+        for horizon, difference in again.largest.items():
+            if difference:
+                typer.echo(f"  horizon {horizon}: largest relative difference {difference:.2g}")
+        for change in again.changed:
+            typer.echo(f"  {change}")
+        if not again.equal and not again.changed:
+            typer.echo("  Code and packages are the same: another machine, or another number of threads?")
