@@ -69,8 +69,8 @@ snapshots: Final = Table(
     Column("sha256", String(64), primary_key=True),
     Column("url", Text, nullable=False),
     Column("fetched_at", Instant, nullable=False),
-    Column("etag", Text),
-    Column("last_modified", Text),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("first", Date, nullable=False),
@@ -79,7 +79,7 @@ snapshots: Final = Table(
 )
 
 # Every time a source was asked and what it then had, a 304 too: what was known at an instant is the last
-# fetch before it. `fetched_at` is the run's `now`; `recorded_at` is the clock's.
+# fetch before it.
 fetches: Final = Table(
     "fetches",
     metadata,
@@ -88,9 +88,8 @@ fetches: Final = Table(
     Column("sha256", String(64), nullable=False),
     Column("url", Text, nullable=False),
     Column("fetched_at", Instant, nullable=False),
-    Column("recorded_at", Instant, nullable=False),
-    Column("etag", Text),
-    Column("last_modified", Text),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
     ForeignKeyConstraint(["series", "sha256"], ["snapshots.series", "snapshots.sha256"]),
     Index(None, "series", "fetched_at"),
 )

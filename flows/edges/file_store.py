@@ -1,0 +1,67 @@
+"""Folders and object stores by their fsspec URL."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from pipeline.errors import CoincastError, DiskFullError, SettingsError, StoreError
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "s3": {
+        "config_kwargs": {
+            "connect_timeout": 10,
+            "read_timeout": 60,
+            "retries": {"max_attempts": 3, "mode": "standard"},
+        }
+    }
+}
+
+
+def open_file_store(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path inside it.
+
+    Raises:
+        SettingsError: No such kind of URL.
+    """
+    from fsspec.core import split_protocol, url_to_fs
+
+    protocol = split_protocol(url)[0] or "file"
+    try:
+        store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
+    except (ValueError, ImportError) as error:
+        raise SettingsError(
+            f"Cannot keep files at {url[:120]!r}: {str(error)[:160]}. Give a folder, or an s3:// URL."
+        ) from error
+    return store, root.rstrip("/")
+
+
+def is_local(store: Any) -> bool:
+    """Whether the file system is this machine's own."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    return isinstance(store, LocalFileSystem)
+
+
+@contextmanager
+def refusals_named(url: str) -> Iterator[None]:
+    """Every refusal as an error of ours: object stores raise exceptions of several libraries.
+
+    Raises:
+        DiskFullError: There is no room.
+        StoreError: Anything else was refused.
+    """
+    try:
+        yield
+    except CoincastError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise DiskFullError(
+                f"No room left in {url}: free some space and run again; nothing was lost."
+            ) from error
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise StoreError(
+            f"{url} refused ({reason}). Check that it can be reached, and your rights on it."
+        ) from error

@@ -1,0 +1,207 @@
+"""One file over HTTP: asked for conditionally, tried again a bounded number of times, written as it arrives."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import BinaryIO, Final, NoReturn
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
+
+from flows.edges.patience import Patience, reason_of, retries_of
+from pipeline.errors import SourceError, UnknownSeriesError
+
+Progress = Callable[[int, int | None], None]
+
+_CHUNK: Final = 64 * 1024
+_MOST_REDIRECTS: Final = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the source said of the file.
+
+    Attributes:
+        unchanged: It still has what the validators name (304); nothing was written.
+        etag: Validators for the next time; empty where it gave none.
+        last_modified: As `etag`.
+        content_type: As it was served.
+        delimited: It told where the file ends, by a length or in chunks.
+    """
+
+    unchanged: bool
+    etag: str = ""
+    last_modified: str = ""
+    content_type: str = ""
+    delimited: bool = True
+
+
+def fetch_file(
+    url: str,
+    into: BinaryIO,
+    *,
+    validators: dict[str, str],
+    limit: int,
+    patience: Patience,
+    on_progress: Progress | None,
+) -> Answer:
+    """Write the file at a URL, whole or not at all.
+
+    Args:
+        url: http or https; user and password in it are used and never told.
+        into: Empty file; what it holds after an error is not to be used.
+        validators: Headers that make the request conditional.
+        limit: Most bytes that are taken.
+        patience: Time-outs and retries.
+        on_progress: Called with bytes so far and bytes in all, None where the source does not tell.
+
+    Raises:
+        UnknownSeriesError: The source does not have the file (404, 410).
+        SourceError: It could not be reached, refused, was too slow, too large, or was cut off.
+        OSError: The file could not be written.
+    """
+    retries = retries_of(patience)
+    exchange = _Exchange(url, into, limit, patience, on_progress)
+    while True:
+        try:
+            return exchange.run(validators, retries)
+        except _CutOffError as cut:
+            retries = cut.retries
+            retries.sleep()
+
+
+def public_url(url: str) -> str:
+    """A URL without user, password, query and fragment: what may be printed and stored."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+class _CutOffError(Exception):
+    """An answer ended too early, and there are tries left."""
+
+    def __init__(self, retries: Retry) -> None:
+        super().__init__()
+        self.retries = retries
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """One URL being asked for, by as many tries as it takes."""
+
+    url: str
+    into: BinaryIO
+    limit: int
+    patience: Patience
+    on_progress: Progress | None
+
+    @property
+    def name(self) -> str:
+        return public_url(self.url)
+
+    def run(self, headers: dict[str, str], retries: Retry) -> Answer:
+        """One connection; tries that end before an answer begins are urllib3's."""
+        with requests.Session() as session:
+            session.max_redirects = _MOST_REDIRECTS
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=retries))
+            with self._failures_named(), self._get(session, headers) as response:
+                unchanged = self._judge(response, conditional=bool(headers))
+                if not unchanged:
+                    self._receive(response)
+                return Answer(
+                    unchanged=unchanged,
+                    etag=response.headers.get("ETag", ""),
+                    last_modified=response.headers.get("Last-Modified", ""),
+                    content_type=response.headers.get("Content-Type", ""),
+                    delimited=any(
+                        name in response.headers for name in ("Content-Length", "Transfer-Encoding")
+                    ),
+                )
+
+    def _get(self, session: requests.Session, headers: dict[str, str]) -> requests.Response:
+        # Sizes and lengths are then those of the file itself.
+        plain = {"User-Agent": "coincast", "Accept": "text/csv, */*;q=0.5", "Accept-Encoding": "identity"}
+        timeouts = (self.patience.connect_s, self.patience.read_s)
+        return session.get(self.url, headers={**plain, **headers}, timeout=timeouts, stream=True)
+
+    def _judge(self, response: requests.Response, *, conditional: bool) -> bool:
+        """Whether the source says that nothing changed."""
+        status = response.status_code
+        if status == HTTPStatus.NOT_MODIFIED and conditional:
+            return True
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            raise UnknownSeriesError(
+                f"The source has no {self.name} (HTTP {status}). Check exchange, symbol and --source."
+            )
+        if status != HTTPStatus.OK:
+            wait = response.headers.get("Retry-After", "")
+            asks = f", and asks to wait {wait[:40]}" if wait else ""
+            raise SourceError(f"{self.name} answered HTTP {status}, not a file{asks}. Run again later.")
+        self._refuse_larger(_length(response) or 0)
+        return False
+
+    def _receive(self, response: requests.Response) -> None:
+        """Write the body; what an earlier try left is thrown away."""
+        self.into.seek(0)
+        self.into.truncate()
+        total = _length(response)
+        begun, done = time.monotonic(), 0
+        try:
+            # What has come, not a full piece: a source that drips is found out in time.
+            while piece := response.raw.read1(_CHUNK, decode_content=True):
+                done += self.into.write(piece)
+                self._refuse_larger(done)
+                self._refuse_slower(done, time.monotonic() - begun)
+                if self.on_progress is not None:
+                    self.on_progress(done, total)
+        except HTTPError as error:
+            self._try_again(response, error, done, total)
+
+    def _try_again(
+        self, response: requests.Response, error: Exception, done: int, total: int | None
+    ) -> NoReturn:
+        promised = f" of {total}" if total else ""
+        try:
+            # The tries that came before the answer count too.
+            retries = (response.raw.retries or Retry(0)).increment(
+                "GET", self.name, error=ProtocolError(str(error))
+            )
+        except MaxRetryError:
+            raise SourceError(
+                f"{self.name} was cut off after {done}{promised} bytes ({reason_of(error, self.patience)}), "
+                f"{self.patience.retries + 1} times. Run again later."
+            ) from error
+        raise _CutOffError(retries) from error
+
+    def _refuse_larger(self, size: int) -> None:
+        if size > self.limit:
+            raise SourceError(
+                f"{self.name} is larger than the limit of {self.limit / 2**20:.0f} MiB. "
+                "If that is right, raise download_limit_mb."
+            )
+
+    def _refuse_slower(self, size: int, seconds: float) -> None:
+        if seconds > self.patience.total_s:
+            raise SourceError(
+                f"{self.name} sent {size} bytes in {self.patience.total_s:g} s and is not done. Run again later."
+            )
+
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        try:
+            yield
+        except requests.RequestException as error:
+            raise SourceError(
+                f"{self.name} could not be reached ({reason_of(error, self.patience)}). Check the network and --source."
+            ) from error
+
+
+def _length(response: requests.Response) -> int | None:
+    """Bytes of the file where the source tells; a compressed answer tells something else."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() and "Content-Encoding" not in response.headers else None
