@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.candles.columns import (
     CANDLE_COLUMNS,
@@ -21,17 +22,22 @@ MAX_FILL: Final = 12
 _DAY: Final = np.timedelta64(1, "D")
 
 
-def missing_dates(dates: "pd.Series[pd.Timestamp]", step: pd.Timedelta) -> pd.DatetimeIndex:
-    """Instants without a candle between the first and the last date.
+def missing_bars(bars: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+    """Bars that are not there between the first and the last.
 
     Args:
-        dates: Sorted, unique dates of a candle table.
-        step: Time from one candle to the next.
+        bars: Sorted, distinct starts of bars.
+        step: From one bar to the next, in the same unit.
+
+    Example:
+        >>> missing_bars(np.array([0, 10, 40]), 10).tolist()
+        [20, 30]
     """
-    if dates.empty:
-        return pd.DatetimeIndex([])
-    expected = pd.date_range(dates.iloc[0], dates.iloc[-1], freq=step, unit="us")
-    return expected.difference(pd.DatetimeIndex(dates))
+    holes = np.diff(bars) // step - 1
+    before = np.repeat(bars[:-1], holes)
+    nth = np.arange(len(before)) - np.repeat(np.cumsum(holes) - holes, holes)
+    missing: NDArray[np.int64] = before + (nth + 1) * step
+    return missing
 
 
 def daily_grid(candles: pd.DataFrame, *, max_fill: int = MAX_FILL) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.candles import account as fate
@@ -21,8 +20,8 @@ from pipeline.candles.columns import (
     VOLUMES,
 )
 from pipeline.candles.duplicates import BAR, TIME
-from pipeline.candles.instants import DAY_US, spoken_instant
-from pipeline.candles.sieve import Sieve, counted
+from pipeline.candles.moments import DAY_US, spoken_instant
+from pipeline.candles.sieve import Columns, Sieve, counted
 from pipeline.candles.volumes import swapped_rows
 from pipeline.errors import CandleFileError
 
@@ -45,7 +44,7 @@ def keep_prices(sieve: Sieve) -> None:
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
     contradictory = (high < top * (1 - _ROUNDING)) | (low > bottom * (1 + _ROUNDING))
     if ((high < top) | (low > bottom)).any():
-        sieve.rows = sieve.rows.assign(**{HIGH: np.maximum(high, top), LOW: np.minimum(low, bottom)})
+        sieve.set(**{HIGH: np.maximum(high, top), LOW: np.minimum(low, bottom)})
     sieve.drop(contradictory, fate.CONTRADICTORY_PRICES)
 
 
@@ -53,13 +52,11 @@ def settle_volumes(sieve: Sieve) -> None:
     """Volumes on their true sides, whatever their labels say; rows must be sorted by bar."""
     base, quote, low, high = _columns(sieve, (*VOLUMES, LOW, HIGH))
     swapped = swapped_rows(base, quote, low, high)
-    sieve.rows = sieve.rows.assign(**{SWAPPED: swapped})
+    sieve.set(**{SWAPPED: swapped})
     if swapped.any():
-        sides = {
-            VOLUME_BASE: np.where(swapped, quote, base),
-            VOLUME_QUOTE: np.where(swapped, base, quote),
-        }
-        sieve.rows = sieve.rows.assign(**sides)
+        sieve.set(
+            **{VOLUME_BASE: np.where(swapped, quote, base), VOLUME_QUOTE: np.where(swapped, base, quote)}
+        )
 
 
 def keep_one_row_a_bar(sieve: Sieve) -> None:
@@ -84,7 +81,7 @@ def drop_repeated_bars(sieve: Sieve) -> None:
     """Leave out bars that tell an earlier bar again under a later time."""
     again = duplicates.repeated(sieve.rows)
     if again.any():
-        first = spoken_instant(int(sieve.rows[BAR].to_numpy()[again][0]))
+        first = spoken_instant(int(sieve.rows[BAR][again][0]))
         sieve.warn(
             f"{counted(int(again.sum()), 'bar repeats', 'bars repeat')} an earlier one to the last digit, "
             f"from {first} on."
@@ -105,27 +102,27 @@ def keep_finished(sieve: Sieve, times: unfinished.Times, timeframe: str, *, trus
     sieve.drop(future, fate.IN_THE_FUTURE)
     sieve.drop(running[~future], fate.UNFINISHED)
     # A bar with a later one beside it was complete when that one began.
-    if trusted or running.any() or sieve.rows.empty:
+    if trusted or running.any() or not len(sieve):
         return
     is_unfinished, sentence = unfinished.evidence(sieve.rows, times, timeframe)
     sieve.warn(sentence)
     if is_unfinished:
-        sieve.drop(np.arange(len(sieve.rows)) == len(sieve.rows) - 1, fate.UNFINISHED)
+        sieve.drop(np.arange(len(sieve)) == len(sieve) - 1, fate.UNFINISHED)
 
 
 def cut(sieve: Sieve, as_of: date | None) -> None:
     """Leave out what lies after a day."""
     if as_of is not None:
-        sieve.drop(sieve.rows[BAR].to_numpy() // DAY_US > (as_of - _EPOCH).days, fate.AFTER_AS_OF)
+        sieve.drop(sieve.rows[BAR] // DAY_US > (as_of - _EPOCH).days, fate.AFTER_AS_OF)
 
 
 def _columns(sieve: Sieve, names: tuple[str, ...]) -> list[NDArray[np.float64]]:
-    return [sieve.rows[name].to_numpy() for name in names]
+    return [sieve.rows[name] for name in names]
 
 
-def _describe_overlap(rows: pd.DataFrame, count: int) -> str:
+def _describe_overlap(rows: Columns, count: int) -> str:
     """How many bars of the second series there are, and where the cut lies."""
-    time, bar = rows[TIME].to_numpy(), rows[BAR].to_numpy()
+    time, bar = rows[TIME], rows[BAR]
     aligned = bar[time == bar]
     cut_at = (
         f"; from {spoken_instant(int(aligned[0]))} on, bars that open with their day are the series"
@@ -135,10 +132,10 @@ def _describe_overlap(rows: pd.DataFrame, count: int) -> str:
     return f"Two series overlap in one file: {counted(count, 'bar')} of the second left out{cut_at}."
 
 
-def _describe_superseded(rows: pd.DataFrame, superseded: NDArray[np.bool_]) -> str:
+def _describe_superseded(rows: Columns, superseded: NDArray[np.bool_]) -> str:
     """How many rows another one of the same bar replaced, and how far apart their closes are."""
-    kept = duplicates.kept_rows(rows[BAR].to_numpy())[superseded]
-    close = rows[CLOSE].to_numpy()
+    kept = duplicates.kept_rows(rows[BAR])[superseded]
+    close = rows[CLOSE]
     apart = np.exp(np.abs(np.log(close[superseded] / close[kept])))
     bars = len(np.unique(kept))
     if bars >= _MIXED_BARS and np.median(apart) > _MIXED_FACTOR:

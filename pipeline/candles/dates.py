@@ -3,23 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
-from enum import IntEnum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from pipeline.candles.moments import Written
 from pipeline.errors import CandleFileError
-
-
-class Written(IntEnum):
-    """How a row tells its time; a later vintage of the vendor's file has the higher number."""
-
-    NOTHING = 0
-    DAY = 1
-    HOUR = 2
-    INSTANT = 3
-    FLOAT_SECONDS = 4
-    SECONDS = 5
-    FINER = 6
 
 
 class DateText(NamedTuple):

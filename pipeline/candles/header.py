@@ -1,12 +1,13 @@
 """Where a file's headers are: any line, any delimiter, one row or several (yfinance)."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.candles.columns import CLOSE, DATE
 from pipeline.candles.layout import UNIX, Layout, choose_columns, column_roles, plain_name, read_layout
+from pipeline.candles.lines import Lines
 from pipeline.candles.symbols import plain_symbol
 from pipeline.errors import CandleFileError
 
@@ -42,45 +43,35 @@ def split_cells(line: str, delimiter: str) -> list[str]:
         return [line]
 
 
-def find_headers(
-    text: str, lines: Sequence[str], *, mapping: Mapping[str, str] | None, ticker: str
-) -> tuple[Header, ...]:
+def find_headers(lines: Lines, *, mapping: Mapping[str, str] | None, ticker: str) -> tuple[Header, ...]:
     """Every header of the file, first to last.
 
     Raises:
         CandleFileError: There is none.
     """
     word = (mapping or {}).get(CLOSE, CLOSE)
-    headers: list[Header] = []
-    for number in _lines_with(text, word) or range(min(_FIRST_LINES, len(lines))):
-        if headers and number < headers[-1].stop:
-            continue
-        header = _header_at(lines, number, mapping, ticker)
-        if header is not None:
-            headers.append(header)
+    headers = _headers_at(lines, lines.naming(word, among_first=_FIRST_LINES), mapping, ticker)
+    if not headers:
+        headers = _headers_at(lines, range(min(_FIRST_LINES, len(lines))), mapping, ticker)
     if not headers:
         raise CandleFileError(_no_header(lines, mapping), rows_read=len(lines))
     return tuple(headers)
 
 
-def _lines_with(text: str, word: str) -> list[int]:
-    """Numbers of the lines that hold a word, in small or capital letters."""
-    lowered, word = text.lower(), word.strip().lower()
-    numbers: list[int] = []
-    number = counted = 0
-    place = lowered.find(word)
-    while place >= 0:
-        number += lowered.count("\n", counted, place)
-        numbers.append(number)
-        counted = place
-        end = lowered.find("\n", place)
-        place = lowered.find(word, end) if end >= 0 else -1
-    return numbers
+def _headers_at(
+    lines: Lines, numbers: Iterable[int], mapping: Mapping[str, str] | None, ticker: str
+) -> list[Header]:
+    headers: list[Header] = []
+    for number in numbers:
+        if headers and number < headers[-1].stop:
+            continue
+        header = _header_at(lines, number, mapping, ticker)
+        if header is not None:
+            headers.append(header)
+    return headers
 
 
-def _header_at(
-    lines: Sequence[str], number: int, mapping: Mapping[str, str] | None, ticker: str
-) -> Header | None:
+def _header_at(lines: Lines, number: int, mapping: Mapping[str, str] | None, ticker: str) -> Header | None:
     best: Header | None = None
     for delimiter in _DELIMITERS:
         cells = split_cells(lines[number], delimiter)
@@ -98,7 +89,7 @@ def _header_at(
     return replace(best, start=start, layout=replace(best.layout, banner=start < best.start))
 
 
-def _several_rows(lines: Sequence[str], number: int, delimiter: str, ticker: str) -> Header | None:
+def _several_rows(lines: Lines, number: int, delimiter: str, ticker: str) -> Header | None:
     """Yfinance's header of fields, tickers and the name of the date, in the orders in which it writes them."""
     names = split_cells(lines[number], delimiter)
     columns = column_roles(names)
@@ -145,8 +136,8 @@ def _choose_ticker(tickers: Sequence[str], wanted: str) -> str:
     )
 
 
-def _no_header(lines: Sequence[str], mapping: Mapping[str, str] | None) -> str:
-    first = next((line for line in lines if line.strip()), "")[:80]
+def _no_header(lines: Lines, mapping: Mapping[str, str] | None) -> str:
+    first = next((line for number in range(len(lines)) if (line := lines[number]).strip()), "")[:80]
     if mapping:
         wanted = ", ".join(f"{role}={name}" for role, name in mapping.items())[:120]
         return f"No line names all the columns of --map {wanted}; the file begins with {first!r}."

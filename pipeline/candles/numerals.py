@@ -18,7 +18,7 @@ _GROUPING_POINT: Final = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _GROUPING_COMMA: Final = re.compile(r",\d{3}[.,]|\d\.\d+$", re.ASCII)
 
 
-def has_decimal_commas(columns: list[pa.StringArray], *, comma_delimited: bool) -> bool:
+def has_decimal_commas(columns: list[pa.LargeStringArray], *, comma_delimited: bool) -> bool:
     """Whether commas in numbers are decimal ones: by the numbers that can be read in one way only, else by the
     delimiter (a file whose cells are parted by commas was written where the comma is no decimal sign).
 
@@ -37,7 +37,7 @@ def has_decimal_commas(columns: list[pa.StringArray], *, comma_delimited: bool) 
 
 
 def read_numbers(
-    cells: pa.StringArray, *, decimal_comma: bool = False
+    cells: pa.LargeStringArray, *, decimal_comma: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Numbers of a column, and which cells say something that is none.
 
@@ -61,7 +61,7 @@ def read_numbers(
     return numbers[codes], unreadable[codes]
 
 
-def _cast(cells: pa.StringArray) -> NDArray[np.float64]:
+def _cast(cells: pa.LargeStringArray) -> NDArray[np.float64]:
     try:
         return np.asarray(pc.cast(cells, pa.float64()).to_numpy())
     except pa.ArrowInvalid:

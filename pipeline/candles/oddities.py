@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.candles.columns import CLOSE, DATE, HIGH, LOW, OPEN, VOLUMES
-from pipeline.candles.instants import spoken_instant
-from pipeline.candles.sieve import counted
+from pipeline.candles.columns import CLOSE, HIGH, LOW, OPEN, VOLUMES
+from pipeline.candles.duplicates import BAR
+from pipeline.candles.moments import spoken_instant
+from pipeline.candles.sieve import Columns, Mask, counted
 
 _WICK: Final = 2.0
 _JUMP: Final = 2.0
@@ -17,18 +17,16 @@ _FLAT_RUN: Final = 3
 _SHORT: Final = 60
 _NAMED: Final = 3
 
-Mask = NDArray[np.bool_]
 
-
-def describe_oddities(candles: pd.DataFrame, missing: Sequence[str]) -> tuple[str, ...]:
+def describe_oddities(rows: Columns, missing: Sequence[str]) -> tuple[str, ...]:
     """Sentences about wicks, flat runs, a stale tail, jumps, holes and a short file.
 
     Args:
-        candles: A candle table.
+        rows: Kept rows, sorted by bar.
         missing: ISO dates of the missing candles.
     """
-    opening, high, low, close = (candles[name].to_numpy() for name in (OPEN, HIGH, LOW, CLOSE))
-    volume = np.fmax.reduce([candles[name].to_numpy() for name in VOLUMES])
+    opening, high, low, close = (rows[name] for name in (OPEN, HIGH, LOW, CLOSE))
+    volume = np.fmax.reduce([rows[name] for name in VOLUMES])
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
     still = high == low
     flat = still & (close == np.append(close[:1], close[:-1]))
@@ -39,15 +37,15 @@ def describe_oddities(candles: pd.DataFrame, missing: Sequence[str]) -> tuple[st
         "Flat without volume (an outage or no trade)": still & (volume == 0),
         f"Runs of {_FLAT_RUN} or more flat candles begin": _run_starts(flat),
     }
-    dates = candles[DATE].to_numpy().astype(np.int64)
+    dates = rows[BAR]
     found = [f"{what}: {_listed(dates[mask])}." for what, mask in masks.items() if mask.any()]
     tail = _unmoved(flat)
     if tail >= _FLAT_RUN:
         found.append(f"Stale tail: no candle moves from {spoken_instant(int(dates[-tail]))} on.")
     if missing:
         found.append(f"Missing: {counted(len(missing), 'candle')} ({_few(missing, len(missing))}).")
-    if len(candles) < _SHORT:
-        found.append(f"Short file: {counted(len(candles), 'candle')}.")
+    if len(dates) < _SHORT:
+        found.append(f"Short file: {counted(len(dates), 'candle')}.")
     return tuple(found)
 
 

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.candles import account as fate
 from pipeline.candles import cleaning
 from pipeline.candles.account import USABLE, USABLE_WITH_WARNINGS, Account, Reading
-from pipeline.candles.calendar import missing_dates
+from pipeline.candles.calendar import missing_bars
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE
 from pipeline.candles.decoding import decode
 from pipeline.candles.duplicates import BAR, TIME, order_of_confirmation
-from pipeline.candles.instants import STEP_US
 from pipeline.candles.layout import OWN, SYMBOL
+from pipeline.candles.moments import STEP_US
 from pipeline.candles.oddities import describe_oddities
 from pipeline.candles.rows import LINE, UNREADABLE, read_rows
 from pipeline.candles.sheet import Sheet, read_sheet
@@ -24,7 +26,7 @@ from pipeline.candles.timeframe import find_timeframe
 from pipeline.candles.unfinished import Times
 from pipeline.candles.volumes import describe_swap
 from pipeline.errors import CandleFileError
-from pipeline.series import STEPS, Series
+from pipeline.series import Series
 
 _LINES_NAMED: Final = 5
 
@@ -73,7 +75,7 @@ def _read(
     _drop_unreadable(sieve, sheet)
     cleaning.keep_prices(sieve)
     _refuse_nothing(sieve, "has no usable row")
-    timeframe = find_timeframe(sieve.rows[TIME].to_numpy(), series)
+    timeframe = find_timeframe(sieve.rows[TIME], series)
     _clean(sieve, timeframe, times, trusted=layout.format == OWN)
     _refuse_nothing(sieve, "has no complete candle")
     cleaning.cut(sieve, as_of)
@@ -83,8 +85,8 @@ def _read(
 
 
 def _drop_unreadable(sieve: Sieve, sheet: Sheet) -> None:
-    unreadable = sieve.rows[UNREADABLE].to_numpy()
-    lines = sorted([*sieve.rows[LINE].to_numpy()[unreadable].tolist(), *sheet.ragged])
+    unreadable = sieve.rows[UNREADABLE]
+    lines = sorted([*sieve.rows[LINE][unreadable].tolist(), *sheet.ragged])
     sieve.count(fate.UNPARSEABLE, len(sheet.ragged))
     sieve.drop(unreadable, fate.UNPARSEABLE)
     if lines:
@@ -94,9 +96,9 @@ def _drop_unreadable(sieve: Sieve, sheet: Sheet) -> None:
 
 
 def _clean(sieve: Sieve, timeframe: str, times: Times, *, trusted: bool) -> None:
-    time = sieve.rows[TIME].to_numpy()
-    sieve.rows = sieve.rows.assign(**{BAR: time - time % STEP_US[timeframe]})
-    sieve.sort(order_of_confirmation(sieve.rows))
+    time = sieve.rows[TIME]
+    sieve.set(**{BAR: time - time % STEP_US[timeframe]})
+    sieve.take(order_of_confirmation(sieve.rows))
     if not trusted:
         cleaning.settle_volumes(sieve)
     cleaning.keep_one_row_a_bar(sieve)
@@ -106,35 +108,35 @@ def _clean(sieve: Sieve, timeframe: str, times: Times, *, trusted: bool) -> None
 
 
 def _refuse_nothing(sieve: Sieve, what: str) -> None:
-    if sieve.rows.empty:
+    if not len(sieve):
         fates = ", ".join(f"{count} {reason}" for reason, count in sieve.dropped.items())
         raise CandleFileError(f"The file {what}: of {sieve.dropped.total()} rows, {fates}.")
 
 
 def _reading(sieve: Sieve, sheet: Sheet, market: Series) -> Reading:
     rows = sieve.rows
-    candles = rows[list(CANDLE_COLUMNS[1:])]
-    candles.insert(0, DATE, rows[BAR].to_numpy().view("datetime64[us]"))
-    step = pd.Timedelta(STEPS[market.timeframe])
-    dates = [_iso(day, market.timeframe) for day in (candles[DATE].iloc[0], candles[DATE].iloc[-1])]
-    missing = tuple(_iso(day, market.timeframe) for day in missing_dates(candles[DATE], step))
+    dates = rows[BAR].view("datetime64[us]")
+    ends = _iso(rows[BAR][[0, -1]], market.timeframe)
+    missing = tuple(_iso(missing_bars(rows[BAR], STEP_US[market.timeframe]), market.timeframe))
     if cleaning.SWAPPED in rows:
-        sieve.warn(*describe_swap(rows[cleaning.SWAPPED].to_numpy(), candles[DATE].to_numpy()))
-    sieve.warn(*describe_oddities(candles, missing))
+        sieve.warn(*describe_swap(rows[cleaning.SWAPPED], rows[BAR]))
+    sieve.warn(*describe_oddities(rows, missing))
     account = Account(
         format=sheet.headers[0].layout.format,
         series=market,
         rows_read=sheet.rows_read,
-        rows_kept=len(candles),
+        rows_kept=len(sieve),
         dropped=dict(sieve.dropped),
-        first=dates[0],
-        last=dates[1],
+        first=ends[0],
+        last=ends[1],
         missing=missing,
         warnings=tuple(sieve.warnings),
         verdict=USABLE_WITH_WARNINGS if sieve.warnings else USABLE,
     )
-    return Reading(candles, account)
+    return Reading(pd.DataFrame({DATE: dates, **{name: rows[name] for name in CANDLE_COLUMNS[1:]}}), account)
 
 
-def _iso(date: pd.Timestamp, timeframe: str) -> str:
-    return date.strftime("%Y-%m-%d" if timeframe == "1d" else "%Y-%m-%dT%H:%M")
+def _iso(bars: NDArray[np.int64], timeframe: str) -> list[str]:
+    """Days, or hours with their minute, in ISO."""
+    texts = np.datetime_as_string(bars.view("datetime64[us]"), unit="D" if timeframe == "1d" else "m")
+    return [str(text) for text in texts]

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -25,6 +24,7 @@ from pipeline.candles.instants import read_instants
 from pipeline.candles.layout import CLOCK, UNIX, VOLUME, YAHOO
 from pipeline.candles.numerals import has_decimal_commas, read_numbers
 from pipeline.candles.sheet import Sheet
+from pipeline.candles.sieve import Columns
 
 UNREADABLE: Final = "unreadable"
 LINE: Final = "line"
@@ -40,7 +40,7 @@ class Rows:
         warnings: Sentences.
     """
 
-    table: pd.DataFrame
+    table: Columns
     warnings: tuple[str, ...]
 
 
@@ -55,21 +55,18 @@ def read_rows(sheet: Sheet) -> Rows:
         dates = pc.binary_join_element_wise(dates, clocks, " ")
     instants, warnings = read_instants(sheet.cells[UNIX], dates)
     numbers, unreadable, described = _read_amounts(sheet)
-    unreadable |= np.isnat(instants.times)
+    unreadable |= ~instants.told
     trades_told = ~np.isnan(numbers[TRADES])
     with np.errstate(invalid="ignore"):
         weight = np.fmax(numbers[VOLUME_BASE], numbers[VOLUME_QUOTE])
-    table = pd.DataFrame(
-        {
-            TIME: instants.times.astype(np.int64),
-            RANK: instants.written * np.int16(2) + trades_told,
-            LINE: sheet.lines,
-            UNREADABLE: unreadable,
-            WEIGHT: np.where(np.isnan(weight), -1.0, weight),
-            **numbers,
-        },
-        copy=False,
-    )
+    table = {
+        TIME: instants.times,
+        RANK: instants.written * np.int16(2) + trades_told,
+        LINE: sheet.lines,
+        UNREADABLE: unreadable,
+        WEIGHT: np.where(np.isnan(weight), -1.0, weight),
+        **numbers,
+    }
     return Rows(table, (*warnings, *described))
 
 

@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from pipeline.candles.columns import CLOSE
 from pipeline.candles.header import Header, find_headers, split_cells
 from pipeline.candles.layout import ROLES, check_mapping
+from pipeline.candles.lines import Lines
+from pipeline.candles.sieve import Mask
 from pipeline.errors import CandleFileError
 
 # Cells of quoted lines are joined again by a sign that no cell holds, so that one splitter serves all files.
 _UNIT: Final = "\x1f"
+# A line of delimiters and so many spaces besides is still looked at for being blank.
+_PADDING: Final = 40
 _CREATED: Final = re.compile(r"created on (\d{2})-(\d{2})-(\d{4})", re.IGNORECASE)
 
 
@@ -38,7 +42,7 @@ class Sheet:
     """
 
     headers: tuple[Header, ...]
-    cells: Mapping[str, pa.StringArray]
+    cells: Mapping[str, pa.LargeStringArray]
     lines: NDArray[np.int64]
     blank: int
     ragged: tuple[int, ...]
@@ -65,10 +69,8 @@ def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> 
         CandleFileError: There is no header with a date and a close, or no row.
     """
     check_mapping(mapping)
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    headers = find_headers(text, lines, mapping=mapping, ticker=ticker)
+    lines = Lines(text)
+    headers = find_headers(lines, mapping=mapping, ticker=ticker)
     quoted = '"' in text
     sections = [
         _read_section(lines, header, number, quoted=quoted) for header, number in _extents(headers, lines)
@@ -76,12 +78,12 @@ def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> 
     first = headers[0]
     sheet = Sheet(
         headers=headers,
-        cells={role: pa.concat_arrays([section.cells[role] for section in sections]) for role in ROLES},
+        cells={role: _joined([section.cells[role] for section in sections]) for role in ROLES},
         lines=np.concatenate([section.lines for section in sections]),
         blank=sum(section.blank for section in sections),
         ragged=tuple(line for section in sections for line in section.ragged),
         repeated_headers=sum(header.stop - header.start for header in headers[1:]),
-        created=_created(lines[: first.stop]),
+        created=_created([lines[number] for number in range(first.stop)]),
         grouped=quoted or any(header.delimiter != "," for header in headers),
         comma_delimited=first.delimiter == ",",
     )
@@ -96,7 +98,7 @@ def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Section:
-    cells: Mapping[str, pa.StringArray]
+    cells: Mapping[str, pa.LargeStringArray]
     lines: NDArray[np.int64]
     blank: int
     ragged: tuple[int, ...]
@@ -112,7 +114,7 @@ def _created(banner: Sequence[str]) -> datetime | None:
         return None
 
 
-def _extents(headers: Sequence[Header], lines: Sequence[str]) -> list[tuple[Header, range]]:
+def _extents(headers: Sequence[Header], lines: Lines) -> list[tuple[Header, range]]:
     """Each header with the numbers of its lines; rows above the first header are its own (a re-sorted sheet)."""
     stops = [*(header.start for header in headers[1:]), len(lines)]
     extents = [(header, range(header.stop, stop)) for header, stop in zip(headers, stops, strict=True)]
@@ -127,34 +129,45 @@ def _is_row(line: str, header: Header) -> bool:
     return len(cells) == len(header.layout.names) and any(sign.isdigit() for sign in cells[close])
 
 
-def _read_section(lines: Sequence[str], header: Header, numbers: range, *, quoted: bool) -> _Section:
+def _read_section(lines: Lines, header: Header, numbers: range, *, quoted: bool) -> _Section:
     delimiter = header.delimiter
-    rows = lines[numbers.start : numbers.stop]
+    rows = lines.array[numbers.start : numbers.stop]
     if quoted:
-        rows = [_UNIT.join(split_cells(row, delimiter)) for row in rows]
+        rows = pa.array(
+            [_UNIT.join(split_cells(row, delimiter)) for row in rows.to_pylist()], pa.large_string()
+        )
         delimiter = _UNIT
-    table = pa.array(rows, pa.string())
-    filled = pc.not_equal(pc.utf8_trim(table, f" \t\xa0,;|{delimiter}"), "").to_numpy(zero_copy_only=False)
     width = len(header.layout.names)
-    parts = pc.split_pattern(table, delimiter)
-    fits = filled & (pc.list_value_length(parts).to_numpy() == width)
-    cells = parts.filter(pa.array(fits)).flatten()
-    misfits = np.flatnonzero(filled & ~fits)
+    parts = pc.split_pattern(rows, delimiter)
+    blank = _blank(rows, delimiter, width)
+    fits = (pc.list_value_length(parts).to_numpy() == width) & ~blank
+    misfits = np.flatnonzero(~fits & ~blank)
     needed = max(header.layout.columns.values()) + 1
     mended = {
-        place: row for place in misfits.tolist() if (row := _mend(rows[place], delimiter, width, needed))
+        place: row
+        for place in misfits.tolist()
+        if (row := _mend(rows[place].as_py(), delimiter, width, needed))
     }
+    cells = (parts if fits.all() else parts.filter(pa.array(fits))).flatten()
     if mended:
-        cells = pa.concat_arrays(
-            [cells, pa.array([cell for row in mended.values() for cell in row], pa.string())]
-        )
-    order = np.concatenate([np.flatnonzero(fits), np.array(list(mended), dtype=np.int64)]) + numbers.start
+        extra = pa.array([cell for row in mended.values() for cell in row], pa.large_string())
+        cells = pa.concat_arrays([cells, extra])
+    order = np.concatenate([np.flatnonzero(fits), np.array(list(mended), dtype=np.int64)])
     return _Section(
         cells={role: _column(cells, header.layout.columns.get(role), width) for role in ROLES},
-        lines=order + 1,
-        blank=int((~filled).sum()),
-        ragged=tuple(int(place) + numbers.start + 1 for place in misfits if int(place) not in mended),
+        lines=order + numbers.start + 1,
+        blank=int(blank.sum()),
+        ragged=tuple(place + numbers.start + 1 for place in misfits.tolist() if place not in mended),
     )
+
+
+def _blank(rows: pa.LargeStringArray, delimiter: str, width: int) -> Mask:
+    """Lines without a value; only short ones can be that."""
+    blank: Mask = pc.binary_length(rows).to_numpy() <= width + _PADDING
+    short = np.flatnonzero(blank)
+    bare = pc.utf8_trim(rows.take(pa.array(short)), f" \t\xa0,;|{delimiter}")
+    blank[short] = pc.equal(bare, "").to_numpy(zero_copy_only=False)
+    return blank
 
 
 def _mend(row: str, delimiter: str, width: int, needed: int) -> list[str] | None:
@@ -165,8 +178,12 @@ def _mend(row: str, delimiter: str, width: int, needed: int) -> list[str] | None
     return (cells + [""] * width)[:width]
 
 
-def _column(cells: pa.StringArray, index: int | None, width: int) -> pa.StringArray:
+def _column(cells: pa.LargeStringArray, index: int | None, width: int) -> pa.LargeStringArray:
     rows = len(cells) // width
     if index is None:
-        return pa.array([""], pa.string()).take(pa.array(np.zeros(rows, dtype=np.int64)))
+        return pa.repeat(pa.scalar("", pa.large_string()), rows)
     return cells.take(pa.array(np.arange(index, rows * width, width)))
+
+
+def _joined(arrays: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)

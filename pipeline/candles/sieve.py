@@ -1,41 +1,53 @@
 """Rows on their way to candles: each is kept or dropped once, for one reason."""
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+# Columns of equal length by name: lighter than a DataFrame where small tables pass many stages.
+Columns = Mapping[str, NDArray[Any]]
+Mask = NDArray[np.bool_]
 
 
 class Sieve:
     """A table of rows that only shrinks, and the count of what left it and why.
 
     Attributes:
-        rows: What is left, with a RangeIndex.
+        rows: What is left.
         dropped: Reason → number of rows, in the order in which they left.
         warnings: Sentences, in the order in which they were found.
     """
 
-    def __init__(self, rows: pd.DataFrame) -> None:
+    def __init__(self, rows: Columns) -> None:
         self.rows = rows
         self.dropped: Counter[str] = Counter()
         self.warnings: list[str] = []
 
-    def drop(self, mask: NDArray[np.bool_], reason: str) -> None:
+    def __len__(self) -> int:
+        return len(next(iter(self.rows.values())))
+
+    def drop(self, mask: Mask, reason: str) -> None:
         """Take out the rows under the mask."""
         count = int(np.count_nonzero(mask))
         if count:
             self.dropped[reason] += count
-            self.rows = self.rows[~mask].reset_index(drop=True)
+            self.take(np.flatnonzero(~mask))
 
     def count(self, reason: str, rows: int) -> None:
         """Account for rows that never became part of the table."""
         if rows:
             self.dropped[reason] += rows
 
-    def sort(self, order: NDArray[np.intp]) -> None:
-        """Put the rows into another order."""
-        self.rows = self.rows.take(order).reset_index(drop=True)
+    def take(self, order: NDArray[np.intp]) -> None:
+        """Keep the rows at these places, in this order."""
+        self.rows = {name: column[order] for name, column in self.rows.items()}
+
+    def set(self, **columns: NDArray[Any]) -> None:
+        """Add columns, or put others in their place."""
+        self.rows = {**self.rows, **columns}
 
     def warn(self, *sentences: str) -> None:
         """Remember what a reader of the account should know; empty sentences are nothing."""

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.candles.sieve import counted
 from pipeline.errors import CandleFileError
 from pipeline.series import Series
 
-# A symbol on so few of a file's rows is damage to those rows, not another market.
+# Symbols on a row each, and on few of a file's rows together, are damage to those rows, not other markets.
 _STRAY_SHARE: Final = 0.01
-_STRAY_LIMIT: Final = 4
+_FEWEST_ROWS: Final = 5
 
 
 def plain_symbol(text: str) -> str:
@@ -23,7 +24,7 @@ def plain_symbol(text: str) -> str:
 
 
 def choose_symbol(
-    cells: pa.StringArray, *, series: Series | None, told: str
+    cells: pa.LargeStringArray, *, series: Series | None, told: str
 ) -> tuple[str, NDArray[np.bool_], tuple[str, ...]]:
     """The symbol that is read, the rows that are of others, and what to warn of.
 
@@ -59,8 +60,9 @@ def _choose(counts: Counter[str], *, series: Series | None, told: str) -> tuple[
     if series is not None:
         return series.symbol, (f"The file holds {_names(others)}; only {series.symbol} is read.",)
     strays = sum(found.values()) - rows
-    if strays <= rows * _STRAY_SHARE and strays < _STRAY_LIMIT:
-        return main, (f"{strays} rows with another symbol are left out; the file is of {main}.",)
+    alone = strays == len(found) - 1 and rows >= _FEWEST_ROWS
+    if alone and strays <= max(1.0, rows * _STRAY_SHARE):
+        return main, (f"{counted(strays, 'row')} of another symbol left out; the file is of {main}.",)
     raise CandleFileError(
         f"The file holds several markets: {_names(others)}. "
         "Name the one to read with --series exchange/SYMBOL/timeframe."

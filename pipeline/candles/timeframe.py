@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.candles.instants import DAY_US, HOUR_US
+from pipeline.candles.moments import DAY_US, HOUR_US
 from pipeline.errors import CandleFileError
 from pipeline.series import Series
 
@@ -25,7 +25,8 @@ def find_timeframe(times: NDArray[np.int64], series: Series | None) -> str:
     Raises:
         CandleFileError: The rows lie otherwise apart, or not as the series says.
     """
-    distinct = np.unique(times)
+    ordered = np.sort(times)
+    distinct = ordered[np.append(True, ordered[1:] > ordered[:-1])]
     found = _by_spacing(distinct) if len(distinct) > 1 else ""
     if not found:
         return series.timeframe if series else ("1h" if (distinct % DAY_US).any() else "1d")

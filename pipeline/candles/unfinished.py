@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.candles.duplicates import TIME, WEIGHT
-from pipeline.candles.instants import DAY_US, HOUR_US, STEP_US, spoken_instant
+from pipeline.candles.moments import DAY_US, HOUR_US, STEP_US, spoken_instant
+from pipeline.candles.sieve import Columns, Mask
 
 # A newest candle with less than this share of its neighbours' volume is unfinished. In an old file, whose newest row
 # was live when it was made, a larger share is evidence enough; elsewhere that share is only warned of.
@@ -39,9 +39,7 @@ class Times:
         return cls(_micros(fetched_at), _micros(created))
 
 
-def after_fetch(
-    rows: pd.DataFrame, times: Times, timeframe: str
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def after_fetch(rows: Columns, times: Times, timeframe: str) -> tuple[Mask, Mask]:
     """Rows that open after the file was fetched, and rows that were open when it was.
 
     Args:
@@ -49,14 +47,14 @@ def after_fetch(
         times: When the file was made and fetched.
         timeframe: `1d` or `1h`.
     """
-    opening = rows[TIME].to_numpy()
+    opening = rows[TIME]
     if times.fetched_at is None:
-        return np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
-    future: NDArray[np.bool_] = opening > times.fetched_at
+        return np.zeros(len(opening), dtype=bool), np.zeros(len(opening), dtype=bool)
+    future: Mask = opening > times.fetched_at
     return future, ~future & (opening + STEP_US[timeframe] > times.fetched_at)
 
 
-def evidence(rows: pd.DataFrame, times: Times, timeframe: str) -> tuple[bool, str]:
+def evidence(rows: Columns, times: Times, timeframe: str) -> tuple[bool, str]:
     """Whether the newest row is unfinished by what the file itself shows, and a sentence where something shows.
 
     Args:
@@ -64,7 +62,7 @@ def evidence(rows: pd.DataFrame, times: Times, timeframe: str) -> tuple[bool, st
         times: When the file was made and fetched.
         timeframe: `1d` or `1h`.
     """
-    opening = int(rows[TIME].to_numpy()[-1])
+    opening = int(rows[TIME][-1])
     newest = f"The newest candle, {spoken_instant(opening)},"
     if timeframe == "1d" and times.created is not None and opening // DAY_US == times.created // DAY_US:
         return (
@@ -73,9 +71,10 @@ def evidence(rows: pd.DataFrame, times: Times, timeframe: str) -> tuple[bool, st
         )
     if opening % HOUR_US:
         return True, f"{newest} is left out as unfinished: bars open on the full hour, this is a running one."
-    share = _share_of_neighbours(rows[WEIGHT].to_numpy(), _NEIGHBOURS[timeframe])
+    share, of_smallest = _shares_of_neighbours(rows[WEIGHT], _NEIGHBOURS[timeframe])
     old = times.fetched_at is not None and times.fetched_at - opening - STEP_US[timeframe] >= _OLD_US
-    if share < (_LIKELY if old else _SURELY):
+    # Where volumes vary much a small one is no evidence, unless it is smaller than all.
+    if (share < _SURELY and of_smallest < 1 / 2) or (old and share < _LIKELY and of_smallest < 1):
         served = " and the file is an old one" if old else ""
         return True, f"{newest} is left out as unfinished: its volume is {share:.1%} of the usual{served}."
     if share < _LIKELY:
@@ -83,14 +82,13 @@ def evidence(rows: pd.DataFrame, times: Times, timeframe: str) -> tuple[bool, st
     return False, ""
 
 
-def _share_of_neighbours(volumes: NDArray[np.float64], count: int) -> float:
-    """Newest volume by the median of the `count` before it; NaN where they do not tell."""
+def _shares_of_neighbours(volumes: NDArray[np.float64], count: int) -> tuple[float, float]:
+    """Newest volume by the median and by the smallest of the `count` before it; NaN where they tell nothing."""
     before = volumes[-1 - count : -1]
-    before = before[before >= 0]
+    before = before[before > 0]
     if len(before) < _FEWEST or volumes[-1] < 0:
-        return np.nan
-    usual = float(np.median(before))
-    return float(volumes[-1]) / usual if usual > 0 else np.nan
+        return np.nan, np.nan
+    return float(volumes[-1] / np.median(before)), float(volumes[-1] / before.min())
 
 
 def _micros(instant: datetime | None) -> int | None:

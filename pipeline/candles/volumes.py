@@ -5,6 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.candles.moments import spoken_instant
+from pipeline.candles.sieve import Mask
+
 Floats = NDArray[np.float64]
 
 # Prices so near 1 make both sides look alike; further off than _FAR, neither reading explains the volumes.
@@ -12,7 +15,7 @@ _NEAR_ONE: Final = 1.05
 _FAR: Final = 3.0
 
 
-def swapped_rows(base: Floats, quote: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
+def swapped_rows(base: Floats, quote: Floats, low: Floats, high: Floats) -> Mask:
     """Rows whose labels are the wrong way round.
 
     quote / base is the bar's average price. A row says "swapped" if base / quote is about the bar's price and
@@ -37,12 +40,12 @@ def swapped_rows(base: Floats, quote: Floats, low: Floats, high: Floats) -> NDAr
     return np.where(last >= 0, votes[last], False)
 
 
-def describe_swap(swapped: NDArray[np.bool_], days: NDArray[np.datetime64]) -> tuple[str, ...]:
+def describe_swap(swapped: Mask, bars: NDArray[np.int64]) -> tuple[str, ...]:
     """What to warn of: how many rows, and where the labels switch.
 
     Args:
         swapped: Mask over the kept candles, oldest first.
-        days: Their dates.
+        bars: Their starts, microseconds since 1970.
     """
     count = int(swapped.sum())
     if not count:
@@ -52,7 +55,7 @@ def describe_swap(swapped: NDArray[np.bool_], days: NDArray[np.datetime64]) -> t
             "The volume columns are labelled the wrong way round on every row; quote/base ≈ price decides.",
         )
     switches = np.flatnonzero(swapped[1:] != swapped[:-1]) + 1
-    shown = ", ".join(str(day) for day in days[switches[:3]].astype("datetime64[D]"))
+    shown = ", ".join(spoken_instant(int(bar)) for bar in bars[switches[:3]])
     more = f" and {len(switches) - 3} more times" if len(switches) > 3 else ""
     return (
         f"The volume columns are labelled the wrong way round on {count} of {len(swapped)} rows; the labels switch on "
