@@ -1,6 +1,6 @@
 """The record of a page from the ledger's score rows."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pipeline.page.content import PastForecast, Record, SkillPoint
@@ -50,11 +50,11 @@ def build_record(
     Returns:
         None where nothing is scored.
     """
-    first = as_of - timedelta(days=window_days - 1)
-    target = scores[TARGET_DATE].dt.date if len(scores) else scores[TARGET_DATE]
-    rows = scores[
-        (scores[SERIES] == str(series)) & (scores[MODE] == mode) & (target >= first) & (target <= as_of)
-    ]
+    if scores.empty:
+        return None
+    first = datetime.combine(as_of - timedelta(days=window_days - 1), time())
+    in_window = scores[TARGET_DATE].between(first, datetime.combine(as_of, time()))
+    rows = scores[(scores[SERIES] == str(series)) & (scores[MODE] == mode) & in_window]
     lines = tuple(line for line in build_scorecard(rows).lines if line.model_id == model_id)
     if not lines:
         return None

@@ -67,9 +67,9 @@ def instant(day: date) -> int:
     return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
-def mark(kind: str, **style: Any) -> Spec:
-    """A mark that says nothing but what an encoding of `description` gives it."""
-    return {"type": kind, "aria": False, **style}
+def mark(kind: str, *, labelled: bool = False, **style: Any) -> Spec:
+    """A mark; it says nothing unless it is labelled, by an encoding of `description`."""
+    return {"type": kind, "aria": labelled, **style}
 
 
 def day_axis(width: int) -> Spec:

@@ -98,7 +98,7 @@ class _Fan:
         strip = width / (DAYS_SHOWN + len(HORIZONS))
         return {
             "data": {"values": [*self._past(), *self._ahead()[1:]]},
-            "mark": mark("rule", stroke="var(--ink)", strokeOpacity=0, strokeWidth=strip),
+            "mark": mark("rule", labelled=True, stroke="var(--ink)", strokeOpacity=0, strokeWidth=strip),
             "encoding": {"x": self._day, "description": {"field": "label"}},
         }
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from math import isnan
-from typing import Any
+from typing import Any, Final
 
 from pipeline.page.content import Record
 from pipeline.page.sentences import long_date, percent
 from pipeline.scorecard import ScoreLine
 
+_A_WEEK: Final = 7
 _Cell = dict[str, Any]
 
 
@@ -32,14 +33,14 @@ def record_view(record: Record, price: Callable[[float], _Cell]) -> dict[str, An
 
 
 def skill_path_view(record: Record) -> list[dict[str, Any]]:
-    """Skill as it grew, newest first."""
+    """Skill as it grew, a row a week, newest first."""
     return [
         {
             "day": long_date(point.day),
             "ratio": {"text": f"{point.relative_wis:.3f}", "value": repr(point.relative_wis)},
             "interval": _interval(point.lower, point.upper),
         }
-        for point in reversed(record.skill_path)
+        for point in record.skill_path[::-_A_WEEK]
     ]
 
 

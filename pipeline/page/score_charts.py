@@ -53,7 +53,7 @@ def reliability_chart(line: ScoreLine, *, width: int) -> Markup:
         },
         {
             "data": {"values": rows},
-            "mark": mark("circle", color="var(--band-deep)", size=110, opacity=1),
+            "mark": mark("circle", labelled=True, color="var(--band-deep)", size=110, opacity=1),
             "encoding": {"x": x, "y": {"field": "share", **y}, "description": {"field": "label"}},
         },
     ]
@@ -81,7 +81,7 @@ def pit_chart(line: ScoreLine, *, width: int) -> Markup:
     layers = [
         {
             "data": {"values": rows},
-            "mark": mark("bar", color="var(--band)", width={"band": 0.86}, cornerRadiusEnd=2),
+            "mark": mark("bar", labelled=True, color="var(--band)", width={"band": 0.86}, cornerRadiusEnd=2),
             "encoding": {
                 "x": {**x, "axis": axis},
                 "y": {"field": "count", **y},
@@ -135,7 +135,11 @@ def skill_chart(record: Record, *, width: int) -> Markup:
         {
             "data": {"values": rows},
             "mark": mark(
-                "rule", stroke="var(--ink)", strokeOpacity=0, strokeWidth=max(3.0, width / max(len(rows), 1))
+                "rule",
+                labelled=True,
+                stroke="var(--ink)",
+                strokeOpacity=0,
+                strokeWidth=max(3.0, width / max(len(rows), 1)),
             ),
             "encoding": {
                 "x": day,

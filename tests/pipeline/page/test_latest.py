@@ -1,0 +1,83 @@
+"""latest.json keeps its schema and says what the forecast says."""
+
+import json
+from collections.abc import Callable
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pipeline.page import latest
+from pipeline.page.content import SeriesContent
+from pipeline.page.latest import latest_json, read_latest, write_latest
+from pipeline.page.sentences import reader_sentence
+
+MakeContent = Callable[..., SeriesContent]
+SCHEMA = json.loads((Path(latest.__file__).parent / "latest.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def contents(make_content: MakeContent) -> list[SeriesContent]:
+    return [
+        make_content(live=60, backfill=30),
+        make_content("binance/SHIBUSDT/1d", price=0.00002, live=1, simulated=True),
+        make_content("kraken/ETHUSD/1d", price=2100.0, live=0, alarms=("No forecast today.",)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def document(contents: list[SeriesContent]) -> Any:
+    return json.loads(latest_json(contents))
+
+
+def test_it_keeps_its_schema(document: Any) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(document)
+
+
+def test_the_schema_refuses_what_is_not_it(document: Any) -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    entry = document["series"]["kraken-ethusd-1d"]
+    for broken in ({**entry, "sentence": None}, {**entry, "extra": 1}, {**entry, "levels": [0.5]}):
+        assert not validator.is_valid({**document, "series": {"kraken-ethusd-1d": broken}})
+
+
+def test_it_says_what_the_forecast_says(contents: list[SeriesContent], document: Any) -> None:
+    for content in contents:
+        entry = document["series"][content.series.slug]
+        assert [row["quantiles"] for row in entry["forecasts"]] == content.forecast.quantiles.tolist()
+        assert [row["median"] for row in entry["forecasts"]] == content.forecast.median.tolist()
+        assert entry["sentence"] == reader_sentence(content)
+        assert [row["mode"] for row in entry["forecasts"]] == ["live"] * 7
+
+
+def test_closes_are_not_in_it(contents: list[SeriesContent]) -> None:
+    text = latest_json(contents).decode()
+    for content in contents:
+        # The made-up model's median is the last close itself.
+        assert not [close for close in content.closes[:-1] if repr(close.price) in text]
+
+
+def test_made_up_data_are_called_so(document: Any) -> None:
+    assert document["simulated"] is True
+    assert {slug: entry["simulated"] for slug, entry in document["series"].items()} == {
+        "binance-btcusdt-1d": False,
+        "binance-shibusdt-1d": True,
+        "kraken-ethusd-1d": False,
+    }
+
+
+def test_it_reads_back_and_what_is_not_it_reads_as_nothing(contents: list[SeriesContent]) -> None:
+    text = latest_json(contents)
+    assert write_latest(read_latest(text)) == text
+    for other in (b"", b"[]", b"{}", b'{"schema_version": 99, "series": {}}', b"\xff"):
+        assert read_latest(other) == {}
+
+
+def test_a_number_that_json_has_not_is_refused(contents: list[SeriesContent]) -> None:
+    entries = read_latest(latest_json(contents))
+    entries["kraken-ethusd-1d"]["levels"] = [nan]
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_latest(entries)

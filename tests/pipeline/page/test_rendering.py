@@ -1,0 +1,122 @@
+"""What a page's bytes hold, without a browser."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pipeline.page.content import SeriesContent
+from pipeline.page.latest import latest_json, read_latest
+from pipeline.page.rendering import render_index, render_series, render_site
+
+MakeContent = Callable[..., SeriesContent]
+
+
+@pytest.fixture(scope="module")
+def content(make_content: MakeContent) -> SeriesContent:
+    return make_content(live=120, backfill=60)
+
+
+@pytest.fixture(scope="module")
+def page(content: SeriesContent) -> str:
+    return render_series(content).decode()
+
+
+def test_a_page_needs_nothing_from_elsewhere(page: str) -> None:
+    assert len(page.encode()) < 1_500_000
+    referred = re.findall(r'(?:src|href)="([^"]*)"', page)
+    own = {"#main", "index.html", "latest.json", "data:,"}
+    assert [url for url in referred if url not in own and not url.startswith("http://127.0.0.1:5000/")] == []
+    assert "@import" not in page
+    assert "url(http" not in page
+
+
+def test_drawings_are_well_formed_and_their_ids_are_unique(page: str) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(drawings) == 8, "four charts, each wide and narrow"
+    ids = []
+    for drawing in drawings:
+        ids += [element.get("id") for element in ET.fromstring(drawing).iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert re.findall(r"#[0-9a-f]{6}", " ".join(drawings)) == [], "every colour is the theme's"
+
+
+def test_every_chart_has_a_table(page: str) -> None:
+    figures = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
+    assert len(figures) == 4
+    assert all("<table>" in figure.split("</svg>")[-1] for figure in figures)
+
+
+def test_closes_are_told_only_where_they_may_be(content: SeriesContent, page: str) -> None:
+    actuals = [past.actual for past in content.live.past] if content.live else []
+    assert actuals
+    assert not [price for price in actuals[:-1] if f'"{price!r}"' in page]
+    assert "closed at" not in page
+    told = render_series(replace(content, publish_truth=True)).decode()
+    assert [price for price in actuals if f'"{price!r}"' not in told] == []
+
+
+def test_words_from_elsewhere_stay_words(content: SeriesContent) -> None:
+    evil = "<script>alert(1)</script>"
+    issue = replace(content.issue, recipe_title=evil, run_url="javascript:alert(1)", run_id=evil)
+    changed = replace(
+        content,
+        issue=issue,
+        alarms=(evil,),
+        attribution=evil,
+        health=replace(content.health, source=evil, warnings=(evil,)),
+        gate=replace(content.gate, reasons=(evil,)),
+    )
+    for text in (render_series(changed).decode(), render_site([changed])["index.html"].decode()):
+        assert "<script>alert" not in text
+        assert "javascript:" not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_a_made_up_market_is_branded_everywhere(make_content: MakeContent) -> None:
+    files = render_site([make_content(live=0, simulated=True)])
+    for text in files.values():
+        assert b"Simulated data: this market is made up." in text
+        assert b"(simulated data)</title>" in text
+
+
+def test_a_mixed_index_brands_the_made_up_series(make_content: MakeContent) -> None:
+    made_up = make_content("kraken/ETHUSD/1d", price=2100.0, live=0, simulated=True)
+    index = render_site([make_content(live=0), made_up])["index.html"].decode()
+    assert index.count("simulated data</span>") == 1
+    assert "this market is made up" not in index
+
+
+def test_an_empty_index_opens(content: SeriesContent) -> None:
+    assert b"No series has been published yet." in render_index({})
+    entries = read_latest(latest_json([content]))
+    assert render_index(entries) == render_site([content])["index.html"]
+
+
+@pytest.mark.slow
+def test_the_same_content_is_the_same_bytes_anywhere(content: SeriesContent, page: str) -> None:
+    """In another process, in another time zone, with another hash seed."""
+    code = """
+import importlib.util, sys
+from hashlib import sha256
+spec = importlib.util.spec_from_file_location("contents", sys.argv[1])
+contents = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(contents)
+from pipeline.page.rendering import render_series
+print(sha256(render_series(contents._content(live=120, backfill=60))).hexdigest())
+"""
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).with_name("conftest.py"))],
+        env={**os.environ, "TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert elsewhere.stdout.strip() == sha256(page.encode()).hexdigest()

@@ -1,0 +1,141 @@
+"""The reader's sentence and the verdicts say what the figures say, and no more."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from math import nan
+
+import numpy as np
+import pytest
+
+from pipeline.forecast import Forecast
+from pipeline.page.content import Record, SeriesContent
+from pipeline.page.sentences import (
+    calibration_verdict,
+    horizon_note,
+    percent,
+    reader_sentence,
+    skill_verdict,
+)
+from pipeline.quantiles import LEVELS
+from pipeline.scorecard import Coverage, ScoreLine, Skill
+from pipeline.series import Series
+from pipeline.uncertainty import Interval, wilson_interval
+
+MakeContent = Callable[..., SeriesContent]
+BITCOIN = Series("binance", "BTCUSDT")
+
+
+def record(hits: int, n: int, skill: Skill | None = None) -> Record:
+    """One-day-ahead scores: of n days, `hits` inside the 80 percent range."""
+    share = hits / n
+    coverage = Coverage(80, hits, share, wilson_interval(share, n))
+    line = ScoreLine(
+        series=str(BITCOIN),
+        model_id="coincast-range_lstm",
+        mode="live",
+        horizon=1,
+        n=n,
+        first=date(2025, 3, 30),
+        last=date(2026, 3, 29),
+        coverage=(coverage,),
+        mean_wis=0.01,
+        mae=900.0,
+        pit=(n,) + (0,) * 9,
+        skill=skill,
+        simulated_time=0,
+        simulated_data=False,
+    )
+    return Record("live", 365, (line,))
+
+
+def skill(low: float, high: float, n: int = 365) -> Skill:
+    return Skill(n, (low + high) / 2, Interval(low, high), 0.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def content(make_content: MakeContent) -> SeriesContent:
+    """Bitcoin between 64,123 and 69,187 tomorrow; nothing scored yet."""
+    lower, upper = LEVELS.index(0.1), LEVELS.index(0.9)
+    quantiles = np.interp(np.arange(23), [0, lower, upper, 22], [60000, 64123.4, 69187.2, 72000])
+    forecast = Forecast(
+        BITCOIN, date(2026, 3, 29), "coincast-range_lstm", 66000.0, np.tile(quantiles, (7, 1))
+    )
+    return make_content(live=0, forecast=forecast)
+
+
+@pytest.mark.parametrize(
+    ("live", "tail"),
+    [
+        (None, "there is no record of such ranges yet."),
+        (record(296, 365), "such ranges held on 81 % of the last 365 days."),
+        (record(160, 200), "such ranges held on 80 % of the 200 days scored in the last 365."),
+        (record(4, 5), "such ranges held on 4 of the 5 days scored so far."),
+        (record(1, 1), "such ranges held on 1 of the 1 day scored so far."),
+        (record(365, 365), "such ranges held on 100 % of the last 365 days."),
+    ],
+)
+def test_the_readers_sentence(content: SeriesContent, live: Record | None, tail: str) -> None:
+    head = "Tomorrow (30 March) Bitcoin most likely closes between 64,100 and 69,200 USDT (80 %); "
+    assert reader_sentence(replace(content, live=live)) == head + tail
+
+
+def test_a_made_up_market_is_called_so_in_the_sentence(content: SeriesContent) -> None:
+    assert reader_sentence(replace(content, simulated=True)).endswith(" [Simulated data]")
+
+
+def test_a_forecast_issued_too_late_does_not_speak_of_tomorrow(content: SeriesContent) -> None:
+    late = replace(content.issue, now=datetime(2026, 3, 31, tzinfo=UTC))
+    assert reader_sentence(replace(content, issue=late)).startswith(
+        "Seen from the day before, on 30 March 2026 Bitcoin most likely closes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "tone", "words"),
+    [
+        (None, "neutral", "No record yet"),
+        (record(20, 25), "neutral", "Too early to tell"),
+        (record(292, 365), "good", "Ranges hold as often as they should"),
+        (record(250, 365), "bad", "Ranges are too narrow"),
+        (record(350, 365), "bad", "Ranges are too wide"),
+    ],
+)
+def test_whether_the_ranges_are_honest(given: Record | None, tone: str, words: str) -> None:
+    assert calibration_verdict(given)[:2] == (tone, words)
+
+
+@pytest.mark.parametrize(
+    ("given", "tone", "words"),
+    [
+        (None, "neutral", "No record yet"),
+        (skill(0.9, 0.97, n=20), "neutral", "Too early to tell"),
+        (skill(nan, nan), "neutral", "Too early to tell"),
+        (skill(0.9, 0.97), "good", "Better than the random walk"),
+        (skill(0.95, 1.01), "neutral", "No skill shown against the random walk"),
+        (skill(1.01, 1.2), "bad", "No skill: worse than the random walk"),
+    ],
+)
+def test_whether_there_is_skill(given: Skill | None, tone: str, words: str) -> None:
+    assert skill_verdict("coincast-range_lstm", record(80, 100, given))[:2] == (tone, words)
+
+
+def test_the_random_walk_itself_claims_nothing() -> None:
+    assert skill_verdict("coincast-random_walk", record(80, 100)).words == "No skill: this is the random walk"
+
+
+def test_where_the_random_walk_takes_over(content: SeriesContent) -> None:
+    assert horizon_note(content) == ""
+    for first, words in ((5, "From day 5 on"), (1, "All seven days")):
+        forecast = replace(content.forecast, random_walk_from=first)
+        assert horizon_note(replace(content, forecast=forecast)).startswith(words)
+
+
+def test_percent_never_claims_all_or_none() -> None:
+    assert [percent(share) for share in (0.0, 0.004, 0.5, 0.996, 1.0)] == [
+        "0 %",
+        "under 1 %",
+        "50 %",
+        "over 99 %",
+        "100 %",
+    ]
