@@ -44,20 +44,29 @@ SKILL: Final = "skill"
 _TESTS: Final = len(COVERAGE_WINDOWS) * len(COVERAGES) + len(SKILL_WINDOWS)
 
 
-class Finding(NamedTuple):
-    """A test that exceeds its bounds on the last day of a record.
+class RecordTest(NamedTuple):
+    """One test of a record on each day that it has enough outcomes for.
 
     Attributes:
         kind: `coverage` or `skill`.
-        surprise: Distance from what is expected, in standard deviations.
-        since: First day of the unbroken run of days on which it did.
-        words: The figures, without a full stop.
+        days: Target days, array of shape (n,), oldest first.
+        beyond: Whether the bounds are exceeded, array of shape (n,).
+        surprise: Distance of the last day's figure from what is expected, in standard deviations.
+        words: The last day's figures, without a full stop.
     """
 
     kind: str
+    days: NDArray[np.object_]
+    beyond: NDArray[np.bool_]
     surprise: float
-    since: date
     words: str
+
+    @property
+    def since(self) -> date:
+        """First of the unbroken run of days beyond the bounds that ends on the last day."""
+        within = np.flatnonzero(~self.beyond)
+        first: date = self.days[int(within[-1]) + 1 if len(within) else 0]
+        return first
 
 
 def level(horizon: int, *, series_watched: int = 1) -> float:
@@ -71,8 +80,8 @@ def level(horizon: int, *, series_watched: int = 1) -> float:
     return share / (FALSE_ALARM_DAYS * series_watched * _TESTS)
 
 
-def findings(record: "DataFrame", *, series_watched: int = 1) -> Iterator[Finding]:
-    """Every test that exceeds its bounds today.
+def run_tests(record: "DataFrame", *, series_watched: int = 1) -> Iterator[RecordTest]:
+    """Every test that has enough outcomes.
 
     Args:
         record: Live score rows of one series and model in the order of their targets, with `baseline_wis`: the
@@ -85,52 +94,43 @@ def findings(record: "DataFrame", *, series_watched: int = 1) -> Iterator[Findin
         allowed = level(horizon, series_watched=series_watched)
         days = rows[TARGET_DATE].dt.date.to_numpy()
         for nominal in COVERAGES:
-            yield from _coverage(rows[hit(nominal)].to_numpy(dtype=int), days, nominal, horizon, allowed)
+            yield from _coverage_tests(
+                rows[hit(nominal)].to_numpy(dtype=int), days, nominal, horizon, allowed
+            )
         compared = rows[BASELINE_WIS].notna().to_numpy()
         losses = rows.loc[compared, [WIS, BASELINE_WIS]].to_numpy(dtype=float)
-        yield from _skill(losses, days[compared], horizon, allowed)
+        yield from _skill_tests(losses, days[compared], horizon, allowed)
 
 
-def _coverage(
+def _coverage_tests(
     hits: NDArray[np.int_], days: NDArray[np.object_], nominal: int, horizon: int, allowed: float
-) -> Iterator[Finding]:
+) -> Iterator[RecordTest]:
     share = nominal / 100
-    for window in COVERAGE_WINDOWS:
-        if len(hits) < window:
-            return
+    for window in (length for length in COVERAGE_WINDOWS if length <= len(hits)):
         held = np.convolve(hits, np.ones(window, dtype=int), mode="valid")
         fewest, most = binomial_bounds(window, share, level=allowed)
-        beyond = (held < fewest) | (held > most)
-        if beyond[-1]:
-            expected, deviation = window * share, math.sqrt(window * share * (1 - share))
-            words = (
-                f"{nominal} % ranges {_ahead(horizon)} held on {held[-1]} of the last {window} {_outcomes(horizon)}, "
-                f"{fewest} to {most} are usual"
-            )
-            yield Finding(COVERAGE, abs(held[-1] - expected) / deviation, _since(beyond, days), words)
+        deviation = math.sqrt(window * share * (1 - share))
+        words = (
+            f"{nominal} % ranges {_ahead(horizon)} held on {held[-1]} of the last {window} {_outcomes(horizon)}, "
+            f"{fewest} to {most} are usual"
+        )
+        surprise = abs(int(held[-1]) - window * share) / deviation
+        yield RecordTest(COVERAGE, days[window - 1 :], (held < fewest) | (held > most), surprise, words)
 
 
-def _skill(losses: FloatArray, days: NDArray[np.object_], horizon: int, allowed: float) -> Iterator[Finding]:
-    for window in SKILL_WINDOWS:
-        if len(losses) < window:
-            return
+def _skill_tests(
+    losses: FloatArray, days: NDArray[np.object_], horizon: int, allowed: float
+) -> Iterator[RecordTest]:
+    for window in (length for length in SKILL_WINDOWS if length <= len(losses)):
         t = cautious_t(losses[:, 0] - losses[:, 1], window)
-        beyond = t > student_critical(allowed, window - 1)
-        if beyond[-1]:
-            own, walk = losses[-window:].mean(axis=0)
-            words = (
-                f"relative WIS {_ahead(horizon)} was {own / walk:.3f} over the last {window} {_outcomes(horizon)}: "
-                f"worse than the random walk (t {t[-1]:.1f})"
-            )
-            yield Finding(SKILL, float(t[-1]), _since(beyond, days), words)
-
-
-def _since(beyond: NDArray[np.bool_], days: NDArray[np.object_]) -> date:
-    """First day of the run of True that ends on the last day."""
-    within = np.flatnonzero(~beyond)
-    start = int(within[-1]) + 1 if len(within) else 0
-    first: date = days[len(days) - len(beyond) + start]
-    return first
+        own, walk = losses[-window:].sum(axis=0)
+        words = (
+            f"WIS {_ahead(horizon)} was {100 * (own / walk - 1) if walk > 0 else 0:+.1f} % against the random walk's "
+            f"over the last {window} {_outcomes(horizon)} (t {t[-1]:.1f})"
+        )
+        yield RecordTest(
+            SKILL, days[window - 1 :], t > student_critical(allowed, window - 1), float(t[-1]), words
+        )
 
 
 def _days_since_epoch(days: NDArray[np.datetime64]) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.alarm_bounds import COVERAGE, SKILL, findings
+from pipeline.alarm_bounds import COVERAGE, SKILL, run_tests
 from pipeline.record import LIVE, MODE, MODEL_ID, SERIES, TARGET_DATE, complete_at
 from pipeline.score_history import beside_random_walk
 
@@ -102,15 +102,12 @@ def record_alarms(
         series_watched: Series that share the false alarms of one deployment.
     """
     rows = beside_random_walk(scores[(scores[SERIES] == series) & (scores[MODE] == LIVE)], how="left")
-    found = list(
-        findings(rows[rows[MODEL_ID] == model_id].sort_values(TARGET_DATE), series_watched=series_watched)
-    )
+    record = rows[rows[MODEL_ID] == model_id].sort_values(TARGET_DATE)
+    found = [test for test in run_tests(record, series_watched=series_watched) if test.beyond[-1]]
     alarms = []
     for kind in (COVERAGE, SKILL):
-        ranked = sorted(
-            (finding for finding in found if finding.kind == kind), key=lambda finding: -finding.surprise
-        )
+        ranked = sorted((test for test in found if test.kind == kind), key=lambda test: -test.surprise)
         if ranked:
             message = f"{model_id}: {ranked[0].words}; {_ADVICE[kind]}."
-            alarms.append(Alarm(series, kind, message, min(finding.since for finding in ranked)))
+            alarms.append(Alarm(series, kind, message, min(test.since for test in ranked)))
     return tuple(alarms)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pipeline.manifest import Manifest
-from pipeline.quantiles import COVERAGES, FloatArray
+from pipeline.quantiles import COVERAGES, LEVELS, FloatArray
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -114,4 +114,4 @@ class IssueContext:
 def quantile_matrix(forecasts: "DataFrame") -> FloatArray:
     """The quantiles of each row in quote currency, array of shape (n, 23)."""
     rows = forecasts[QUANTILES].tolist()
-    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(LEVELS))
