@@ -49,7 +49,9 @@ def _advisory_lock(database_url: str, name: str) -> Iterator[None]:
     engine = sa.create_engine(
         sa.make_url(database_url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool
     )
-    with engine.connect() as connection:
+    with failures_named(engine):
+        connection = engine.connect()
+    with connection:
         with failures_named(engine):
             connection.execute(sa.text(f"SET lock_timeout = '{_LIMIT_S}s'"))
             connection.execute(sa.select(sa.func.pg_advisory_lock(key)))

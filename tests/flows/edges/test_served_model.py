@@ -1,0 +1,126 @@
+"""`mlflow models serve` outside the project: the ledger's bits over HTTP, and 400 with a reason for what is no good."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from flows.edges.configuration import configuration
+from flows.edges.model_folder import input_example
+from flows.edges.registry import RegisteredModel
+from flows.edges.succession import promote
+from flows.edges.tracking import Tracking, tracked_run
+from flows.edges.turns import turns_of
+from pipeline.serving import QUANTILE_COLUMNS
+
+pytestmark = pytest.mark.slow
+
+_START_LIMIT_S = 200
+
+
+@pytest.fixture
+def champion(tracking: Tracking, fitted: Any) -> RegisteredModel:
+    model = RegisteredModel(tracking, fitted.series, turn=turns_of(configuration().places))
+    with tracked_run(tracking.experiment(fitted.series.slug), "a day", tags={}) as run:
+        model.register(fitted.bundle, run=run, candles=fitted.candles, card="# Card", tags={})
+    promote(model, 1)
+    return model
+
+
+@pytest.fixture
+def address(champion: RegisteredModel, tmp_path: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{champion.name}@champion"]
+    # MLflow starts the uvicorn that it finds on the PATH.
+    programs = Path(sys.executable).parent
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with (tmp_path / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=elsewhere,
+            env={
+                **os.environ,
+                "PATH": f"{programs}:{os.environ['PATH']}",
+                "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+            },
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/ping", server)
+            yield f"http://127.0.0.1:{port}/invocations"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=30)
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    limit = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < limit and server.poll() is None:
+        try:
+            if requests.get(url, timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    pytest.fail(f"the model server does not answer at {url}")
+
+
+def test_a_post_of_candles_is_answered_with_the_ledgers_bits_or_a_reason(address: str, fitted: Any) -> None:
+    rows = input_example(fitted.candles)
+    for orient in ("split", "records"):
+        body = json.dumps({f"dataframe_{orient}": json.loads(_json(rows, orient))})
+        answer = requests.post(address, data=body, headers={"Content-Type": "application/json"}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        _assert_same_bits(answer.json()["predictions"], fitted)
+    csv = requests.post(
+        address, data=rows.to_csv(index=False), headers={"Content-Type": "text/csv"}, timeout=60
+    )
+    _assert_same_bits(csv.json()["predictions"], fitted)
+
+    assert "400 daily candles are needed; got 100" in _refusal(address, rows.tail(100))
+    assert "have a hole: 2026-01-08. Send these days too" in _refusal(
+        address, rows[rows["date"] != "2026-01-08"]
+    )
+    assert "Every close is a finite number above 0; 2026-03-29 has nan" in _refusal(
+        address, rows.assign(close=rows["close"].where(rows["date"] != "2026-03-29"))
+    )
+    assert "Model is missing inputs ['volume']" in _refusal(address, rows.drop(columns="volume"))
+
+
+def _json(rows: pd.DataFrame, orient: Any) -> str:
+    # pandas writes 10 significant digits unless told otherwise; repr keeps every bit.
+    values = rows.astype(object).where(rows.notna(), None)
+    if orient == "records":
+        return json.dumps(values.to_dict("records"))
+    return json.dumps({"columns": list(values), "data": values.to_numpy().tolist()})
+
+
+def _assert_same_bits(predictions: list[dict[str, Any]], fitted: Any) -> None:
+    table = pd.DataFrame(predictions)
+    assert np.array_equal(table[list(QUANTILE_COLUMNS)].to_numpy(), fitted.forecast.quantiles)
+    assert table["date"].iloc[0] == "2026-03-30"
+    assert table["horizon"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def _refusal(address: str, rows: pd.DataFrame) -> str:
+    body = json.dumps({"dataframe_split": json.loads(_json(rows, "split"))})
+    answer = requests.post(address, data=body, headers={"Content-Type": "application/json"}, timeout=60)
+    assert answer.status_code == 400, answer.text
+    return str(answer.json()["message"])
