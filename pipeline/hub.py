@@ -76,6 +76,15 @@ def target_data_files(closes: Mapping[tuple[date, str], float]) -> dict[str, byt
     return files
 
 
+def join_hub_files(*parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of several calls of `hub_files` or `target_data_files`, the later ones added to the earlier."""
+    joined: dict[str, bytes] = {}
+    for part in parts:
+        for path, content in part.items():
+            joined[path] = merge_hub_file(path, joined[path], content) if path in joined else content
+    return joined
+
+
 def merge_hub_file(path: str, published: bytes, new: bytes) -> bytes:
     """A hub file with the rows or days of both; where both speak of the same thing, the new one counts.
 

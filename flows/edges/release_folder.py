@@ -50,6 +50,8 @@ class ReleaseFolder:
 
     def read(self, paths: Collection[str]) -> dict[str, bytes]:
         """Published bytes of those paths that are published, all of one release."""
+        if not self.release:
+            return {}
         release = self._releases / self.release
         return {path: (release / path).read_bytes() for path in paths if (release / path).is_file()}
 

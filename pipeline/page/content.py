@@ -101,7 +101,7 @@ class DataHealth:
         candles: Complete candles.
         missing_days: Calendar days between first and last without a candle.
         filled_days: Those of them that are bridged by the close before.
-        restated_days: Candles that the vendor changed since an earlier download.
+        restated_days: Candles that the vendor changed since an earlier download; None where that was not looked at.
         warnings: Of the reader, a sentence each.
         checks: Every expectation.
     """
@@ -114,7 +114,7 @@ class DataHealth:
     candles: int
     missing_days: int = 0
     filled_days: int = 0
-    restated_days: int = 0
+    restated_days: int | None = None
     warnings: tuple[str, ...] = ()
     checks: tuple[DataCheck, ...] = ()
 

@@ -223,12 +223,18 @@ def _health(health: DataHealth) -> dict[str, Any]:
         "holes": f"{days(health.missing_days)} missing, {health.filled_days:,} of them bridged"
         if health.missing_days
         else "none",
-        "restated": days(health.restated_days) if health.restated_days else "none",
+        "restated": _restated(health.restated_days),
         "fetched_at": _instant(health.fetched_at),
         "snapshot": health.snapshot,
         "warnings": health.warnings,
         "checks": health.checks,
     }
+
+
+def _restated(count: int | None) -> str:
+    if count is None:
+        return "not looked at"
+    return days(count) if count else "none"
 
 
 def _origin(content: SeriesContent) -> dict[str, Any]:

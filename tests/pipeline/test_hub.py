@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.forecast import Forecast
-from pipeline.hub import COLUMNS, hub_files, merge_hub_file, target_data_files
+from pipeline.hub import COLUMNS, hub_files, join_hub_files, merge_hub_file, target_data_files
 from pipeline.hub_validation import Fault, validate_hub
 from pipeline.quantiles import HORIZONS, LEVELS
 from pipeline.recipes.base import Recipe
@@ -107,18 +107,8 @@ def test_a_made_up_market_is_called_so() -> None:
     assert b"simulated" in files[f"hub/model-metadata/{MODEL}.yml"]
 
 
-def merged(first: dict[str, bytes], second: dict[str, bytes]) -> dict[str, bytes]:
-    return {
-        **first,
-        **{
-            path: merge_hub_file(path, first[path], content) if path in first else content
-            for path, content in second.items()
-        },
-    }
-
-
 def test_series_published_one_after_another_end_as_if_at_once() -> None:
-    apart = merged(files_of(forecast(ETHER)), files_of(forecast(BITCOIN)))
+    apart = join_hub_files(files_of(forecast(ETHER)), files_of(forecast(BITCOIN)))
     assert apart == files_of(forecast(BITCOIN), forecast(ETHER))
 
 
@@ -127,12 +117,12 @@ def test_days_published_one_after_another_end_as_if_at_once() -> None:
     both = [forecast(as_of=AS_OF), forecast(as_of=later)]
     now = IN_TIME + timedelta(days=1)
     assert (
-        merged(files_of(both[1], now=now), files_of(both[0], now=IN_TIME))[
+        join_hub_files(files_of(both[1], now=now), files_of(both[0], now=IN_TIME))[
             f"hub/model-output/{MODEL}/2026-03-29-{MODEL}.csv"
         ]
         == files_of(both[0])[f"hub/model-output/{MODEL}/2026-03-29-{MODEL}.csv"]
     )
-    everything = merged(files_of(both[0]), files_of(both[1], now=now))
+    everything = join_hub_files(files_of(both[0]), files_of(both[1], now=now))
     assert faults(folder(everything)) == ()
 
 

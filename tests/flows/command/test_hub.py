@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from flows.command import main
+from flows.edges.publishing import publish
 from pipeline.forecast import Forecast
 from pipeline.hub import hub_files
 from pipeline.quantiles import LEVELS
@@ -27,11 +28,7 @@ def hub(tmp_path: Path) -> Path:
         np.tile(1 + np.array(LEVELS), (7, 1)),
     )
     recipe = Recipe(name="range-lstm", kind="range", title="A network")
-    for path, content in hub_files(
-        [forecast], now=datetime(2026, 3, 30, tzinfo=UTC), recipes=[recipe]
-    ).items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(content)
+    publish(hub_files([forecast], now=datetime(2026, 3, 30, tzinfo=UTC), recipes=[recipe]), str(tmp_path))
     return tmp_path / "hub"
 
 

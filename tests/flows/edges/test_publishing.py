@@ -162,6 +162,23 @@ for files in sys.argv[2:]:
     assert len(hub) == 28
 
 
+def test_publishers_at_once_that_add_to_one_file_lose_nothing(tmp_path: Path) -> None:
+    code = """
+import sys
+from flows.edges.publishing import publish
+for line in sys.argv[2:]:
+    add = lambda files, published: {"days": published.get("days", b"") + files["days"]}
+    publish({"days": line.encode()}, sys.argv[1], merge=add)
+"""
+    shares = (range(10), range(10, 20))
+    publishers = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), *(f"{day:02d} " for day in share)])
+        for share in shares
+    ]
+    assert [publisher.wait(60) for publisher in publishers] == [0, 0]
+    assert sorted((tmp_path / "days").read_text().split()) == [f"{day:02d}" for day in range(20)]
+
+
 def test_a_reader_never_finds_a_file_missing_or_half(tmp_path: Path) -> None:
     pages = ("index.html", "latest.json")
     publish(dict.fromkeys(pages, b"1" * 200_000), str(tmp_path))
