@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pandas import Timedelta
+import numpy as np
 
 from flows.edges.configuration import PROJECT
-from pipeline.candles.calendar import missing_dates
+from pipeline.candles.calendar import missing_bars
 from pipeline.candles.columns import DATE, PRICES, VOLUME_BASE
 from pipeline.forecasting import MINIMUM_DAYS
 from pipeline.series import Series
@@ -89,8 +89,8 @@ def signature() -> "ModelSignature":
 
 
 def _missing(candles: "DataFrame") -> list[str]:
-    days = missing_dates(candles[DATE], Timedelta(days=1))
-    return [day.date().isoformat() for day in days]
+    days = missing_bars(candles[DATE].to_numpy().astype("datetime64[D]").astype(np.int64), 1)
+    return [str(day) for day in days.astype("datetime64[D]")]
 
 
 def copy_code(folder: Path, entry: Path) -> None:
