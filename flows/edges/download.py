@@ -23,6 +23,7 @@ from pipeline.errors import CandleFileError, DiskFullError, SourceError, StoreEr
 from pipeline.series import Series
 
 _MIB: Final = 2**20
+_EXPECTED: Final = "--source is an http(s) URL or a folder that holds the CSV files"
 _BYTES_TOLD: Final = 60
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _PATIENT: Final = Patience()
@@ -163,15 +164,13 @@ def _address(source: str, series: Series) -> str | Path:
     try:
         parts = urlsplit(source.strip())
     except ValueError:
-        parts = urlsplit("")
+        raise SourceError(f"{_EXPECTED}; what was given cannot be read as one.") from None
     if parts.scheme in ("http", "https") and parts.hostname:
         return parts._replace(path=f"{parts.path.rstrip('/')}/{series.source_name}").geturl()
     if parts.scheme == "file" and parts.path:
         return Path(unquote(parts.path)).resolve() / series.source_name
     if not source.strip() or "://" in source:
-        raise SourceError(
-            f"--source is an http(s) URL or a folder that holds the CSV files; got {public_url(source)[:80]!r}."
-        )
+        raise SourceError(f"{_EXPECTED}; got {public_url(source)[:80]!r}.")
     return Path(source.strip()).expanduser().resolve() / series.source_name
 
 

@@ -1,5 +1,6 @@
 """How long a source on the network is waited for, and in words why it was given up."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import RemoteDisconnected
@@ -14,9 +15,12 @@ from urllib3.exceptions import (
     InvalidHeader,
     MaxRetryError,
     NameResolutionError,
+    NewConnectionError,
     ReadTimeoutError,
 )
 
+log: Final = logging.getLogger("coincast")
+_POOL_LOG: Final = logging.getLogger("urllib3.connectionpool")
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 
@@ -43,6 +47,7 @@ class Patience:
 
 def retries_of(patience: Patience) -> Retry:
     """Tries after a lost connection, a 429 or a 5xx, as requests' adapter takes them; the last answer is returned."""
+    _POOL_LOG.addFilter(_is_others)
     return _Retries(
         total=patience.retries,
         backoff_factor=patience.backoff_s,
@@ -58,7 +63,7 @@ def reason_of(error: BaseException, patience: Patience) -> str:
         match cause:
             case NameResolutionError():
                 return "host name not known: no network?"
-            case ConnectTimeoutError():
+            case ConnectTimeoutError() if not isinstance(cause, NewConnectionError):
                 return f"no connection within {patience.connect_s:g} s"
             case ReadTimeoutError():
                 return f"no answer for {patience.read_s:g} s"
@@ -101,4 +106,13 @@ class _Retries(Retry):
         wait = None if response is None else self.get_retry_after(response)
         if wait is not None and wait >= self.retry_after_max and _pool is not None:
             raise MaxRetryError(_pool, url or "")
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+        left = super().increment(method, url, response, error, _pool, _stacktrace)
+        if _pool is not None:
+            what = type(error).__name__ if response is None else f"HTTP {response.status}"
+            log.info("%s: %s, trying again", _pool.host, what)
+        return left
+
+
+def _is_others(record: logging.LogRecord) -> bool:
+    """Whether a line of urllib3 is not about our retries: those would print the URL with its secrets."""
+    return not any(isinstance(one, _Retries) for one in record.args or ())

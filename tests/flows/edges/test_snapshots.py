@@ -54,11 +54,6 @@ class Keeper:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return open_database(f"sqlite:///{tmp_path / 'coincast.db'}")
-
-
-@pytest.fixture
 def keeper(engine: Engine, tmp_path: Path) -> Keeper:
     return Keeper(engine, tmp_path / "snapshots")
 
