@@ -4,6 +4,7 @@ from datetime import date
 from math import isnan
 from typing import Final, Literal, NamedTuple
 
+from pipeline.forecast import Forecast
 from pipeline.page.content import Record, SeriesContent
 from pipeline.page.prices import coin_name, format_price, rounding_step
 from pipeline.quantiles import interval
@@ -25,14 +26,25 @@ class Verdict(NamedTuple):
 
 
 def reader_sentence(content: SeriesContent) -> str:
-    """Tomorrow's 80 percent range in words, and how often such ranges held."""
-    lower, upper = next(zip(*interval(content.forecast.quantiles, 80), strict=True))
+    """Tomorrow's 80 percent range in words, and how often such ranges held; simulated data are named so."""
+    sentence = range_sentence(content.forecast, mode=content.mode(1), live=content.live)
+    return f"{sentence} [Simulated data]" if content.simulated else sentence
+
+
+def range_sentence(forecast: Forecast, *, mode: str, live: Record | None) -> str:
+    """The 80 percent range of the day after as_of in words, and how often such ranges held.
+
+    Args:
+        forecast: What was said.
+        mode: `live` while that day is not over: then it is called tomorrow.
+        live: Record of the model's forecasts issued in time; None before the first.
+    """
+    lower, upper = next(zip(*interval(forecast.quantiles, 80), strict=True))
     step = rounding_step(lower, upper)
-    currency = f" {content.series.quote}" if content.series.quote else ""
+    currency = f" {forecast.series.quote}" if forecast.series.quote else ""
     return (
-        f"{_when(content)} {coin_name(content.series)} most likely closes between {format_price(lower, step)} and "
-        f"{format_price(upper, step)}{currency} (80 %); {_held(content.live)}."
-        f"{' [Simulated data]' if content.simulated else ''}"
+        f"{_when(forecast.target_date(1), mode)} {coin_name(forecast.series)} most likely closes between "
+        f"{format_price(lower, step)} and {format_price(upper, step)}{currency} (80 %); {_held(live)}."
     )
 
 
@@ -111,9 +123,8 @@ def days(count: int) -> str:
     return "1 day" if count == 1 else f"{count:,} days"
 
 
-def _when(content: SeriesContent) -> str:
-    target = content.forecast.target_date(1)
-    if content.mode(1) == LIVE:
+def _when(target: date, mode: str) -> str:
+    if mode == LIVE:
         return f"Tomorrow ({short_date(target)})"
     return f"Seen from the day before, on {long_date(target)}"
 
