@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
-from pipeline.errors import DateError
+from pipeline.day_axis import day_date, day_number
+from pipeline.errors import DateError, InputError
 from pipeline.recipes import find_recipe
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
@@ -41,6 +42,11 @@ class Job:
         """Date of the last daily candle that is complete at `now`."""
         return self.now.astimezone(UTC).date() - timedelta(days=1)
 
+    def fit_day(self, as_of: date) -> date:
+        """The refit calendar's last day at or before `as_of`: its count since 1970-01-01 is divisible."""
+        every = self.configuration.settings.refit_every
+        return day_date(day_number(as_of) // every * every)
+
 
 def plan_jobs(
     configuration: Configuration,
@@ -53,11 +59,16 @@ def plan_jobs(
 
     Raises:
         DateError: `as_of` is not complete at `now`.
-        InputError: The settings name an unknown recipe.
+        InputError: The recipe is unknown, or forecasts no range.
     """
     believed = now or clock()
     settings = configuration.settings
     recipe = find_recipe(settings.recipe)
+    if recipe.kind == "point":
+        raise InputError(
+            f"Recipe {recipe.name!r} forecasts a price without a range and cannot be published; "
+            "use `coincast compare` for it, and a recipe like 'range-lstm' here."
+        )
     jobs = tuple(
         Job(
             series=one,

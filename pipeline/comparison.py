@@ -102,7 +102,7 @@ def ranges_of(
     table = judged.table.assign(part="test")[_TABLE]
     days = table[DATE].dt.date
     setting = (
-        f"{len(table)} test days {days.min()} to {days.max()}, fitted up to {judged.trained_as_of}, "
+        f"{len(table)} test days {days.min()} to {days.max()}, fitted up to {judged.model.trained_as_of}, "
         "standard-scaled closes by training rows"
     )
     walk = {k.removeprefix(_WALK): v for k, v in judged.metrics.items() if k.startswith(_WALK)}

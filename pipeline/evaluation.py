@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.baselines import random_walk_quantiles
 from pipeline.day_axis import DayAxis, IntArray
 from pipeline.errors import TooLittleHistoryError
-from pipeline.forecasting import fit, rows_until
+from pipeline.forecasting import Model, fit, rows_until
 from pipeline.quantiles import COVERAGES, MEDIAN, FloatArray, interval
 from pipeline.recipes.base import Recipe
 from pipeline.scoring import (
@@ -33,14 +33,14 @@ class Evaluation:
     """One day ahead on the test days.
 
     Attributes:
-        trained_as_of: The last day that the judged fit could see.
+        model: The judged fit; its `trained_as_of` is the last day that it could see.
         metrics: Values by name; those of the random walk on the same days begin with `random_walk_`.
         history: Loss of each epoch by name.
         table: A row a test day: `date` (the target's), `actual`, `predicted`, `random_walk`, `lower_80`,
             `upper_80`, in quote currency.
     """
 
-    trained_as_of: date
+    model: Model
     metrics: dict[str, float]
     history: dict[str, list[float]]
     table: pd.DataFrame = field(repr=False)
@@ -91,7 +91,7 @@ def evaluate(
         )
     quantiles = model.log_return_quantiles(past, rows)[:, 0]
     return Evaluation(
-        trained_as_of=trained_as_of,
+        model=model,
         metrics=_metrics(days, days.place[rows], quantiles, first=first),
         history=history,
         table=_table(days, days.place[rows], quantiles),

@@ -7,6 +7,7 @@ from typing import Final
 
 from pipeline.errors import UnknownSeriesError
 
+SIMULATED: Final = "simulated"
 STEPS: Final = {"1d": timedelta(days=1), "1h": timedelta(hours=1)}
 _SOURCE_SUFFIX: Final = {"1d": "d", "1h": "1h"}
 # Longest first: USDT must win over USD, and BUSD over USD.
@@ -59,6 +60,11 @@ class Series:
     def source_name(self) -> str:
         """CryptoDataDownload's file name, as `Binance_BTCUSDT_d.csv`."""
         return f"{self.exchange.capitalize()}_{self.symbol}_{_SOURCE_SUFFIX[self.timeframe]}.csv"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the market is made up: its exchange says so."""
+        return self.exchange == SIMULATED
 
     @property
     def step(self) -> timedelta:

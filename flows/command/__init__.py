@@ -23,7 +23,20 @@ def _coincast() -> None:
 
 
 # Importing a module registers its verbs on `app`; the order is the order of the help page.
-from flows.command import settings  # noqa: E402, F401
+from flows.command import (  # noqa: E402, F401  # noqa: E402, F401
+    compare,
+    daily,
+    demo,
+    hub,
+    inspect,
+    models,
+    recipes,
+    reproduce,
+    runs,
+    settings,
+    sweep,
+    train,
+)
 
 
 def main() -> None:

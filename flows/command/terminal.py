@@ -1,5 +1,6 @@
 """Progress on a terminal: a line per stage, a bar for bytes and epochs."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def watched(*, quiet: bool) -> Iterator[None]:
         TextColumn("{task.fields[what]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    # A copy of the descriptor: the imports in the background silence the original for a moment.
+    with os.fdopen(os.dup(2), "w") as screen, Progress(*columns, console=Console(file=screen)) as progress:
         terminal = Terminal(progress)
         token = watcher.set(terminal)
         try:

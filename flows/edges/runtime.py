@@ -1,7 +1,8 @@
 """What the heavy libraries must find in the environment before they are imported."""
 
 import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from threading import Thread
 from typing import Final
@@ -14,6 +15,7 @@ _DEFAULTS: Final = {
     "KERAS_BACKEND": "tensorflow",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_LOG_UV_FILES": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
@@ -36,14 +38,30 @@ def prepare_environment(*, terminal: bool = False) -> None:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
-def import_in_background(*modules: str) -> Thread:
-    """Import slow packages while something else is waited for, such as Prefect's server."""
-
-    def work() -> None:
-        for module in modules:
-            if module not in sys.modules:
-                import_module(module)
-
-    thread = Thread(target=work, name="imports", daemon=True)
+def import_in_background() -> Thread:
+    """Import the slow packages while something else is waited for, such as Prefect's server."""
+    thread = Thread(target=_import_slow_packages, name="imports", daemon=True)
     thread.start()
     return thread
+
+
+def _import_slow_packages() -> None:
+    with _native_chatter_unheard():
+        # TensorFlow looks for a GPU twice and tells standard error so, whatever its log level.
+        tensorflow = import_module("tensorflow")
+        tensorflow.config.set_visible_devices([], "GPU")
+    for module in ("keras", "mlflow", "great_expectations"):
+        import_module(module)
+
+
+@contextmanager
+def _native_chatter_unheard() -> Iterator[None]:
+    """What native code writes to standard error is dropped; Python's errors are exceptions and stay."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,49 @@
+"""What the Prefect UI shows of a run: tables of plain finite values, by series."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.context import FlowRunContext, TaskRunContext
+
+from expectations.verdict import Verdict
+from flows.outcome import ranges
+from flows.registration import Registration
+from pipeline.forecast import Forecast
+from pipeline.series import Series
+
+
+def show_verdict(series: Series, verdict: Verdict) -> None:
+    """Every check, failures first, with the days that fail."""
+    _table(f"{series.slug}-data", verdict.rows(), f"{series}: the data contract says {verdict.severity}.")
+
+
+def show_decision(series: Series, registration: Registration) -> None:
+    """The gate's reasons and figures, and the way to the MLflow run."""
+    decision = registration.decision
+    rows: list[dict[str, object]] = [{"what": "reason", "value": reason} for reason in decision.reasons]
+    rows += [{"what": name, "value": round(value, 6)} for name, value in decision.figures.items()]
+    _table(f"{series.slug}-gate", rows, f"{series}: published is {decision.publish}.")
+    if _watched() and registration.run_url.startswith("http"):
+        create_link_artifact(
+            link=registration.run_url,
+            link_text=f"MLflow run of {series}",
+            key=f"{series.slug}-mlflow",
+        )
+
+
+def show_forecasts(series: Series, issued: Sequence[Forecast], published: str) -> None:
+    """The horizons of each model, the published one first."""
+    ordered = sorted(issued, key=lambda one: one.model_id != published)
+    rows = [{"model": one.model_id, **row} for one in ordered for row in ranges(one)]
+    _table(f"{series.slug}-forecast", rows, f"{series}, as of {issued[0].as_of}: published is {published}.")
+
+
+def _table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    if _watched():
+        create_table_artifact(table=[dict(row) for row in rows], key=key, description=description)
+
+
+def _watched() -> bool:
+    """Whether this runs inside a flow; the stages are plain functions and may run without one."""
+    return TaskRunContext.get() is not None or FlowRunContext.get() is not None

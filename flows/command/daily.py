@@ -1,0 +1,172 @@
+"""`coincast daily`: the flow of the deployment, run here and now."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.command import app
+from flows.command.options import (
+    AsOfOption,
+    JsonOption,
+    NowOption,
+    QuietOption,
+    SeriesOption,
+    parse_date,
+    parse_now,
+    parse_series,
+)
+from flows.command.output import console, print_json, print_table
+
+if TYPE_CHECKING:
+    from flows.outcome import DayOutcome
+
+_TRAINING = ("train", "evaluate")
+
+
+@app.command()
+def daily(
+    *,
+    series: SeriesOption = None,
+    as_of: AsOfOption = None,
+    source: Annotated[str | None, typer.Option(help="URL or folder that holds the CSV files.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Recipe that is fitted and published.")] = None,
+    now: NowOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Download, check, train, evaluate, register, forecast, score and publish.
+
+    Example: coincast daily --series binance/BTCUSDT/1d --as-of 2026-03-29
+    """
+    overrides = {"source": source, "recipe": recipe}
+    run_daily(
+        series,
+        as_of=as_of,
+        now=now,
+        overrides={key: value for key, value in overrides.items() if value is not None},
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+def run_daily(
+    series: Sequence[str] | None,
+    *,
+    as_of: str | None,
+    now: str | None,
+    overrides: dict[str, Any],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the flow, watched on the terminal, and print what became of each series.
+
+    Raises:
+        CoincastError: What was asked cannot be done, or a series failed.
+    """
+    from flows.command.terminal import watched
+    from flows.edges.configuration import configuration
+    from flows.edges.runtime import import_in_background, prepare_environment
+    from flows.jobs import plan_jobs
+
+    # Everything that can be wrong with the words is said before a server starts.
+    current = configuration(overrides)
+    wanted = parse_series(series, current.settings.series)
+    day = parse_date(as_of, option="--as-of") if as_of else None
+    plan_jobs(current, wanted, as_of=day, now=parse_now(now))
+    prepare_environment(terminal=True)
+    import_in_background()
+    from flows.daily import SeriesFailedError
+    from flows.daily import daily as flow
+
+    with watched(quiet=quiet or as_json):
+        try:
+            outcomes = flow(series=[str(one) for one in wanted], as_of=as_of, now=now, overrides=overrides)
+        except SeriesFailedError as failed:
+            _report(failed.outcomes, quiet=quiet, as_json=as_json, failures=failed.failures)
+            raise
+    _report(outcomes, quiet=quiet, as_json=as_json, failures={})
+
+
+def _report(
+    outcomes: "Sequence[DayOutcome]", *, quiet: bool, as_json: bool, failures: dict[str, str]
+) -> None:
+    if as_json:
+        print_json({"series": [outcome.as_dict() for outcome in outcomes], "failed": failures})
+    elif not quiet:
+        for outcome in outcomes:
+            print_outcome(outcome)
+
+
+def print_outcome(outcome: "DayOutcome") -> None:
+    """The forecast beside the random walk's, the evaluation, where everything lies, the seconds."""
+    out = console()
+    label = " [SIMULATED MARKET]" if outcome.simulated else ""
+    out.print(
+        f"\n{outcome.series}  as of {outcome.as_of}: {outcome.outcome}{label}", style="bold", markup=False
+    )
+    out.print(
+        f"vintage {outcome.vintage}, snapshot {outcome.snapshot[:12]}, last close {price(outcome.last_close)}"
+    )
+    _print_ranges(outcome)
+    if outcome.metrics:
+        _print_metrics(outcome.metrics)
+    for line in (*outcome.decision, *(f"warning: {warning}" for warning in outcome.warnings)):
+        out.print(line, markup=False)
+    if outcome.scored:
+        out.print(f"scored {outcome.scored} forecasts whose day is now complete")
+    places = {"page": outcome.page, "MLflow run": outcome.run_url, "registered model": outcome.model}
+    for what, where in places.items():
+        if where:
+            out.print(f"{what}: {where}", markup=False)
+    total = sum(outcome.seconds.values())
+    training = sum(outcome.seconds.get(stage, 0.0) for stage in _TRAINING)
+    stages = " · ".join(f"{stage} {seconds:.1f}" for stage, seconds in outcome.seconds.items())
+    out.print(f"seconds: {stages} = {total:.1f}, of them training {training:.1f}")
+
+
+def _print_ranges(outcome: "DayOutcome") -> None:
+    """A line for the published model and, below it, one for the random walk."""
+    own, walk = outcome.forecasts[outcome.champion], outcome.forecasts.get("coincast-random_walk", [])
+    pairs = [(row, beside) for row, beside in zip(own, walk or own, strict=True)]
+    rows = [
+        (
+            f"{row['target_date']} +{row['horizon']}",
+            "model\n[dim]walk[/]",
+            *(f"{_range(row, coverage)}\n[dim]{_range(beside, coverage)}[/]" for coverage in (50, 80, 95)),
+        )
+        for row, beside in pairs
+    ]
+    title = f"{outcome.champion} (median {price(own[0]['median'])} tomorrow) beside the random walk"
+    print_table(title, ("close of", "", "50 %", "80 %", "95 %"), rows)
+
+
+def _range(row: dict[str, Any], coverage: int) -> str:
+    return f"{price(row[f'lower_{coverage}'])} – {price(row[f'upper_{coverage}'])}"
+
+
+def _print_metrics(metrics: dict[str, float]) -> None:
+    rows = [
+        (name, f"{value:.6g}", f"{metrics[f'random_walk_{name}']:.6g}")
+        for name, value in metrics.items()
+        if f"random_walk_{name}" in metrics
+    ]
+    print_table(
+        "On the last 90 days, one day ahead, by a fit that did not see them",
+        ("", "model", "random walk"),
+        rows,
+    )
+
+
+def price(value: float) -> str:
+    """A price with as many digits as it deserves: five significant, thousands separated.
+
+    Example:
+        >>> price(66010.93), price(0.09045), price(2.2e-05)
+        ('66,011', '0.09045', '0.000022')
+    """
+    from math import floor, log10
+
+    decimals = max(0, 4 - floor(log10(abs(value)))) if value else 0
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals > 4 else text

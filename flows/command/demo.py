@@ -1,0 +1,66 @@
+"""`coincast demo`: the whole daily job against a simulated market, with no network, server or account."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from flows.command import app
+from flows.command.daily import run_daily
+from flows.command.options import JsonOption, QuietOption
+from flows.command.output import console
+
+SERIES = "simulated/BTCUSDT/1d"
+FIRST_DAY = "2020-01-01"
+FIRST_PRICE = 20_000.0
+
+
+@app.command()
+def demo(
+    *,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market.", min=0)] = 12,
+    recipe: Annotated[str | None, typer.Option(help="Recipe that is fitted and published.")] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a market, serve it on loopback, and run the daily job on it.
+
+    Example: coincast demo --seed 7
+    """
+    from datetime import date, timedelta
+
+    from flows.edges.clock import clock
+    from flows.edges.configuration import configuration
+    from flows.edges.demo_site import serve_market
+    from pipeline.series import Series
+    from pipeline.simulation import simulate_candles, simulate_unfinished, wire_format
+
+    # A demo's state never mixes with a deployment's.
+    home = configuration().places.home
+    home = home if home.name == "demo" else home / "demo"
+    os.environ["COINCAST_HOME"] = str(home)
+    series = Series.parse(SERIES)
+    now = clock()
+    first, today = date.fromisoformat(FIRST_DAY), now.date()
+    candles = simulate_candles(seed=seed, first=first, last=today - timedelta(days=1), price=FIRST_PRICE)
+    elapsed = max((now.hour * 60 + now.minute) / 1440, 1 / 1440)
+    unfinished = simulate_unfinished(seed=seed, first=first, day=today, price=FIRST_PRICE, elapsed=elapsed)
+    content = wire_format(candles, series, unfinished=unfinished)
+    with serve_market({series.source_name: content}) as site:
+        overrides = {"source": site.url, **({"recipe": recipe} if recipe else {})}
+        run_daily([SERIES], as_of=None, now=None, overrides=overrides, quiet=quiet, as_json=as_json)
+    if not (quiet or as_json):
+        _say_how_to_look(str(home))
+
+
+def _say_how_to_look(home: str) -> None:
+    from flows.edges.configuration import configuration
+
+    out = console()
+    out.print("\nEverything above is simulated. To look around:", style="bold")
+    out.print(f"  the page      open {home}/site/index.html in a browser", markup=False)
+    out.print(
+        f"  MLflow        .venv/bin/mlflow ui --backend-store-uri '{configuration().places.tracking_uri}'",
+        markup=False,
+    )
+    out.print("  Prefect       .venv/bin/prefect server start", markup=False)

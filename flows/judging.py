@@ -1,0 +1,138 @@
+"""A fit before the gate: what is judged, on which days, beside whom."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from flows.jobs import Job
+from flows.stores import Stores
+from pipeline.errors import TooLittleHistoryError
+from pipeline.evaluation import TEST_DAYS, Evaluation
+from pipeline.evidence import FEWEST_DAYS, Scores, daily_scores, fit_difference
+from pipeline.forecasting import Model, fit
+from pipeline.gate import RECORD_DAYS, Contenders, Decision, decide
+from pipeline.recipes.base import Recipe
+from pipeline.trial import Trial, fit_baselines, try_models
+
+_WALK: Final = "coincast-random_walk"
+_HAR: Final = "coincast-har_range"
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The champion that a fit is judged beside.
+
+    Attributes:
+        recipe: Its recipe.
+        version: Its number in the registry.
+        habit: The gate's figures for earlier fits of the candidate's recipe.
+    """
+
+    recipe: Recipe | None = None
+    version: int | None = None
+    habit: tuple[dict[str, float], ...] = ()
+
+    @property
+    def model_id(self) -> str | None:
+        """Its model id; None where there is no champion yet."""
+        return self.recipe.model_id if self.recipe else None
+
+
+def judge_fit(
+    job: Job,
+    stores: Stores,
+    grid: pd.DataFrame,
+    as_of: date,
+    *,
+    fits: tuple[Model, Evaluation],
+    incumbent: Incumbent,
+) -> Decision:
+    """The gate's decision on a fit.
+
+    Args:
+        job: Whose day it is.
+        stores: The ledger tells the record.
+        grid: A `daily_grid`; rows after `as_of` are not read.
+        as_of: The last day whose close is known.
+        fits: The fit on all rows, and the evaluation of the one that ended 90 days earlier.
+        incumbent: The champion and the recipe's habit.
+    """
+    full, evaluation = fits
+    trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
+    newest = slice(-FEWEST_DAYS, None)
+    rows = np.flatnonzero(~grid["filled"].to_numpy())[newest]
+    record = _record(job, stores, grid, as_of, incumbent)
+    return decide(
+        trial.scores(job.recipe.model_id, incumbent.model_id),
+        record,
+        contenders=Contenders(
+            candidate=job.recipe.model_id,
+            champion=incumbent.model_id,
+            published=_published_before(job, stores, as_of),
+        ),
+        difference=fit_difference(
+            full.log_return_quantiles(grid, rows), evaluation.model.log_return_quantiles(grid, rows)
+        ),
+        habit=incumbent.habit,
+        seed=job.seed,
+    )
+
+
+def _trial(
+    job: Job, grid: pd.DataFrame, as_of: date, *, days: int, judged: Model | None, incumbent: Incumbent
+) -> Trial:
+    """Candidate, champion's recipe and baselines, each fitted on the rows before the trial's days."""
+    fit_day = as_of - timedelta(days=days)
+    models = {model.model_id: model for model in fit_baselines(grid, as_of=fit_day, seed=job.seed)}
+    recipes = [job.recipe, *([incumbent.recipe] if incumbent.recipe else [])]
+    for recipe in recipes:
+        if judged is not None and recipe == judged.recipe:
+            models[recipe.model_id] = judged
+        elif recipe.model_id not in models:
+            models[recipe.model_id] = fit(recipe, grid, as_of=fit_day, seed=job.seed)
+    return try_models(models, grid, as_of=as_of, days=days)
+
+
+def _record(job: Job, stores: Stores, grid: pd.DataFrame, as_of: date, incumbent: Incumbent) -> Scores:
+    """Scores of forecasts issued before their targets: the ledger's, or one refit's where it is short.
+
+    Where the history is too short for a refit a year ago the record is empty, and the gate says so.
+    """
+    kept = _ledger_record(job, stores, as_of, incumbent)
+    if len(kept.candidate) >= FEWEST_DAYS:
+        return kept
+    try:
+        return _trial(job, grid, as_of, days=RECORD_DAYS, judged=None, incumbent=incumbent).scores(
+            job.recipe.model_id, incumbent.model_id
+        )
+    except TooLittleHistoryError:
+        return kept
+
+
+def _ledger_record(job: Job, stores: Stores, as_of: date, incumbent: Incumbent) -> Scores:
+    """Live scores of the newest year that were known at `as_of`, on days that all have."""
+    names = list(dict.fromkeys(filter(None, (job.recipe.model_id, _WALK, _HAR, incumbent.model_id))))
+    rows = stores.ledger.scores(
+        job.series, since=as_of - timedelta(days=RECORD_DAYS), until=as_of, model_ids=names, mode="live"
+    )
+    table = rows.pivot_table(index="as_of", columns=["model_id", "horizon"], values="wis").dropna()
+    if table.empty or any(name not in table for name in names):
+        empty = np.empty(0)
+        return Scores(candidate=empty, random_walk=empty, har_range=empty)
+    scores = {name: daily_scores(table[name].to_numpy()) for name in names}
+    apart = incumbent.model_id if incumbent.model_id != job.recipe.model_id else None
+    return Scores(
+        candidate=scores[job.recipe.model_id],
+        random_walk=scores[_WALK],
+        har_range=scores[_HAR],
+        champion=scores[apart] if apart else None,
+    )
+
+
+def _published_before(job: Job, stores: Stores, as_of: date) -> str | None:
+    """What was published for the newest earlier day."""
+    newest = stores.ledger.publication(job.series)
+    return newest.model_id if newest is not None and newest.as_of < as_of else None

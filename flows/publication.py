@@ -1,0 +1,232 @@
+"""What the stores say of a day, as files for readers: hub, latest.json and pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+import pandas as pd
+
+from expectations.verdict import Verdict
+from flows.edges.clock import clock
+from flows.edges.publishing import Publication, publish
+from flows.edges.tracking import Experiment
+from flows.edges.webhook import announce
+from flows.jobs import Job
+from flows.market import Market
+from flows.progress import log
+from flows.stores import Stores
+from pipeline.alarms import record_alarms, stale_source
+from pipeline.candles.columns import CLOSE, DATE, FILLED
+from pipeline.forecast import Forecast
+from pipeline.hub import hub_files, target_data_files
+from pipeline.manifest import Manifest
+from pipeline.page.assembly import WINDOW_DAYS, build_record
+from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
+from pipeline.page.latest import LATEST, latest_json
+from pipeline.page.merging import merge_publication
+from pipeline.page.rendering import render_site
+from pipeline.recipes import find_recipe
+from pipeline.record import AS_OF, HORIZON, LAST_CLOSE, MODE, MODEL_ID, RANDOM_WALK, quantile_matrix
+
+SHOWN_DAYS: Final = 120
+ATTRIBUTION: Final = (
+    "Candles: CryptoDataDownload (www.cryptodatadownload.com), used under its terms of use; its files are not "
+    "redistributed here."
+)
+SIMULATED: Final = "A simulated market: no price here was ever paid, and nothing here is about a real one."
+
+
+@dataclass(frozen=True, eq=False)
+class Day:
+    """One series' day as it stands in the stores."""
+
+    job: Job
+    market: Market
+    verdict: Verdict
+
+
+def publish_days(days: Sequence[Day], stores: Stores) -> Publication:
+    """Publish these days and tell the webhook, if anything changed.
+
+    Raises:
+        PublishError: The target refused; the previous publication stands.
+        DiskFullError: There is no room; the previous publication stands.
+    """
+    configuration = days[0].job.configuration
+    contents = []
+    files: dict[str, bytes] = {}
+    for day in days:
+        rows = _standing_rows(day, stores)
+        contents.append(_content(day, stores, rows))
+        files |= _hub(day, rows)
+    files |= {**render_site(contents), LATEST: latest_json(contents)}
+    publication = publish(files, configuration.places.publish_url, merge=merge_publication)
+    if publication.outcome == "new":
+        _announce(contents, publication, day=days[0])
+    return publication
+
+
+def forecasts_of(rows: pd.DataFrame, job: Job) -> dict[str, Forecast]:
+    """The forecasts that ledger rows of one day hold, by model_id; a live row wins over a backfilled one."""
+    newest = rows.sort_values([MODEL_ID, HORIZON, MODE], ascending=[True, True, False])
+    newest = newest.drop_duplicates([MODEL_ID, HORIZON])
+    return {
+        str(model_id): Forecast(
+            series=job.series,
+            as_of=group[AS_OF].iloc[0].date(),
+            model_id=str(model_id),
+            last_close=float(group[LAST_CLOSE].iloc[0]),
+            quantiles=quantile_matrix(group),
+            random_walk_from=_horizon_or_none(group["random_walk_from"].iloc[0]),
+        )
+        for model_id, group in newest.groupby(MODEL_ID)
+    }
+
+
+def _standing_rows(day: Day, stores: Stores) -> pd.DataFrame:
+    return stores.ledger.forecasts(day.job.series, since=day.market.as_of, until=day.market.as_of)
+
+
+def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
+    job, market = day.job, day.market
+    series = job.series
+    forecasts = forecasts_of(rows, job)
+    publication = stores.ledger.publication(series, as_of=market.as_of)
+    published = publication.model_id if publication else job.recipe.model_id
+    own = rows[rows[MODEL_ID] == published].sort_values("now").iloc[0]
+    manifest = stores.ledger.manifest(own["manifest_id"])
+    experiment = stores.tracking.experiment(series.slug)
+    first = market.as_of - timedelta(days=2 * WINDOW_DAYS)
+    scores = stores.ledger.scores(series, since=first, until=market.as_of)
+    records = {
+        mode: build_record(scores, series=series, model_id=published, mode=mode, as_of=market.as_of)
+        for mode in ("live", "backfill")
+    }
+    return SeriesContent(
+        series=series,
+        forecast=forecasts[published],
+        issue=_issue(own, manifest, experiment),
+        closes=_closes(market),
+        health=_health(day),
+        gate=_gate(experiment, str(own["run_id"])),
+        random_walk=None if published == RANDOM_WALK else forecasts.get(RANDOM_WALK),
+        live=records["live"],
+        backfill=records["backfill"],
+        alarms=_alarms(day, scores, published),
+        simulated=series.simulated,
+        publish_truth=job.configuration.settings.publish_truth or series.simulated,
+        attribution=SIMULATED if series.simulated else ATTRIBUTION,
+    )
+
+
+def _issue(row: pd.Series, manifest: Manifest, experiment: Experiment) -> Issue:
+    return Issue(
+        issued_at=row["issued_at"].to_pydatetime(),
+        now=row["now"].to_pydatetime(),
+        vintage=row["vintage"],
+        model_version=row["model_version"],
+        recipe_title=manifest.recipe["title"],
+        trained_as_of=manifest.trained_as_of,
+        run_id=row["run_id"],
+        run_url=experiment.run_url(row["run_id"]),
+        manifest_id=row["manifest_id"],
+        simulated_time=bool(row["simulated_time"]),
+    )
+
+
+def _closes(market: Market) -> tuple[Close, ...]:
+    newest = market.grid.tail(SHOWN_DAYS)
+    return tuple(
+        Close(day.date(), float(price), bool(filled))
+        for day, price, filled in zip(newest[DATE], newest[CLOSE], newest[FILLED], strict=True)
+    )
+
+
+def _health(day: Day) -> DataHealth:
+    market = day.market
+    grid = market.grid
+    calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
+    return DataHealth(
+        source="a simulated market" if day.job.series.simulated else day.job.source,
+        snapshot=market.snapshot.sha256,
+        fetched_at=market.snapshot.fetched_at,
+        first=market.candles[DATE].iloc[0].date(),
+        last=market.as_of,
+        candles=len(market.candles),
+        missing_days=calendar_days - len(market.candles),
+        filled_days=int(grid[FILLED].sum()),
+        warnings=market.account.warnings,
+        checks=tuple(
+            DataCheck(check.name, check.success, check.severity, check.message)
+            for check in day.verdict.checks
+        ),
+    )
+
+
+def _gate(experiment: Experiment, run_id: str) -> GateDecision:
+    """The decision as its run keeps it."""
+    tags = experiment.run_tags(run_id)
+    if "gate" not in tags:
+        return GateDecision(
+            promoted=False, reasons=("The run that holds the gate's decision is no longer kept.",)
+        )
+    return GateDecision(promoted=tags["gate"] == "promoted", reasons=(tags["gate_reasons"],))
+
+
+def _alarms(day: Day, scores: pd.DataFrame, published: str) -> tuple[str, ...]:
+    """Sentences that change once a day at most, so that publishing twice on a day changes nothing."""
+    series, settings = str(day.job.series), day.job.configuration.settings
+    stale = stale_source(
+        series,
+        last_candle=day.market.truth[DATE].iloc[-1].date(),
+        now=midnight(day.job.now),
+        stale_after_days=settings.stale_after_days,
+    )
+    found = record_alarms(scores, series=series, model_id=published, series_watched=len(settings.series))
+    return tuple(alarm.message for alarm in (*([stale] if stale else []), *found))
+
+
+def midnight(now: datetime) -> datetime:
+    """The beginning of the UTC day that `now` lies in."""
+    return datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+
+
+def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
+    forecasts = list(forecasts_of(rows, day.job).values())
+    recipes = {find_recipe(name).model_id: find_recipe(name) for name in _recipe_names(day)}
+    known = [one for one in forecasts if one.model_id in recipes]
+    files = hub_files(
+        known,
+        now=rows["now"].min().to_pydatetime(),
+        recipes=recipes.values(),
+        simulated=day.job.series.simulated,
+    )
+    if day.job.configuration.settings.publish_truth:
+        closes = zip(day.market.candles[DATE], day.market.candles[CLOSE], strict=True)
+        files |= target_data_files({(at.date(), day.job.series.slug): float(close) for at, close in closes})
+    return files
+
+
+def _recipe_names(day: Day) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((day.job.recipe.name, "random-walk", "har-range", "ewma-range")))
+
+
+def _announce(contents: Sequence[SeriesContent], publication: Publication, *, day: Day) -> None:
+    settings = day.job.configuration.settings
+    told = announce(
+        settings.webhook_url,
+        {
+            "event": "published",
+            "series": {str(one.series): one.forecast.as_of.isoformat() for one in contents},
+            "simulated": any(one.simulated for one in contents),
+        },
+        secret=settings.webhook_secret,
+        sent_at=clock(),
+    )
+    if told.outcome == "failed":
+        log.warning("The webhook was not told of the publication: %s", told.reason)
+
+
+def _horizon_or_none(value: object) -> int | None:
+    return None if pd.isna(value) else int(value)  # type: ignore[call-overload]

@@ -1,0 +1,255 @@
+"""From a fit to a registered model: the MLflow run, the gate's decision, the version and its aliases."""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from prefect.context import FlowRunContext
+
+from expectations.verdict import Verdict
+from flows.edges.registry import ModelVersion, RegisteredModel
+from flows.edges.run import Run
+from flows.edges.succession import CHAMPION, challenge, promote_over
+from flows.edges.tracking import tracked_run
+from flows.edges.turns import turns_of
+from flows.edges.versions import code_version, package_versions
+from flows.jobs import Job
+from flows.judging import Incumbent, judge_fit
+from flows.market import Market
+from flows.stores import Stores
+from pipeline.bundle import load_bundle, save_bundle
+from pipeline.daily_figures import forecast_figure, loss_figure
+from pipeline.errors import InputError
+from pipeline.evaluation import Evaluation
+from pipeline.forecasting import Model
+from pipeline.gate import Decision
+from pipeline.manifest import Manifest
+from pipeline.recipes import find_recipe
+from pipeline.recipes.base import Recipe
+
+MANIFEST_FILE: Final = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """What is published from, and why.
+
+    Attributes:
+        model: Whose forecast is issued: the new fit if the gate let it pass, else the champion's.
+        manifest: What that fit was made of.
+        version: Its number in the registry.
+        name: Registered model, as `coincast-binance-btcusdt-1d`.
+        decision: The gate's.
+        metrics: Of the evaluation.
+        run_id: MLflow's run of the new fit.
+        run_url: Where it can be looked at.
+    """
+
+    model: Model
+    manifest: Manifest
+    version: str
+    name: str
+    decision: Decision
+    metrics: dict[str, float]
+    run_id: str
+    run_url: str
+
+
+def register_fit(
+    job: Job,
+    stores: Stores,
+    market: Market,
+    *,
+    verdict: Verdict,
+    grid: pd.DataFrame,
+    fits: tuple[Model, Evaluation],
+) -> Registration:
+    """Log, judge and register a fit; move the champion where the gate says so.
+
+    Raises:
+        RegistryError: MLflow refused.
+    """
+    model, evaluation = fits
+    registered = RegisteredModel(stores.tracking, job.series, turn=turns_of(job.configuration.places))
+    champion = _eligible_champion(registered, market.as_of)
+    incumbent = Incumbent(
+        recipe=_recipe_of(champion),
+        version=champion.version if champion else None,
+        habit=_habit(registered, job.recipe),
+    )
+    decision = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
+    manifest = manifest_of(job, market, recipe=job.recipe, fit_day=model.trained_as_of)
+    experiment = stores.tracking.experiment(job.series.slug)
+    with tracked_run(
+        experiment, f"{job.series.slug} {market.as_of}", tags=_tags(job, market, manifest)
+    ) as run:
+        _log(run, job, market, verdict=verdict, evaluation=evaluation, decision=decision)
+        with tempfile.TemporaryDirectory(prefix="coincast-bundle-") as folder:
+            bundle = Path(folder)
+            save_bundle(model, bundle)
+            (bundle / MANIFEST_FILE).write_text(manifest.as_json(), encoding="utf-8")
+            version = registered.register(
+                bundle,
+                run=run,
+                candles=market.candles,
+                card=_card(job, market, evaluation, decision),
+                tags=_version_tags(manifest, job, decision),
+            )
+    if _may_move_aliases(registered, champion):
+        challenge(registered, version.version)
+        if decision.promote:
+            promote_over(registered, version.version, champion=incumbent.version)
+    if decision.promote or champion is None:
+        chosen, made_of, number = model, manifest, version.version
+    else:
+        chosen, made_of = load_version(registered, champion)
+        number = champion.version
+    return Registration(
+        model=chosen,
+        manifest=made_of,
+        version=str(number),
+        name=registered.name,
+        decision=decision,
+        metrics=evaluation.metrics,
+        run_id=run.id,
+        run_url=run.url,
+    )
+
+
+def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> Manifest:
+    """What a fit of `recipe` on this market is made of."""
+    return Manifest(
+        recipe=recipe.as_values(),
+        seed=job.seed,
+        trained_as_of=fit_day,
+        series=(str(job.series),),
+        snapshots=(market.snapshot.sha256,),
+        vintage=market.vintage,
+        code=code_version(),
+        packages=package_versions(),
+    )
+
+
+def load_version(registered: RegisteredModel, version: ModelVersion) -> tuple[Model, Manifest]:
+    """A registered fit and what it was made of."""
+    folder = registered.bundle(version)
+    manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    return load_bundle(folder), manifest
+
+
+def _eligible_champion(registered: RegisteredModel, as_of: date) -> ModelVersion | None:
+    """The champion, unless it has seen days after `as_of`: then it must not speak of them."""
+    champion = registered.at(CHAMPION)
+    if champion is None or champion.tags.get("trained_as_of", "9999") > as_of.isoformat():
+        return None
+    return champion
+
+
+def _may_move_aliases(registered: RegisteredModel, champion: ModelVersion | None) -> bool:
+    """An older day that is replayed leaves a younger champion alone."""
+    return champion is not None or registered.at(CHAMPION) is None
+
+
+def _recipe_of(champion: ModelVersion | None) -> Recipe | None:
+    if champion is None:
+        return None
+    try:
+        return find_recipe(champion.tags["recipe"])
+    except (InputError, KeyError):
+        # A recipe that was taken out of the catalogue cannot be fitted any more.
+        return None
+
+
+def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
+    """The gate's figures of earlier fits of the recipe, newest first."""
+    earlier = [one for one in registered.versions() if one.tags.get("recipe") == recipe.name]
+    return tuple(
+        {
+            key.removeprefix("gate_"): float(value)
+            for key, value in one.tags.items()
+            if key in ("gate_fit_to_har_range", "gate_fit_spread")
+        }
+        for one in earlier[:60]
+    )
+
+
+def _tags(job: Job, market: Market, manifest: Manifest) -> dict[str, object]:
+    flow_run = FlowRunContext.get()
+    run = flow_run.flow_run if flow_run else None
+    return {
+        "recipe": job.recipe.name,
+        "series": str(job.series),
+        "as_of": market.as_of,
+        "vintage": market.vintage,
+        "snapshot": market.snapshot.sha256,
+        "seed": job.seed,
+        "manifest": manifest.id,
+        "code": manifest.code,
+        "simulated": str(job.series.simulated).lower(),
+        "simulated_time": str(job.simulated_time).lower(),
+        "prefect_flow_run": run.name if run else "",
+        "prefect_flow_run_id": run.id if run else "",
+        **{f"version_{name}": version for name, version in manifest.packages.items()},
+    }
+
+
+def _version_tags(manifest: Manifest, job: Job, decision: Decision) -> dict[str, str]:
+    return {
+        "recipe": job.recipe.name,
+        "model_id": job.recipe.model_id,
+        "trained_as_of": manifest.trained_as_of.isoformat(),
+        "manifest": manifest.id,
+        **decision.as_tags(),
+    }
+
+
+def _log(
+    run: Run, job: Job, market: Market, *, verdict: Verdict, evaluation: Evaluation, decision: Decision
+) -> None:
+    run.log_parameters({"seed": job.seed, "test_days": len(evaluation.table), **job.recipe.as_values()})
+    run.log_metrics(evaluation.metrics)
+    for name, values in evaluation.history.items():
+        run.log_curve(name, values)
+    run.log_figure(loss_figure(evaluation.history), "loss")
+    title = f"{job.series}{' (simulated market)' if job.series.simulated else ''}: one day ahead on test days"
+    run.log_figure(forecast_figure(evaluation.table, title=title), "forecast")
+    run.log_table(evaluation.table, "test_days")
+    run.log_json(verdict.as_dict(), "data_contract")
+    run.log_json(decision.as_dict(), "gate")
+    run.log_dataset(
+        market.candles, name=job.series.slug, digest=market.snapshot.sha256, source=market.snapshot.url
+    )
+    run.set_tags({"data_contract": verdict.severity, **decision.as_tags()})
+    run.set_note(_card(job, market, evaluation, decision))
+
+
+def _card(job: Job, market: Market, evaluation: Evaluation, decision: Decision) -> str:
+    """The model card: what, data, metrics, limits."""
+    values: dict[str, Any] = evaluation.metrics
+    rows = "\n".join(
+        f"| {name} | {value:.6g} | {values[f'random_walk_{name}']:.6g} |"
+        for name, value in values.items()
+        if f"random_walk_{name}" in values
+    )
+    simulated = (
+        "**This market is simulated.** Nothing here is about a real price.\n\n"
+        if job.series.simulated
+        else ""
+    )
+    return f"""{simulated}**{job.recipe.title}** for {job.series}, trained on {len(market.candles)} daily candles up to
+{market.as_of} (snapshot `{market.snapshot.sha256[:12]}`, vintage {market.vintage}).
+
+{" ".join(decision.reasons)}
+
+On the last {len(evaluation.table)} days, one day ahead, by a fit that did not see them:
+
+| metric | model | random walk |
+|---|---|---|
+{rows}
+
+Limits: it forecasts a range, not a direction; nobody forecasts tomorrow's price level better than as today. It knows
+nothing but this market's candles.
+"""

@@ -1,0 +1,164 @@
+"""The stages of a day as plain functions; their policies are in flows/tasks.py, their order in flows/daily.py."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pandas as pd
+
+from expectations.checking import check_candles, check_forecasts
+from expectations.forecast_table import forecast_table
+from flows import artifacts
+from flows.edges.clock import clock
+from flows.edges.download import download as fetch
+from flows.edges.publishing import Publication
+from flows.edges.snapshots import Snapshot
+from flows.jobs import Job
+from flows.market import Market, read_market
+from flows.progress import log, watcher
+from flows.publication import Day, midnight, publish_days
+from flows.registration import Registration, manifest_of, register_fit
+from flows.stores import Stores
+from pipeline.evaluation import TEST_DAYS, Evaluation
+from pipeline.evaluation import evaluate as judge
+from pipeline.forecast import Forecast
+from pipeline.forecasting import Model, fit, issue
+from pipeline.record import IssueContext
+from pipeline.trial import fit_baselines
+
+
+def download(job: Job, stores: Stores) -> Snapshot:
+    """The vendor's present file as a snapshot; an unchanged file costs one conditional request."""
+    done = fetch(
+        job.series,
+        job.source,
+        stores.snapshots,
+        now=clock(),
+        limit_mb=job.configuration.settings.download_limit_mb,
+        on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
+    )
+    log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
+    return done.snapshot
+
+
+def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:
+    """Candles up to as_of, held against the data contract; a critical failure stops the run here."""
+    market = read_market(job, stores.snapshots, snapshot)
+    verdict = check_candles(
+        market.candles,
+        series=job.series,
+        as_of=market.as_of,
+        now=midnight(job.now),
+        account=market.account,
+        stale_after_days=job.configuration.settings.stale_after_days,
+    )
+    artifacts.show_verdict(job.series, verdict)
+    verdict.raise_if_critical()
+    log.info(
+        "%s: %d candles up to %s, contract %s",
+        job.series,
+        len(market.candles),
+        market.as_of,
+        verdict.severity,
+    )
+    return Day(job, market, verdict)
+
+
+def features(day: Day) -> pd.DataFrame:
+    """The daily grid that every feature is computed on: each calendar day, holes filled causally and flagged."""
+    return day.market.grid
+
+
+def train(job: Job, grid: pd.DataFrame, fit_day: date) -> Model:
+    """The recipe fitted on the rows at or before `fit_day`."""
+    return fit(
+        job.recipe,
+        grid,
+        as_of=fit_day,
+        seed=job.seed,
+        time_limit_s=job.configuration.settings.fit_limit_s,
+        on_epoch=_report_epoch,
+    )
+
+
+def evaluate(job: Job, grid: pd.DataFrame, as_of: date) -> Evaluation:
+    """The same fit ended 90 days earlier, judged on those 90 days beside the random walk."""
+    return judge(job.recipe, grid, as_of=as_of, seed=job.seed, test_days=TEST_DAYS, on_epoch=_report_epoch)
+
+
+def register(
+    day: Day, stores: Stores, grid: pd.DataFrame, *, model: Model, evaluation: Evaluation
+) -> Registration:
+    """The MLflow run, the registered version, the gate's decision and the aliases."""
+    registration = register_fit(
+        day.job, stores, day.market, verdict=day.verdict, grid=grid, fits=(model, evaluation)
+    )
+    artifacts.show_decision(day.job.series, registration)
+    for reason in registration.decision.reasons:
+        log.info("%s: %s", day.job.series, reason)
+    return registration
+
+
+def forecast(
+    day: Day, stores: Stores, grid: pd.DataFrame, registration: Registration
+) -> tuple[Forecast, ...]:
+    """The published model's forecast and the baselines', checked and kept in the ledger."""
+    job, market = day.job, day.market
+    as_of = market.as_of
+    models = {one.model_id: one for one in fit_baselines(grid, as_of=job.fit_day(as_of), seed=job.seed)}
+    models[registration.model.model_id] = registration.model
+    issued = tuple(issue(model, grid, series=job.series, as_of=as_of) for model in models.values())
+    verdict = check_forecasts(
+        forecast_table(issued), series=job.series, as_of=as_of, last_close=issued[0].last_close
+    )
+    verdict.raise_if_critical()
+    for one in issued:
+        stores.ledger.issue([one], issue=_context(job, market, registration, models[one.model_id]))
+    stores.ledger.publish(
+        job.series, as_of, model_id=registration.decision.publish, now=job.now, published_at=clock()
+    )
+    artifacts.show_forecasts(job.series, issued, registration.decision.publish)
+    return issued
+
+
+def score(day: Day, stores: Stores) -> int:
+    """Score every forecast whose target is complete; the number that were scored now."""
+    job, market = day.job, day.market
+    report = stores.ledger.score(
+        job.series,
+        market.truth,
+        snapshot_sha256=market.snapshot.sha256,
+        now=job.now,
+        scored_at=clock(),
+    )
+    for line in report.lines:
+        log.info("%s: %s", job.series, line)
+    return report.scored
+
+
+def publish(days: Sequence[Day], stores: Stores) -> Publication:
+    """Hub, latest.json and pages of these days, switched at once."""
+    publication = publish_days(days, stores)
+    log.info(
+        "published to %s: %s, %d files", publication.target, publication.outcome, len(publication.changed)
+    )
+    return publication
+
+
+def _context(job: Job, market: Market, registration: Registration, model: Model) -> IssueContext:
+    own = model is registration.model
+    baseline = manifest_of(job, market, recipe=model.recipe, fit_day=model.trained_as_of)
+    return IssueContext(
+        manifest=registration.manifest if own else baseline,
+        model_version=registration.version if own else "-",
+        run_id=registration.run_id,
+        snapshot_sha256=market.snapshot.sha256,
+        vintage=market.vintage,
+        now=job.now,
+        issued_at=clock(),
+        simulated_time=job.simulated_time,
+        simulated_data=job.series.simulated,
+    )
+
+
+def _report_epoch(epoch: int, _values: Mapping[str, float]) -> None:
+    watcher.get().advance("epochs", epoch, None)

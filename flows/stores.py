@@ -1,0 +1,33 @@
+"""The stores of one deployment, opened once a run."""
+
+from dataclasses import dataclass
+
+from flows.edges.configuration import Places
+from flows.edges.database import open_database
+from flows.edges.ledger import Ledger
+from flows.edges.snapshots import SnapshotStore
+from flows.edges.tracking import Tracking, open_tracking
+
+
+@dataclass(frozen=True, eq=False)
+class Stores:
+    """Where raw bytes, forecasts and runs are kept."""
+
+    snapshots: SnapshotStore
+    ledger: Ledger
+    tracking: Tracking
+
+
+def open_stores(places: Places) -> Stores:
+    """Open the database, the snapshot store and MLflow, making what is not there.
+
+    Raises:
+        StoreError: One of them does not answer or is damaged.
+        RegistryError: MLflow refused.
+    """
+    engine = open_database(places.database_url)
+    return Stores(
+        snapshots=SnapshotStore(engine, places.snapshots_url),
+        ledger=Ledger(engine),
+        tracking=open_tracking(places),
+    )
