@@ -56,10 +56,20 @@ def draw(spec: Spec, name: str) -> Markup:
     }
     svg: str = vl_convert.vegalite_to_svg(json.dumps(document))
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg).replace("url(#", f"url(#{name}-")
+    svg = _own_ids(svg, name)
     svg = re.sub(r'<(\w+)([^<>]*?) aria-label="([^"]*)"([^<>]*?)/>', r"<\1\2\4><title>\3</title></\1>", svg)
     # Vega escapes every text that it is given; templates may take the drawing as it is.
     return Markup(re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg))  # noqa: S704
+
+
+def _own_ids(svg: str, name: str) -> str:
+    """Ids that are the drawing's own: Vega counts on from one drawing of a process to the next."""
+    numbers: dict[str, int] = {}
+
+    def renamed(match: re.Match[str]) -> str:
+        return f"{match[1]}{name}-{numbers.setdefault(match[2], len(numbers))}{match[3]}"
+
+    return re.sub(r'(id="|url\(#)([^")]+)("|\))', renamed, svg)
 
 
 def instant(day: date) -> int:

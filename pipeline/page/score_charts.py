@@ -81,7 +81,7 @@ def pit_chart(line: ScoreLine, *, width: int) -> Markup:
     layers = [
         {
             "data": {"values": rows},
-            "mark": mark("bar", labelled=True, color="var(--band)", width={"band": 0.86}, cornerRadiusEnd=2),
+            "mark": mark("bar", labelled=True, color="var(--band)", width={"band": 0.86}),
             "encoding": {
                 "x": {**x, "axis": axis},
                 "y": {"field": "count", **y},

@@ -100,6 +100,12 @@ def test_an_empty_index_opens(content: SeriesContent) -> None:
     assert render_index(entries) == render_site([content])["index.html"]
 
 
+def test_the_same_content_is_the_same_bytes_again(content: SeriesContent, page: str) -> None:
+    """Publishing a day again must find nothing new, whatever was drawn in between."""
+    render_series(replace(content, live=None))
+    assert render_series(content).decode() == page
+
+
 @pytest.mark.slow
 def test_the_same_content_is_the_same_bytes_anywhere(content: SeriesContent, page: str) -> None:
     """In another process, in another time zone, with another hash seed."""
