@@ -1,0 +1,90 @@
+"""`coincast forecast`: what was published last."""
+
+from typing import Any
+
+import typer
+
+from flows.command import app
+from flows.command.options import AsOfOption, JsonOption, SeriesOption, parse_date, parse_series
+from flows.command.output import console, print_json, print_table
+
+
+@app.command()
+def forecast(*, series: SeriesOption = None, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """Show the last published forecast: each day's 50, 80 and 95 % ranges beside the random walk's.
+
+    Exit 2 if none of the series has a forecast yet, or not of that day.
+
+    Example: coincast forecast --series binance/BTCUSDT/1d --as-of 2026-03-29
+    """
+    from flows.edges.clock import clock
+    from flows.edges.configuration import configuration
+    from flows.edges.database import open_database
+    from flows.edges.ledger import Ledger
+    from flows.published import read_published
+    from flows.watching import usual_model
+    from pipeline.errors import InputError
+
+    current = configuration()
+    day = parse_date(as_of, option="--as-of") if as_of else None
+    wanted = parse_series(series, current.settings.series)
+    ledger, now = Ledger(open_database(current.places.database_url)), clock()
+    usual = usual_model(current.settings)
+    found = [read_published(ledger, one, usual=usual, as_of=day, now=now) for one in wanted]
+    missing = [str(one) for one, published in zip(wanted, found, strict=True) if published is None]
+    told = [published for published in found if published is not None]
+    if missing and not told:
+        raise InputError(_nothing(missing, as_of))
+    if as_json:
+        print_json({"forecasts": [published.as_dict() for published in told], "missing": missing})
+        return
+    for published in told:
+        _show(published.as_dict())
+    if missing:
+        typer.echo(_nothing(missing, as_of), err=True)
+
+
+def _nothing(missing: list[str], as_of: str | None) -> str:
+    names = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+    order = f"coincast daily --series {','.join(missing[:5])}" + (f" --as-of {as_of}" if as_of else "")
+    return f"The ledger has no forecast of {names}{f' as of {as_of}' if as_of else ' yet'}; run `{order}`."
+
+
+def _show(said: dict[str, Any]) -> None:
+    from pipeline.page.prices import rounding_step
+
+    out = console()
+    flags = {"SIMULATED MARKET": said["simulated_data"], "simulated time": said["simulated_time"]}
+    marks = "".join(f" [{text}]" for text, holds in flags.items() if holds)
+    out.print(f"\n{said['sentence']}", style="bold", markup=False)
+    # As precise as tomorrow's range deserves; the later ones are wider.
+    step = rounding_step(*said["horizons"][0]["range_80"])
+    rows = [_cells(row, step) for row in said["horizons"]]
+    print_table("", ("close of", "", "50 %", "80 %", "95 %"), rows)
+    out.print(
+        f"{said['series']}, as of {said['as_of']}{marks}: {said['model_id']} {said['model_version']}, "
+        f"issued {said['issued_at'][:16].replace('T', ' ')} UTC, vintage {said['vintage']}",
+        markup=False,
+    )
+    if said["random_walk_from"] is not None:
+        out.print(
+            f"From day {said['random_walk_from']} on it is the random walk's: no skill was shown so far ahead."
+        )
+
+
+def _cells(row: dict[str, Any], step: float) -> tuple[str, ...]:
+    """The day, whose range it is, and the three ranges; the random walk's below, where it is another."""
+    day = f"{row['target_date']} +{row['horizon']}"
+    walk = row["random_walk"]
+    mark = "" if row["mode"] == "live" else "\n[dim]backfill[/]"
+    if walk is None:
+        return (f"{day}{mark}", "walk", *_ranges(row, step))
+    pairs = zip(_ranges(row, step), _ranges(walk, step), strict=True)
+    return (f"{day}{mark}", "model\n[dim]walk[/]", *(f"{own}\n[dim]{beside}[/]" for own, beside in pairs))
+
+
+def _ranges(figures: dict[str, Any], step: float) -> list[str]:
+    from pipeline.page.prices import format_price
+
+    ends = [figures[f"range_{coverage}"] for coverage in (50, 80, 95)]
+    return [f"{format_price(lower, step)} – {format_price(upper, step)}" for lower, upper in ends]

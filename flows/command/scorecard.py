@@ -1,0 +1,116 @@
+"""`coincast scorecard`: how good the forecasts were."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import app
+from flows.command.options import JsonOption, NowOption, SeriesOption, parse_date, parse_now, parse_series
+from flows.command.output import console, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.alarms import Alarm
+    from pipeline.scorecard import ScoreLine
+
+_COLUMNS = ("model", "day", "n", "50 80 90 95 %", "WIS/walk", "t", "p", "MAE")
+
+
+@app.command()
+def scorecard(
+    *,
+    series: SeriesOption = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="First target day that counts (YYYY-MM-DD).")
+    ] = None,
+    now: NowOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how often the ranges held, the error beside the random walk's, and what is alarming.
+
+    Live forecasts, issued before their day was over, and backfilled ones are in tables apart: how many days
+    ahead, how many are scored, the share of days that each range held, the error over the random walk's (below
+    1 is better; t and p of a Diebold–Mariano test, t above 0 is better), and the mean error of the median.
+
+    Example: coincast scorecard --series binance/BTCUSDT/1d --since 2026-01-01
+    """
+    from flows.edges.clock import clock
+    from flows.edges.configuration import configuration
+    from flows.edges.database import open_database
+    from flows.edges.ledger import Ledger
+    from flows.edges.snapshots import SnapshotStore
+    from flows.watching import series_alarms
+    from pipeline.scorecard import build_scorecard
+
+    current = configuration()
+    wanted = parse_series(series, current.settings.series)
+    first = parse_date(since, option="--since") if since else None
+    instant = parse_now(now) or clock()
+    engine = open_database(current.places.database_url)
+    ledger, snapshots = Ledger(engine), SnapshotStore(engine, current.places.snapshots_url)
+    lines: list[ScoreLine] = []
+    alarms: list[Alarm] = []
+    notes: list[str] = []
+    for one in wanted:
+        found = build_scorecard(ledger.scores(one, since=first)).lines
+        lines += found
+        alarms += series_alarms(ledger, snapshots, one, settings=current.settings, now=instant)
+        if not found:
+            notes.append(_nothing(str(one), since, issued=ledger.newest_as_of(one) is not None))
+    if as_json:
+        values = {
+            "lines": [line.as_dict() for line in lines],
+            "alarms": [alarm.as_dict() for alarm in alarms],
+        }
+        print_json({**values, "notes": notes})
+        return
+    _show(lines, alarms)
+    for note in notes:
+        typer.echo(note)
+
+
+def _nothing(series: str, since: str | None, *, issued: bool) -> str:
+    if since:
+        return f"{series}: no forecast of a day since {since} is scored; leave --since out to see the whole record."
+    if issued:
+        return (
+            f"{series}: no forecast is scored yet; each is by the first `coincast daily --series {series}` "
+            "after its day ended, 00:00 UTC."
+        )
+    return f"{series}: the ledger has no forecast yet; run `coincast daily --series {series}`."
+
+
+def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
+    from rich.markup import escape
+
+    for series, mode in dict.fromkeys((line.series, line.mode) for line in lines):
+        group = [line for line in lines if (line.series, line.mode) == (series, mode)]
+        flags = {
+            "SIMULATED MARKET": any(line.simulated_data for line in group),
+            "simulated time": any(line.simulated_time for line in group),
+        }
+        marks = "".join(f" [{text}]" for text, holds in flags.items() if holds)
+        first, last = min(line.first for line in group), max(line.last for line in group)
+        title = escape(f"{series}, {mode}, {first} to {last}{marks}")
+        print_table(title, _COLUMNS, [_cells(line) for line in group])
+    for alarm in alarms:
+        console().print(
+            f"ALARM {alarm.series} {alarm.kind}, since {alarm.since}: {alarm.message}", markup=False
+        )
+    if lines and not alarms:
+        console().print("No alarm stands.")
+
+
+def _cells(line: "ScoreLine") -> tuple[object, ...]:
+    from flows.command.daily import price
+
+    held = " ".join(f"{100 * figure.share:.0f}" for figure in line.coverage)
+    skill = line.skill
+    compared = (f"{skill.relative_wis:.3f}", f"{skill.dm_t:.1f}", _p(skill.dm_p)) if skill else ("", "", "")
+    name = line.model_id.removeprefix("coincast-")
+    return (name, f"+{line.horizon}", line.n, held, *compared, price(line.mae))
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

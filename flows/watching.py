@@ -1,0 +1,52 @@
+"""The alarms of a deployment, from what its stores hold: for the scorecard, the doctor and events."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from flows.edges.ledger import Ledger
+from flows.edges.snapshots import SnapshotStore
+from pipeline.alarm_bounds import COVERAGE_WINDOWS
+from pipeline.alarms import Alarm, missing_forecast, record_alarms, stale_source
+from pipeline.quantiles import HORIZONS
+from pipeline.record import LIVE, RANDOM_WALK
+from pipeline.series import Series
+from pipeline.settings import Settings
+
+# What the longest window of the longest horizon can reach back to, holes included.
+_HISTORY: Final = timedelta(days=max(COVERAGE_WINDOWS) * (max(HORIZONS) + 1))
+
+
+def series_alarms(
+    ledger: Ledger, snapshots: SnapshotStore, series: Series, *, settings: Settings, now: datetime
+) -> tuple[Alarm, ...]:
+    """Every alarm that stands for a series, the most pressing first.
+
+    Args:
+        ledger: Forecasts and scores.
+        snapshots: What was downloaded.
+        series: One of the settings' series, or another one.
+        settings: How old a source may be, how many series are watched, and which recipe is usual.
+        now: The instant to judge at.
+    """
+    name, newest = str(series), snapshots.latest(series)
+    publication = ledger.publication(series)
+    model_id = publication.model_id if publication else usual_model(settings)
+    scores = ledger.scores(
+        series, since=(now - _HISTORY).date(), model_ids=list({model_id, RANDOM_WALK}), mode=LIVE
+    )
+    found = (
+        missing_forecast(name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now),
+        stale_source(
+            name,
+            last_candle=newest.last if newest else None,
+            now=now,
+            stale_after_days=settings.stale_after_days,
+        ),
+        *record_alarms(scores, series=name, model_id=model_id, series_watched=len(settings.series)),
+    )
+    return tuple(alarm for alarm in found if alarm is not None)
+
+
+def usual_model(settings: Settings) -> str:
+    """model_id of the configured recipe: what is published unless the gate says otherwise."""
+    return f"coincast-{settings.recipe.replace('-', '_')}"
