@@ -137,11 +137,12 @@ def _choose_ticker(tickers: Sequence[str], wanted: str) -> str:
 
 
 def _no_header(lines: Lines, mapping: Mapping[str, str] | None) -> str:
-    first = next((line for number in range(len(lines)) if (line := lines[number]).strip()), "")[:80]
+    first = next((line for number in range(len(lines)) if (line := lines[number]).strip()), "")
+    begins = ascii(first[:60])[:80]
     if mapping:
         wanted = ", ".join(f"{role}={name}" for role, name in mapping.items())[:120]
-        return f"No line names all the columns of --map {wanted}; the file begins with {first!r}."
+        return f"No line names all the columns of --map {wanted}; the file begins with {begins}."
     return (
         "No header was found: expected a line that names a date (or unix time) and a close, as CryptoDataDownload "
-        f"and Yahoo write; the file begins with {first!r}. Name other columns with --map date=Day,close=Price."
+        f"and Yahoo write; the file begins with {begins}. Name other columns with --map date=Day,close=Price."
     )

@@ -37,9 +37,11 @@ def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple
     by_date = _read(date, by_unix)
     twice = by_unix.told & by_date.told
     # A date without a time of day says nothing about the hour.
-    compared = np.where(by_date.written == Written.DAY, by_unix.times // DAY_US * DAY_US, by_unix.times)
+    days_only = by_date.written == Written.DAY
+    compared = np.where(days_only, by_unix.times // DAY_US * DAY_US, by_unix.times)
     differ: Mask = twice & (np.abs(np.where(twice, compared - by_date.times, 0)) >= HOUR_US)
-    rounded = twice & (~by_unix.exact | (differ & (by_unix.times % HOUR_US != 0)))
+    off_the_hour = by_unix.times % HOUR_US != 0
+    rounded = twice & (~by_unix.exact | (off_the_hour & (differ | days_only)))
     trusted = by_unix.told & by_unix.exact & ~rounded
     joined = Moments(
         times=np.where(trusted, by_unix.times, by_date.times),

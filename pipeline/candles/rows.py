@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ from pipeline.candles.instants import read_instants
 from pipeline.candles.layout import CLOCK, UNIX, VOLUME, YAHOO
 from pipeline.candles.numerals import has_decimal_commas, read_numbers
 from pipeline.candles.sheet import Sheet
-from pipeline.candles.sieve import Columns
+from pipeline.candles.sieve import Columns, counted
 
 UNREADABLE: Final = "unreadable"
 LINE: Final = "line"
@@ -52,7 +53,7 @@ def read_rows(sheet: Sheet) -> Rows:
     """
     dates, clocks = sheet.cells[DATE], sheet.cells[CLOCK]
     if _told(sheet, CLOCK):
-        dates = pc.binary_join_element_wise(dates, clocks, " ")
+        dates = pc.binary_join_element_wise(dates, clocks, pa.scalar(" ", pa.large_string()))
     instants, warnings = read_instants(sheet.cells[UNIX], dates)
     numbers, unreadable, described = _read_amounts(sheet)
     unreadable |= ~instants.told
@@ -125,7 +126,7 @@ def _describe_columns(sheet: Sheet, told: list[str]) -> tuple[str, ...]:
 
 def _describe_unreadable(read: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> tuple[str, ...]:
     return tuple(
-        f"{int(unreadable.sum())} cells of {role} are no numbers and are left empty."
+        f"{counted(int(unreadable.sum()), 'cell')} of {role} left empty: what is written there is no number."
         for role, (_, unreadable) in read.items()
         if role not in PRICES and unreadable.any()
     )

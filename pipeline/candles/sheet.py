@@ -142,7 +142,7 @@ def _read_section(lines: Lines, header: Header, numbers: range, *, quoted: bool)
     blank = _blank(rows, delimiter, width)
     fits = (pc.list_value_length(parts).to_numpy() == width) & ~blank
     misfits = np.flatnonzero(~fits & ~blank)
-    needed = max(header.layout.columns.values()) + 1
+    needed = max(place + 1 for place, name in enumerate(header.layout.names) if name.strip())
     mended = {
         place: row
         for place in misfits.tolist()
@@ -171,7 +171,7 @@ def _blank(rows: pa.LargeStringArray, delimiter: str, width: int) -> Mask:
 
 
 def _mend(row: str, delimiter: str, width: int, needed: int) -> list[str] | None:
-    """Cells of a line that is longer by empty cells only, or shorter by columns that nobody reads; else None."""
+    """Cells of a line that is longer by empty cells only, or shorter by columns without a name; else None."""
     cells = row.split(delimiter)
     if len(cells) < needed or any(cell.strip() for cell in cells[width:]):
         return None

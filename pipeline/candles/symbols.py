@@ -70,5 +70,5 @@ def _choose(counts: Counter[str], *, series: Series | None, told: str) -> tuple[
 
 
 def _names(symbols: Sequence[str]) -> str:
-    shown = ", ".join(symbols[:6])
+    shown = ", ".join(symbol[:20] for symbol in symbols[:6])
     return shown if len(symbols) <= 6 else f"{shown} and {len(symbols) - 6} more"

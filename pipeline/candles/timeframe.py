@@ -11,6 +11,8 @@ from pipeline.series import Series
 
 # Two daily series in one file give two rows a day; junk rows at odd times do the same.
 _ROWS_A_DAY: Final = 2.5
+# An hourly file may be so full of holes that few of its bars lie an hour apart.
+_HOURLY_SHARE: Final = 0.05
 _FEWEST_DAYS: Final = 5
 _WEEKLY_US: Final = 6 * DAY_US
 
@@ -20,7 +22,7 @@ def find_timeframe(times: NDArray[np.int64], series: Series | None) -> str:
 
     Args:
         times: Opening instants, microseconds since 1970.
-        series: What the caller expects; decides where rows are too few to tell.
+        series: What the caller expects; decides where rows are too few to tell, else they are daily.
 
     Raises:
         CandleFileError: The rows lie otherwise apart, or not as the series says.
@@ -29,7 +31,7 @@ def find_timeframe(times: NDArray[np.int64], series: Series | None) -> str:
     distinct = ordered[np.append(True, ordered[1:] > ordered[:-1])]
     found = _by_spacing(distinct) if len(distinct) > 1 else ""
     if not found:
-        return series.timeframe if series else ("1h" if (distinct % DAY_US).any() else "1d")
+        return series.timeframe if series else "1d"
     if series is not None and series.timeframe != found:
         raise CandleFileError(
             f"The file holds {found} candles, and {series} asks for {series.timeframe}. "
@@ -40,12 +42,14 @@ def find_timeframe(times: NDArray[np.int64], series: Series | None) -> str:
 
 def _by_spacing(distinct: NDArray[np.int64]) -> str:
     """The timeframe of sorted, distinct instants; empty where they are too few to tell."""
-    steps, counts = np.unique(np.diff(distinct), return_counts=True)
+    every = np.diff(distinct)
+    steps, counts = np.unique(every, return_counts=True)
     usual = int(steps[counts.argmax()])
-    if usual == HOUR_US:
-        return "1h"
     days = len(np.unique(distinct // DAY_US))
-    if len(distinct) > _ROWS_A_DAY * days or (days >= _FEWEST_DAYS and usual >= _WEEKLY_US):
+    crowded = len(distinct) > _ROWS_A_DAY * days
+    if usual == HOUR_US or (crowded and np.mean(every == HOUR_US) >= _HOURLY_SHARE):
+        return "1h"
+    if crowded or (days >= _FEWEST_DAYS and usual >= _WEEKLY_US):
         raise CandleFileError(
             f"The file's bars are {_spoken(usual)} apart: expected daily or hourly candles. Give one of those."
         )

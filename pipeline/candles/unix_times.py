@@ -17,6 +17,8 @@ _UNITS: Final = (
     (3e14, 7.3e15, 1.0, Written.FINER),
     (3e17, 7.3e18, 1e-3, Written.FINER),
 )
+_ROUNDED_US: Final = 10**10
+_FEWEST: Final = 3
 _SPREADSHEET_EPOCH_US: Final = 25_569 * DAY_US
 
 
@@ -42,6 +44,10 @@ def read_unix(cells: pa.LargeStringArray) -> Moments:
             moments.times[of_unit] = micros - (_SPREADSHEET_EPOCH_US if written == Written.DAY else 0)
             moments.written[of_unit] = written
     _look_at_digits(cells, numbers, moments)
+    # A spreadsheet that showed 1.61093E+12 may have written it out again as 1610930000000.
+    rounded = moments.told & (moments.times % _ROUNDED_US == 0)
+    if len(numbers) >= _FEWEST and np.count_nonzero(rounded) > np.count_nonzero(moments.told) / 2:
+        moments.exact[rounded] = False
     return moments
 
 

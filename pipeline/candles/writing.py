@@ -1,7 +1,6 @@
 """Candle tables to files that `read_candles` reads back to the same values."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +10,7 @@ from pipeline.errors import InputError
 
 
 def candles_csv(candles: pd.DataFrame) -> bytes:
-    """A candle table as CSV: ISO dates (with the hour if any is not midnight), numbers in full, unknown as empty."""
+    """A candle table as CSV: ISO dates (with the time if any is not midnight), numbers in full, unknown as empty."""
     table = candles[list(CANDLE_COLUMNS)]
     daily = bool((table[DATE] == table[DATE].dt.normalize()).all())
     table = table.assign(**{DATE: table[DATE].dt.strftime("%Y-%m-%d" if daily else "%Y-%m-%dT%H:%M:%S")})
@@ -26,18 +25,16 @@ def write_candles(candles: pd.DataFrame, path: Path) -> None:
     """
     if path.suffix not in {".csv", ".parquet"}:
         raise InputError(f"Candles are written to .csv or .parquet; got {path.name[:80]!r}.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if path.suffix == ".csv":
+            partial.write_bytes(candles_csv(candles))
+        else:
+            candles[list(CANDLE_COLUMNS)].to_parquet(partial, index=False)
+        partial.replace(path)
     except OSError as error:
         raise InputError(
-            f"Cannot write into {path.parent}: {error.strerror}. Name a folder that exists."
+            f"Cannot write {path}: {error.strerror or error}. Name a folder that exists and has room."
         ) from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            if path.suffix == ".csv":
-                stream.write(candles_csv(candles))
-            else:
-                candles[list(CANDLE_COLUMNS)].to_parquet(stream, index=False)
-        Path(partial).replace(path)
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
