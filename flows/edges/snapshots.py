@@ -7,7 +7,7 @@ row after them in one transaction: killed at any point, the store holds what it 
 import hashlib
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,20 @@ from pipeline.candles import Account
 from pipeline.errors import CandleFileError, StoreError
 from pipeline.series import Series
 
-__all__ = ["Damage", "Fetch", "Pruning", "Snapshot", "SnapshotStore", "Verification"]
+__all__ = ["Damage", "Fetch", "Pruning", "Snapshot", "SnapshotStore", "Verification", "Vintage"]
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """What a source had from an instant on.
+
+    Attributes:
+        since: When it was first seen to have these bytes, after others or none.
+        snapshot: The bytes; their own `fetched_at` may be earlier.
+    """
+
+    since: datetime
+    snapshot: Snapshot
 
 
 class SnapshotStore:
@@ -140,18 +153,19 @@ class SnapshotStore:
         """The last look at a URL: its validators make the next one conditional."""
         return self._index.last_fetch(series, url)
 
-    def vintages(self, series: Series) -> tuple[Snapshot, ...]:
-        """What the source had, one after the other: `fetched_at` is when it changed to that.
-
-        A file that came back after another is there twice; pruned ones are left out.
-        """
+    def vintages(self, series: Series) -> tuple[Vintage, ...]:
+        """What the source had, one after the other; a file that came back is there twice, a pruned one is left out."""
         known = {snapshot.sha256: snapshot for snapshot in self._index.snapshots(series)}
         present = self._objects.names()
-        seen: list[Snapshot] = []
+        seen: list[Vintage] = []
         for fetch in self._index.fetches(series):
-            if fetch.sha256 in present and (not seen or seen[-1].sha256 != fetch.sha256):
-                seen.append(replace(known[fetch.sha256], fetched_at=fetch.fetched_at))
+            if fetch.sha256 in present and (not seen or seen[-1].snapshot.sha256 != fetch.sha256):
+                seen.append(Vintage(fetch.fetched_at, known[fetch.sha256]))
         return tuple(seen)
+
+    def stored(self) -> frozenset[str]:
+        """sha256 of the bytes that are there, whole or not; a listed snapshot that is not among them is gone."""
+        return frozenset(self._objects.names())
 
     def verify(self, series: Series | None = None) -> Verification:
         """Re-hash every snapshot.

@@ -73,16 +73,19 @@ class Revisions:
         """ISO date, with the hour in hourly tables."""
         return day.strftime("%Y-%m-%dT%H:%M" if self.hourly else "%Y-%m-%d")
 
+    @property
+    def _bar(self) -> str:
+        return "hour" if self.hourly else "day"
+
     def _counted(self, days: Sequence[datetime], kind: str) -> str:
         """As `12 filled days (2019-03-20 to 2019-03-31)`."""
         span = " to ".join(dict.fromkeys(self.name(day) for day in (days[0], days[-1])))
-        return f"{_number(len(days), f'{kind} day')} ({span})"
+        return f"{_number(len(days), f'{kind} {self._bar}')} ({span})"
 
     def _restatement(self) -> str:
         """How much was restated, and the largest change of the close, or of the prices where no close changed."""
-        told = (
-            f"{_number(len(self.restated), 'figure')} of {_number(len(self.restated_days), 'day')} restated"
-        )
+        bars = _number(len(self.restated_days), self._bar)
+        told = f"{_number(len(self.restated), 'figure')} of {bars} restated"
         for fields in ([CLOSE], list(PRICES), _FIELDS):
             changes = self.restated[self.restated["field"].isin(fields)].dropna()
             if len(changes):
@@ -145,10 +148,10 @@ def touched_models(revisions: Revisions, forecasts: pd.DataFrame) -> tuple[str, 
         forecasts: With columns `model_id`, `model_version` and `as_of`.
 
     Returns:
-        Names as `coincast-range_lstm 12`, sorted; baselines have no versions and are not named.
+        Names as `coincast-range_lstm 12`, sorted; models that are not registered (version `-`) are not named.
     """
     changed = [*revisions.restated_days, *revisions.filled, *revisions.vanished]
-    versions = forecasts[forecasts["model_version"].astype(bool)]
+    versions = forecasts[forecasts["model_version"] != "-"]
     if not changed or versions.empty:
         return ()
     first = versions.groupby(["model_id", "model_version"])["as_of"].min()

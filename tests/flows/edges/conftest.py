@@ -53,7 +53,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engine(empty_database: Path, tmp_path: Path) -> Iterator[Engine]:
+def own_engine(empty_database: Path, tmp_path: Path) -> Iterator[Engine]:
     """A SQLite database of the test's own."""
     shutil.copyfile(empty_database, tmp_path / "coincast.db")
     engine = open_database(f"sqlite:///{tmp_path / 'coincast.db'}")

@@ -40,8 +40,8 @@ OLD, NEW = candles(80), candles(81)
 
 
 @pytest.fixture
-def store(engine: Engine, tmp_path: Path) -> SnapshotStore:
-    return SnapshotStore(engine, str(tmp_path / "snapshots"))
+def store(own_engine: Engine, tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(own_engine, str(tmp_path / "snapshots"))
 
 
 def look(store: SnapshotStore, source: str, *, patience: Patience = HASTE, limit_mb: int = 1) -> Download:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from flows.edges.database import open_database
-from flows.edges.snapshots import Fetch, Snapshot, SnapshotStore
+from flows.edges.snapshots import Fetch, Snapshot, SnapshotStore, Vintage
 from pipeline.candles import Account
 from pipeline.errors import CandleFileError, DiskFullError, SettingsError, StoreError
 from pipeline.series import Series
@@ -54,8 +54,8 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper(engine: Engine, tmp_path: Path) -> Keeper:
-    return Keeper(engine, tmp_path / "snapshots")
+def keeper(own_engine: Engine, tmp_path: Path) -> Keeper:
+    return Keeper(own_engine, tmp_path / "snapshots")
 
 
 @pytest.fixture
@@ -122,8 +122,7 @@ def test_what_was_known_is_what_the_last_look_before_saw(keeper: Keeper) -> None
     known = [keeper.store.latest(BTC, known_at=day(number)) for number in (9, 10, 19, 20, 24, 25)]
     assert known == [None, old, old, new, new, old]
     assert keeper.store.latest(BTC) == old
-    assert [one.sha256 for one in keeper.store.vintages(BTC)] == [old.sha256, new.sha256, old.sha256]
-    assert [one.fetched_at for one in keeper.store.vintages(BTC)] == [day(10), day(20), day(25)]
+    assert keeper.store.vintages(BTC) == (Vintage(day(10), old), Vintage(day(20), new), Vintage(day(25), old))
 
 
 def test_the_same_bytes_of_two_series_are_one_file_and_two_snapshots(keeper: Keeper) -> None:
@@ -200,7 +199,8 @@ def test_what_was_pruned_is_told_and_passes_for_nothing_else(keeper: Keeper) -> 
         keeper.store.read(old)
     found = keeper.store.verify()
     assert (found.whole, found.pruned, found.damaged) == (1, 1, ())
-    assert keeper.store.vintages(BTC) == (newer,)
+    assert keeper.store.vintages(BTC) == (Vintage(day(2), newer),)
+    assert keeper.store.stored() == {newer.sha256}
     keeper.add(b"old", day(3))
     assert keeper.store.read(old) == b"old"
     assert keeper.store.verify().whole == 2
@@ -245,9 +245,9 @@ def test_a_full_disk_changes_nothing(keeper: Keeper, monkeypatch: pytest.MonkeyP
     assert len(keeper.files()) == 1
 
 
-def test_a_folder_that_cannot_be_written_is_named(engine: Engine, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(own_engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    store = SnapshotStore(engine, str(tmp_path / "file" / "sub"))
+    store = SnapshotStore(own_engine, str(tmp_path / "file" / "sub"))
     with pytest.raises(StoreError, match=r"file/sub refused \("), store.staged():
         pass
 
@@ -271,9 +271,9 @@ def test_a_fetch_of_bytes_that_were_never_stored_is_refused(keeper: Keeper) -> N
         keeper.store.see_again(Fetch("0" * 64, BTC, URL, day(1), "", ""))
 
 
-def test_a_kind_of_url_that_there_is_not_is_a_settings_error(engine: Engine) -> None:
+def test_a_kind_of_url_that_there_is_not_is_a_settings_error(own_engine: Engine) -> None:
     with pytest.raises(SettingsError, match="nowhere"):
-        SnapshotStore(engine, "nowhere://bucket")
+        SnapshotStore(own_engine, "nowhere://bucket")
 
 
 # Imports once, then loses a child at each point, each in the middle of storing its second file.
@@ -359,23 +359,23 @@ def check_elsewhere(keeper: Keeper, url: str, engine: Engine) -> None:
     old, new = keeper.add(b"old", day(1)), keeper.add(b"new", day(2))
     assert (store.read(old), store.read(new)) == (b"old", b"new")
     assert store.verify().whole == 2
-    assert [one.sha256 for one in store.vintages(BTC)] == [old.sha256, new.sha256]
+    assert [one.snapshot for one in store.vintages(BTC)] == [old, new]
     assert store.prune(keep=(), before=day(9), dry_run=False).snapshots == (old,)
     with pytest.raises(StoreError, match="was pruned"):
         store.read(old)
 
 
-def test_in_another_file_system(keeper: Keeper, engine: Engine, tmp_path: Path) -> None:
-    check_elsewhere(keeper, f"memory://{tmp_path.name}/snapshots", engine)
+def test_in_another_file_system(keeper: Keeper, own_engine: Engine, tmp_path: Path) -> None:
+    check_elsewhere(keeper, f"memory://{tmp_path.name}/snapshots", own_engine)
 
 
 @pytest.mark.slow
-def test_in_an_object_store(keeper: Keeper, engine: Engine, bucket: str) -> None:
-    check_elsewhere(keeper, f"{bucket}/snapshots", engine)
+def test_in_an_object_store(keeper: Keeper, own_engine: Engine, bucket: str) -> None:
+    check_elsewhere(keeper, f"{bucket}/snapshots", own_engine)
 
 
 @pytest.mark.slow
-def test_a_bucket_that_is_not_there_refuses(keeper: Keeper, engine: Engine, bucket: str) -> None:
-    keeper.store = SnapshotStore(engine, "s3://nobody/snapshots")
+def test_a_bucket_that_is_not_there_refuses(keeper: Keeper, own_engine: Engine, bucket: str) -> None:
+    keeper.store = SnapshotStore(own_engine, "s3://nobody/snapshots")
     with pytest.raises(StoreError, match="s3://nobody/snapshots refused"):
         keeper.add(b"bytes", day(1))
