@@ -131,8 +131,12 @@ def prune(
         return
     for one in done.snapshots:
         typer.echo(f"{one.sha256[:12]}  {one.series}  {one.fetched_at:%Y-%m-%d %H:%M}")
-    verb, hint = ("removed", "") if yes else ("would be removed", "; --yes removes them" if names else "")
-    typer.echo(f"{len(names)} files ({done.freed / 2**20:.1f} MiB) {verb}, {done.kept} snapshots stay{hint}")
+    verb, hint = (
+        ("removed", "") if yes else ("that would be removed", "; --yes removes them" if names else "")
+    )
+    typer.echo(
+        f"Files {verb}: {len(names)} ({done.freed / 2**20:.1f} MiB); snapshots that stay: {done.kept}{hint}"
+    )
 
 
 def _store() -> "SnapshotStore":
