@@ -19,7 +19,7 @@ from flows.stores import Stores
 from pipeline.alarms import record_alarms, stale_source
 from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.forecast import Forecast
-from pipeline.hub import hub_files, target_data_files
+from pipeline.hub import hub_files, join_hub_files, target_data_files
 from pipeline.manifest import Manifest
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
@@ -59,7 +59,7 @@ def publish_days(days: Sequence[Day], stores: Stores) -> Publication:
     for day in days:
         rows = _standing_rows(day, stores)
         contents.append(_content(day, stores, rows))
-        files |= _hub(day, rows)
+        files = join_hub_files(files, _hub(day, rows))
     files |= {**render_site(contents), LATEST: latest_json(contents)}
     publication = publish(files, configuration.places.publish_url, merge=merge_publication)
     if publication.outcome == "new":

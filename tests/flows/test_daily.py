@@ -1,0 +1,177 @@
+"""The whole day against a simulated market on loopback, with the recipe that fits in a second."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.edges.configuration import configuration
+from flows.edges.database import open_database
+from flows.edges.demo_site import Site, serve_market
+from flows.edges.ledger import Ledger
+from pipeline.candles.columns import DATE
+from pipeline.errors import CoincastError
+from pipeline.scoring import weighted_interval_score
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
+
+SERIES = Series("simulated", "BTCUSDT")
+FIRST = date(2023, 1, 1)
+LAST = date(2026, 3, 29)
+MODELS = {"coincast-tiny_range", "coincast-random_walk", "coincast-har_range", "coincast-ewma_range"}
+
+
+def market_file(last: date, series: Series = SERIES, first: date = FIRST) -> bytes:
+    return wire_format(simulate_candles(seed=12, first=first, last=last, price=20_000.0), series)
+
+
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    return {SERIES.source_name: market_file(LAST)}
+
+
+@pytest.fixture
+def site(files: dict[str, bytes]) -> Iterator[Site]:
+    with serve_market(files) as served:
+        yield served
+
+
+@pytest.fixture
+def run(site: Site) -> Callable[..., list]:
+    """The flow at a quarter past midnight after `last`, or at another `now`."""
+    from flows.daily import daily
+
+    def work(*, series: list[str] | None = None, as_of: str | None = None, last: date = LAST) -> list:
+        return daily(
+            series=series or [str(SERIES)],
+            as_of=as_of,
+            now=f"{last + timedelta(days=1)}T00:15:00Z",
+            overrides={"source": site.url, "recipe": "tiny-range"},
+        )
+
+    return work
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    engine = open_database(configuration().places.database_url)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+def published() -> dict[str, str]:
+    """sha256 of every published file by its path."""
+    site = Path(configuration().places.publish_url)
+    paths = [path for path in site.rglob("*") if path.is_file() and ".releases" not in path.parts]
+    return {str(path.relative_to(site)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_a_day_is_published_and_the_same_day_again_changes_nothing(run: Callable, ledger: Ledger) -> None:
+    from flows.edges.registry import RegisteredModel
+    from flows.edges.tracking import open_tracking
+    from flows.edges.turns import turns_of
+
+    (outcome,) = run()
+    assert (outcome.outcome, outcome.as_of, outcome.simulated) == ("published", LAST.isoformat(), True)
+    rows = ledger.forecasts(SERIES)
+    assert set(rows["model_id"]) == MODELS
+    assert len(rows) == 7 * len(MODELS)
+    assert set(rows["mode"]) == {"live"}
+    assert rows["simulated_data"].all()
+    metrics = outcome.metrics
+    for name in ("test_mse_price", "test_mape_price_pct", "test_mse_scaled", "test_mape_scaled_pct"):
+        assert np.isfinite([metrics[name], metrics[f"random_walk_{name}"]]).all()
+    latest = json.loads((Path(configuration().places.publish_url) / "latest.json").read_text())
+    entry = latest["series"][SERIES.slug]
+    own = rows[(rows["model_id"] == outcome.champion) & (rows["horizon"] == 1)].iloc[0]
+    assert entry["forecasts"][0]["quantiles"] == own["quantiles"].tolist()
+
+    tracking = open_tracking(configuration().places)
+    (run_record,) = tracking.experiment(SERIES.slug).find_runs(tags={"as_of": LAST.isoformat()})
+    assert run_record.status == "FINISHED"
+    registered = RegisteredModel(tracking, SERIES, turn=turns_of(configuration().places))
+    assert [version.version for version in registered.versions()] == [1]
+
+    before = published()
+    (again,) = run()
+    assert again.outcome == "nothing new, nothing changed"
+    assert published() == before
+    assert len(ledger.forecasts(SERIES, latest_only=False)) == len(rows)
+    assert len(tracking.experiment(SERIES.slug).find_runs()) == 1
+    assert [version.version for version in registered.versions()] == [1]
+
+
+def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
+    run: Callable, files: dict[str, bytes], ledger: Ledger
+) -> None:
+    run()
+    files[SERIES.source_name] = market_file(LAST + timedelta(days=1))
+    (outcome,) = run(last=LAST + timedelta(days=1))
+    assert outcome.scored == len(MODELS)
+    scores = ledger.scores(SERIES, mode="live")
+    candles = simulate_candles(seed=12, first=FIRST, last=LAST + timedelta(days=1), price=20_000.0)
+    closes = candles.set_index(candles[DATE].dt.date)["close"]
+    moved = np.log(closes[LAST + timedelta(days=1)] / closes[LAST])
+    said = ledger.forecasts(SERIES, since=LAST, until=LAST)
+    for row in scores.itertuples():
+        mine = said[(said["model_id"] == row.model_id) & (said["horizon"] == 1)].iloc[0]
+        expected = weighted_interval_score(moved, np.log(mine["quantiles"] / closes[LAST]))
+        assert row.wis == pytest.approx(float(expected), rel=1e-9)
+
+    earlier = LAST - timedelta(days=30)
+    page = published()[f"{SERIES.slug}.html"]
+    (replayed,) = run(as_of=earlier.isoformat(), last=LAST + timedelta(days=1))
+    assert replayed.as_of == earlier.isoformat()
+    assert replayed.vintage == "latest"
+    rows = ledger.forecasts(SERIES, since=earlier, until=earlier)
+    manifests = {ledger.manifest(one).trained_as_of for one in rows["manifest_id"]}
+    assert max(manifests) <= earlier
+    assert set(rows["mode"]) == {"backfill"}
+    assert published()[f"{SERIES.slug}.html"] == page
+
+
+def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: Ledger) -> None:
+    from flows.daily import SeriesFailedError
+
+    other = Series("simulated", "NOSUCHUSDT")
+    with pytest.raises(SeriesFailedError, match="1 of 2 series failed") as failed:
+        run(series=[str(other), str(SERIES)])
+    assert failed.value.exit_code == 1
+    assert str(other) in str(failed.value)
+    assert [outcome.series for outcome in failed.value.outcomes] == [str(SERIES)]
+    assert len(ledger.forecasts(SERIES)) == 7 * len(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "content", "said"),
+    [
+        ("2026-04-10", None, "is not complete"),
+        ("2019-01-01", None, "outside"),
+        ("2023-06-01", None, "candles"),
+        (None, b"<!DOCTYPE html><html><body>Just a moment</body></html>", "web page"),
+        (None, b"", "empty"),
+        (None, b"\x00\x01\x02" * 100, ""),
+    ],
+)
+def test_bad_input_is_one_line_and_publishes_nothing(
+    run: Callable,
+    files: dict[str, bytes],
+    as_of: str | None,
+    content: bytes | None,
+    said: str,
+    ledger: Ledger,
+) -> None:
+    if content is not None:
+        files[SERIES.source_name] = content
+    with pytest.raises(CoincastError, match=said) as refused:
+        run(as_of=as_of)
+    assert refused.value.exit_code == 2
+    assert "\n" not in str(refused.value)
+    assert ledger.forecasts(SERIES).empty
+    assert published() == {}
