@@ -12,12 +12,15 @@ from flows.edges.clock import clock
 from flows.edges.download import download as fetch
 from flows.edges.publishing import Publication
 from flows.edges.snapshots import Snapshot
+from flows.events import emit_alarms
 from flows.jobs import Job
 from flows.market import Market, read_market
 from flows.progress import log, watcher
 from flows.publication import Day, midnight, publish_days
 from flows.registration import Registration, manifest_of, register_fit
 from flows.stores import Stores
+from flows.watching import series_alarms
+from pipeline.alarms import Alarm
 from pipeline.evaluation import TEST_DAYS, Evaluation
 from pipeline.evaluation import evaluate as judge
 from pipeline.forecast import Forecast
@@ -136,12 +139,19 @@ def score(day: Day, stores: Stores) -> int:
 
 
 def publish(days: Sequence[Day], stores: Stores) -> Publication:
-    """Hub, latest.json and pages of these days, switched at once."""
+    """Hub, latest.json and pages of these days, switched at once; then what is alarming, as events."""
     publication = publish_days(days, stores)
     log.info(
         "published to %s: %s, %d files", publication.target, publication.outcome, len(publication.changed)
     )
+    for day in days:
+        emit_alarms(day.job, _alarms(day.job, stores))
     return publication
+
+
+def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
+    settings = job.configuration.settings
+    return series_alarms(stores.ledger, stores.snapshots, job.series, settings=settings, now=job.now)
 
 
 def _context(job: Job, market: Market, registration: Registration, model: Model) -> IssueContext:
