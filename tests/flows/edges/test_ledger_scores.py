@@ -1,11 +1,14 @@
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
+from flows.edges.database import reading
 from flows.edges.ledger import Ledger
 from flows.edges.ledger_scoring import Restatement, ScoreReport
 from pipeline.forecast import Forecast
@@ -229,3 +232,26 @@ def test_another_series_is_left_alone(
     ledger.issue([make_forecast(DAY, series=other)], issue=make_context(DAY))
     report = score(make_candles(DAY, [100.0] * 9), midnight_after(DAY + timedelta(days=8)))
     assert report == ScoreReport(scored=0, unchanged=0)
+
+
+def test_the_query_of_the_documentation_gives_the_scores_that_count(
+    engine: sa.Engine,
+    ledger: Ledger,
+    score: Score,
+    series: Series,
+    make_forecast: MakeForecast,
+    make_context: MakeContext,
+    make_candles: MakeCandles,
+) -> None:
+    end = midnight_after(DAY + timedelta(days=7))
+    for spread, close in ((0.02, 101.0), (0.03, 102.0)):
+        ledger.issue([make_forecast(DAY, spread=spread)], issue=make_context(DAY))
+        score(make_candles(DAY, [100.0, *[close] * 7]), end)
+    page = Path(__file__).parents[3] / "docs" / "ledger.md"
+    query = page.read_text(encoding="utf-8").partition("```sql\n")[2].partition(";\n```")[0]
+    with reading(engine) as connection:
+        rows = connection.execute(sa.text(query)).mappings().all()
+    found = {row["horizon"]: row["wis"] for row in rows if row["series"] == str(series)}
+    expected = ledger.scores(series)
+    assert found == dict(zip(expected["horizon"], expected["wis"], strict=True))
+    assert len(found) == 7
