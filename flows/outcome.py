@@ -5,13 +5,14 @@ from typing import Any
 
 from flows.edges.publishing import Publication
 from flows.progress import Stopwatch
-from flows.publication import Day, forecasts_of
+from flows.publication import Day
 from flows.registration import Registration
 from flows.stores import Stores
 from pipeline.candles.columns import CLOSE
 from pipeline.forecast import Forecast
 from pipeline.page.latest import page_name
 from pipeline.quantiles import COVERAGES, HORIZONS, interval
+from pipeline.standing import standing_forecasts
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
     """The outcome of a day that was published."""
     job, market, registration = done.day.job, done.day.market, done.registration
     rows = stores.ledger.forecasts(job.series, since=market.as_of, until=market.as_of)
-    forecasts = forecasts_of(rows, job)
+    forecasts = standing_forecasts(rows)
     kept = stores.ledger.publication(job.series, as_of=market.as_of)
     champion = kept.model_id if kept else job.recipe.model_id
     own = rows[rows["model_id"] == champion].iloc[0]

@@ -16,9 +16,9 @@ from flows.jobs import Job
 from flows.market import Market
 from flows.progress import log
 from flows.stores import Stores
-from pipeline.alarms import record_alarms, stale_source
+from flows.vendor_revisions import vendor_changes
+from flows.watching import series_alarms
 from pipeline.candles.columns import CLOSE, DATE, FILLED
-from pipeline.forecast import Forecast
 from pipeline.hub import hub_files, join_hub_files, target_data_files
 from pipeline.manifest import Manifest
 from pipeline.page.assembly import WINDOW_DAYS, build_record
@@ -27,7 +27,8 @@ from pipeline.page.latest import LATEST, latest_json
 from pipeline.page.merging import merge_publication
 from pipeline.page.rendering import render_site
 from pipeline.recipes import find_recipe
-from pipeline.record import AS_OF, HORIZON, LAST_CLOSE, MODE, MODEL_ID, RANDOM_WALK, quantile_matrix
+from pipeline.record import MODEL_ID, RANDOM_WALK
+from pipeline.standing import standing_forecasts
 
 SHOWN_DAYS: Final = 120
 ATTRIBUTION: Final = (
@@ -67,23 +68,6 @@ def publish_days(days: Sequence[Day], stores: Stores) -> Publication:
     return publication
 
 
-def forecasts_of(rows: pd.DataFrame, job: Job) -> dict[str, Forecast]:
-    """The forecasts that ledger rows of one day hold, by model_id; a live row wins over a backfilled one."""
-    newest = rows.sort_values([MODEL_ID, HORIZON, MODE], ascending=[True, True, False])
-    newest = newest.drop_duplicates([MODEL_ID, HORIZON])
-    return {
-        str(model_id): Forecast(
-            series=job.series,
-            as_of=group[AS_OF].iloc[0].date(),
-            model_id=str(model_id),
-            last_close=float(group[LAST_CLOSE].iloc[0]),
-            quantiles=quantile_matrix(group),
-            random_walk_from=_horizon_or_none(group["random_walk_from"].iloc[0]),
-        )
-        for model_id, group in newest.groupby(MODEL_ID)
-    }
-
-
 def _standing_rows(day: Day, stores: Stores) -> pd.DataFrame:
     return stores.ledger.forecasts(day.job.series, since=day.market.as_of, until=day.market.as_of)
 
@@ -91,7 +75,7 @@ def _standing_rows(day: Day, stores: Stores) -> pd.DataFrame:
 def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
     job, market = day.job, day.market
     series = job.series
-    forecasts = forecasts_of(rows, job)
+    forecasts = standing_forecasts(rows)
     publication = stores.ledger.publication(series, as_of=market.as_of)
     published = publication.model_id if publication else job.recipe.model_id
     own = rows[rows[MODEL_ID] == published].sort_values("now").iloc[0]
@@ -108,12 +92,12 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         forecast=forecasts[published],
         issue=_issue(own, manifest, experiment),
         closes=_closes(market),
-        health=_health(day),
+        health=_health(day, restated_days=_restated_days(day, stores)),
         gate=_gate(experiment, str(own["run_id"])),
         random_walk=None if published == RANDOM_WALK else forecasts.get(RANDOM_WALK),
         live=records["live"],
         backfill=records["backfill"],
-        alarms=_alarms(day, scores, published),
+        alarms=_alarms(job, stores),
         simulated=series.simulated,
         publish_truth=job.configuration.settings.publish_truth or series.simulated,
         attribution=SIMULATED if series.simulated else ATTRIBUTION,
@@ -143,7 +127,7 @@ def _closes(market: Market) -> tuple[Close, ...]:
     )
 
 
-def _health(day: Day) -> DataHealth:
+def _health(day: Day, *, restated_days: int) -> DataHealth:
     market = day.market
     grid = market.grid
     calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
@@ -156,6 +140,7 @@ def _health(day: Day) -> DataHealth:
         candles=len(market.candles),
         missing_days=calendar_days - len(market.candles),
         filled_days=int(grid[FILLED].sum()),
+        restated_days=restated_days,
         warnings=market.account.warnings,
         checks=tuple(
             DataCheck(check.name, check.success, check.severity, check.message)
@@ -174,17 +159,22 @@ def _gate(experiment: Experiment, run_id: str) -> GateDecision:
     return GateDecision(promoted=tags["gate"] == "promoted", reasons=(tags["gate_reasons"],))
 
 
-def _alarms(day: Day, scores: pd.DataFrame, published: str) -> tuple[str, ...]:
+def _alarms(job: Job, stores: Stores) -> tuple[str, ...]:
     """Sentences that change once a day at most, so that publishing twice on a day changes nothing."""
-    series, settings = str(day.job.series), day.job.configuration.settings
-    stale = stale_source(
-        series,
-        last_candle=day.market.truth[DATE].iloc[-1].date(),
-        now=midnight(day.job.now),
-        stale_after_days=settings.stale_after_days,
+    found = series_alarms(
+        stores.ledger,
+        stores.snapshots,
+        job.series,
+        settings=job.configuration.settings,
+        now=midnight(job.now),
     )
-    found = record_alarms(scores, series=series, model_id=published, series_watched=len(settings.series))
-    return tuple(alarm.message for alarm in (*([stale] if stale else []), *found))
+    return tuple(alarm.message for alarm in found)
+
+
+def _restated_days(day: Day, stores: Stores) -> int:
+    """Days that the vendor changed in its newest file; 0 where there was no file before."""
+    changes = vendor_changes(day.job.series, stores.snapshots, stores.ledger, newest=True)
+    return sum(len(change.revisions.restated_days) for change in changes)
 
 
 def midnight(now: datetime) -> datetime:
@@ -193,7 +183,7 @@ def midnight(now: datetime) -> datetime:
 
 
 def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
-    forecasts = list(forecasts_of(rows, day.job).values())
+    forecasts = list(standing_forecasts(rows).values())
     recipes = {find_recipe(name).model_id: find_recipe(name) for name in _recipe_names(day)}
     known = [one for one in forecasts if one.model_id in recipes]
     files = hub_files(
@@ -226,7 +216,3 @@ def _announce(contents: Sequence[SeriesContent], publication: Publication, *, da
     )
     if told.outcome == "failed":
         log.warning("The webhook was not told of the publication: %s", told.reason)
-
-
-def _horizon_or_none(value: object) -> int | None:
-    return None if pd.isna(value) else int(value)  # type: ignore[call-overload]

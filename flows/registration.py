@@ -25,7 +25,7 @@ from pipeline.daily_figures import forecast_figure, loss_figure
 from pipeline.errors import InputError
 from pipeline.evaluation import Evaluation
 from pipeline.forecasting import Model
-from pipeline.gate import Decision
+from pipeline.gate import HABIT_FIGURES, Decision
 from pipeline.manifest import Manifest
 from pipeline.recipes import find_recipe
 from pipeline.recipes.base import Recipe
@@ -34,13 +34,21 @@ MANIFEST_FILE: Final = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
+class RegisteredFit:
+    """A fit, what it was made of, and its number in the registry (`-` for a baseline)."""
+
+    model: Model
+    manifest: Manifest
+    version: str
+
+
+@dataclass(frozen=True, eq=False)
 class Registration:
-    """What is published from, and why.
+    """What is issued from, and why.
 
     Attributes:
-        model: Whose forecast is issued: the new fit if the gate let it pass, else the champion's.
-        manifest: What that fit was made of.
-        version: Its number in the registry.
+        fits: Whose forecasts are issued, one for each model id: the champion's, and the new fit's where it is
+            of another recipe, so that its record grows too.
         name: Registered model, as `coincast-binance-btcusdt-1d`.
         decision: The gate's.
         metrics: Of the evaluation.
@@ -48,9 +56,7 @@ class Registration:
         run_url: Where it can be looked at.
     """
 
-    model: Model
-    manifest: Manifest
-    version: str
+    fits: tuple[RegisteredFit, ...]
     name: str
     decision: Decision
     metrics: dict[str, float]
@@ -102,21 +108,23 @@ def register_fit(
         challenge(registered, version.version)
         if decision.promote:
             promote_over(registered, version.version, champion=incumbent.version)
-    if decision.promote or champion is None:
-        chosen, made_of, number = model, manifest, version.version
-    else:
-        chosen, made_of = load_version(registered, champion)
-        number = champion.version
+    new = RegisteredFit(model, manifest, str(version.version))
+    kept = None if decision.promote or champion is None else load_version(registered, champion)
     return Registration(
-        model=chosen,
-        manifest=made_of,
-        version=str(number),
+        fits=_one_for_each_model(kept, new),
         name=registered.name,
         decision=decision,
         metrics=evaluation.metrics,
         run_id=run.id,
         run_url=run.url,
     )
+
+
+def _one_for_each_model(kept: RegisteredFit | None, new: RegisteredFit) -> tuple[RegisteredFit, ...]:
+    """The kept champion speaks for its recipe; a new fit of another recipe speaks beside it."""
+    if kept is None:
+        return (new,)
+    return (kept,) if kept.model.model_id == new.model.model_id else (kept, new)
 
 
 def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> Manifest:
@@ -133,11 +141,11 @@ def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> M
     )
 
 
-def load_version(registered: RegisteredModel, version: ModelVersion) -> tuple[Model, Manifest]:
+def load_version(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit:
     """A registered fit and what it was made of."""
     folder = registered.bundle(version)
     manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    return load_bundle(folder), manifest
+    return RegisteredFit(load_bundle(folder), manifest, str(version.version))
 
 
 def _eligible_champion(registered: RegisteredModel, as_of: date) -> ModelVersion | None:
@@ -164,13 +172,17 @@ def _recipe_of(champion: ModelVersion | None) -> Recipe | None:
 
 
 def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
-    """The gate's figures of earlier fits of the recipe, newest first."""
-    earlier = [one for one in registered.versions() if one.tags.get("recipe") == recipe.name]
+    """The gate's figures of earlier sound fits of the recipe, newest first."""
+    earlier = [
+        one
+        for one in registered.versions()
+        if one.tags.get("recipe") == recipe.name and one.tags.get("gate_fit_sound") == "1"
+    ]
     return tuple(
         {
             key.removeprefix("gate_"): float(value)
             for key, value in one.tags.items()
-            if key in ("gate_fit_to_har_range", "gate_fit_spread")
+            if key.removeprefix("gate_") in HABIT_FIGURES
         }
         for one in earlier[:60]
     )

@@ -17,7 +17,7 @@ from flows.jobs import Job
 from flows.market import Market, read_market
 from flows.progress import log, watcher
 from flows.publication import Day, midnight, publish_days
-from flows.registration import Registration, manifest_of, register_fit
+from flows.registration import RegisteredFit, Registration, manifest_of, register_fit
 from flows.stores import Stores
 from flows.watching import series_alarms
 from pipeline.alarms import Alarm
@@ -107,15 +107,14 @@ def forecast(
     """The published model's forecast and the baselines', checked and kept in the ledger."""
     job, market = day.job, day.market
     as_of = market.as_of
-    models = {one.model_id: one for one in fit_baselines(grid, as_of=job.fit_day(as_of), seed=job.seed)}
-    models[registration.model.model_id] = registration.model
-    issued = tuple(issue(model, grid, series=job.series, as_of=as_of) for model in models.values())
+    fits = [*_baselines(job, market, grid), *registration.fits]
+    issued = tuple(issue(one.model, grid, series=job.series, as_of=as_of) for one in fits)
     verdict = check_forecasts(
         forecast_table(issued), series=job.series, as_of=as_of, last_close=issued[0].last_close
     )
     verdict.raise_if_critical()
-    for one in issued:
-        stores.ledger.issue([one], issue=_context(job, market, registration, models[one.model_id]))
+    for source, said in zip(fits, issued, strict=True):
+        stores.ledger.issue([said], issue=_context(job, market, source, run_id=registration.run_id))
     stores.ledger.publish(
         job.series, as_of, model_id=registration.decision.publish, now=job.now, published_at=clock()
     )
@@ -154,13 +153,19 @@ def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
     return series_alarms(stores.ledger, stores.snapshots, job.series, settings=settings, now=job.now)
 
 
-def _context(job: Job, market: Market, registration: Registration, model: Model) -> IssueContext:
-    own = model is registration.model
-    baseline = manifest_of(job, market, recipe=model.recipe, fit_day=model.trained_as_of)
+def _baselines(job: Job, market: Market, grid: pd.DataFrame) -> list[RegisteredFit]:
+    fit_day = job.fit_day(market.as_of)
+    return [
+        RegisteredFit(model, manifest_of(job, market, recipe=model.recipe, fit_day=fit_day), "-")
+        for model in fit_baselines(grid, as_of=fit_day, seed=job.seed)
+    ]
+
+
+def _context(job: Job, market: Market, source: RegisteredFit, *, run_id: str) -> IssueContext:
     return IssueContext(
-        manifest=registration.manifest if own else baseline,
-        model_version=registration.version if own else "-",
-        run_id=registration.run_id,
+        manifest=source.manifest,
+        model_version=source.version,
+        run_id=run_id,
         snapshot_sha256=market.snapshot.sha256,
         vintage=market.vintage,
         now=job.now,
