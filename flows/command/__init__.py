@@ -27,6 +27,7 @@ from flows.command import (  # noqa: E402, F401  # noqa: E402, F401
     compare,
     daily,
     demo,
+    doctor,
     forecast,
     hub,
     inspect,
