@@ -11,9 +11,9 @@ from flows.jobs import Job
 from flows.stores import Stores
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation import TEST_DAYS, Evaluation
-from pipeline.evidence import FEWEST_DAYS, Scores, daily_scores, fit_difference
+from pipeline.evidence import FEWEST_DAYS, Scores, daily_scores, fit_difference, response
 from pipeline.forecasting import Model, fit
-from pipeline.gate import RECORD_DAYS, Contenders, Decision, decide
+from pipeline.gate import RECORD_DAYS, Contenders, Decision, FitShape, decide
 from pipeline.recipes.base import Recipe
 from pipeline.trial import Trial, fit_baselines, try_models
 
@@ -73,8 +73,11 @@ def judge_fit(
             champion=incumbent.model_id,
             published=_published_before(job, stores, as_of),
         ),
-        difference=fit_difference(
-            full.log_return_quantiles(grid, rows), evaluation.model.log_return_quantiles(grid, rows)
+        shape=FitShape(
+            difference=fit_difference(
+                full.log_return_quantiles(grid, rows), evaluation.model.log_return_quantiles(grid, rows)
+            ),
+            response=response(trial.quantiles[job.recipe.model_id], trial.quantiles[_HAR]),
         ),
         habit=incumbent.habit,
         seed=job.seed,

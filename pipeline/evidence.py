@@ -11,6 +11,8 @@ from pipeline.quantiles import HORIZONS, FloatArray, interval
 FEWEST_DAYS: Final = 60
 BLOCK_DAYS: Final = 14
 DRAWS: Final = 2000
+# Rounding alone moves widths by so much.
+_STANDSTILL: Final = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,25 @@ def fit_difference(full: FloatArray, judged: FloatArray) -> float:
     """
     lower, upper = interval(judged, 80)
     return float((np.abs(full - judged).max(axis=-1) / (upper - lower)).mean())
+
+
+def response(quantiles: FloatArray, reference: FloatArray) -> float:
+    """How far the ranges follow the market: the slope of their log widths on the reference's, day by day.
+
+    Least squares over the days of the logarithm of the 80 % range's width, meaned over the horizons. 1 moves as
+    the reference does, 0 does not move with it; NaN where the reference does not move.
+
+    Args:
+        quantiles: Log returns, array of shape (n_days, 7, 23); days with NaN are left out.
+        reference: Of `har-range` on the same days.
+    """
+    ours, theirs = (np.log(-np.subtract(*interval(one, 80))).mean(axis=1) for one in (quantiles, reference))
+    known = np.isfinite(ours) & np.isfinite(theirs)
+    if not known.any():
+        return math.nan
+    moves = theirs[known] - theirs[known].mean()
+    spread = float(moves @ moves)
+    return float(ours[known] @ moves) / spread if spread > _STANDSTILL else math.nan
 
 
 def relative_score(

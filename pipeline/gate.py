@@ -19,6 +19,7 @@ RECORD_TOLERANCE: Final = 0.01
 SURE_IT_IS_WORSE: Final = 0.9
 SURE_IT_IS_BETTER: Final = 0.8
 MOST_DIFFERENCE: Final = 1.0
+LEAST_RESPONSE: Final = 0.15
 MOST_DISTANCE: Final = 0.03
 FEWEST_HABITS: Final = 5
 HABIT_ALLOWANCE: Final = 0.025
@@ -38,6 +39,19 @@ class Contenders:
     candidate: str
     champion: str | None = None
     published: str | None = None
+
+
+@dataclass(frozen=True)
+class FitShape:
+    """What a fit's ranges look like, scores aside.
+
+    Attributes:
+        difference: Of the fit on all rows from the judged one, by `fit_difference`.
+        response: Of the judged one on the days that it did not see, by `response`.
+    """
+
+    difference: float = 0.0
+    response: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ def decide(
     record: Scores,
     *,
     contenders: Contenders,
-    difference: float = 0.0,
+    shape: FitShape,
     habit: Sequence[Mapping[str, float]] = (),
     seed: int = 0,
 ) -> Decision:
@@ -86,17 +100,20 @@ def decide(
         fit: The newest 90 days under fits that did not see them.
         record: The newest 365 days of forecasts issued before their targets.
         contenders: Who they are.
-        difference: From `fit_difference`.
-        habit: `figures` of earlier decisions on the candidate's recipe; fewer than five are not used.
+        shape: What the fit's ranges look like.
+        habit: `figures` of earlier decisions on the candidate's recipe whose `fit_sound` is 1; fewer than five
+            are not used.
         seed: Of the bootstrap.
 
     Returns:
         The decision; scores that are not there or not finite refuse the candidate.
     """
     fit, record = common_days(fit, FIT_DAYS), common_days(record, RECORD_DAYS)
-    figures = {"fit_difference": float(difference)}
+    figures = {f"fit_{name}": float(value) for name, value in vars(shape).items()}
     figures |= score_figures("fit", fit, seed) | score_figures("record", record, seed)
-    refusals = [*_unsound(figures, contenders, habit), *_bad_record(figures, contenders)]
+    faults = _unsound(figures, contenders, habit)
+    figures["fit_sound"] = float(not faults)
+    refusals = [*faults, *_bad_record(figures, contenders)]
     publish = contenders.candidate if not refusals else _best_of_the_rest(figures, contenders)
     reasons = (
         *refusals,
@@ -121,6 +138,11 @@ def _unsound(
         faults.append(
             f"The fit on all rows lies {figures['fit_difference']:.2f} range widths from the judged one;"
             f" at most {MOST_DIFFERENCE} is believed."
+        )
+    if not figures["fit_response"] >= LEAST_RESPONSE:
+        faults.append(
+            f"Its ranges do not follow the market: they move {figures['fit_response']:.2f} times as much as those"
+            f" of har-range, at least {LEAST_RESPONSE} is asked."
         )
     return [*faults, *_unlike_itself(figures, contenders, habit)]
 

@@ -7,12 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from pipeline.evidence import Scores, daily_scores, fit_difference, relative_score
-from pipeline.gate import FIT_DAYS, Contenders, Decision, decide
+from pipeline.evidence import Scores, daily_scores, fit_difference, relative_score, response
+from pipeline.gate import FIT_DAYS, Contenders, Decision, FitShape, decide
 from pipeline.quantiles import HORIZONS, LEVELS, FloatArray
 from pipeline.scoring import weighted_interval_score
 
-WORLDS = 60
+WORLDS = 40
 DAYS = 365
 OURS, THEIRS, WALK = "coincast-range_lstm", "coincast-gru_range", "coincast-random_walk"
 # Of a unit normal variable, from its distribution function by bisection: independent of the code under test.
@@ -67,7 +67,7 @@ def verdict(
         champion=scores["champion"],
     )
     fit = Scores(**{part: values[-FIT_DAYS:] for part, values in vars(record).items()})
-    return decide(fit, record, contenders=Contenders(name, champion, published))
+    return decide(fit, record, contenders=Contenders(name, champion, published), shape=FitShape())
 
 
 def test_a_challenger_of_the_same_recipe_with_shuffled_labels_is_always_refused_and_told_why() -> None:
@@ -104,7 +104,7 @@ def test_an_equal_recipe_is_promoted_and_not_taken_for_worse() -> None:
 def test_noise_does_not_flip_what_is_published() -> None:
     """Half a year of decisions, each winner being the next one's champion."""
     changes = 0
-    for seed in range(10):
+    for seed in range(5):
         scores = world(seed)
         champion, published = THEIRS, THEIRS
         for day in range(180, DAYS, 6):
@@ -112,17 +112,19 @@ def test_noise_does_not_flip_what_is_published() -> None:
             record = Scores(seen["equal"], seen["walk"], seen["har"], seen["champion"])
             if champion == OURS:
                 record = replace(record, champion=seen["equal"])
-            decision = decide(record, record, contenders=Contenders(OURS, champion, published))
+            decision = decide(
+                record, record, contenders=Contenders(OURS, champion, published), shape=FitShape()
+            )
             champion = OURS if decision.promote else champion
             changes += decision.publish != published
             published = decision.publish
-    assert changes <= 2 * 10
+    assert changes <= 2 * 5
 
 
 def test_where_nothing_beats_the_random_walk_it_is_published_and_said() -> None:
     walk = world(3)["walk"]
     worse = Scores(candidate=1.01 * walk, random_walk=walk, har_range=1.02 * walk, champion=1.01 * walk)
-    decision = decide(worse, worse, contenders=Contenders(OURS, OURS, OURS))
+    decision = decide(worse, worse, contenders=Contenders(OURS, OURS, OURS), shape=FitShape())
     assert (decision.promote, decision.publish) == (False, WALK)
     assert decision.reasons[-1] == "Nothing beats the random walk: the random walk is published."
     assert any("does not beat the random walk: 1.010 of its score" in reason for reason in decision.reasons)
@@ -131,7 +133,7 @@ def test_where_nothing_beats_the_random_walk_it_is_published_and_said() -> None:
 def test_a_refused_fit_leaves_the_champion_in_place() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=1.2 * walk, random_walk=walk, har_range=0.97 * walk, champion=0.95 * walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS, THEIRS, THEIRS))
+    decision = decide(scores, scores, contenders=Contenders(OURS, THEIRS, THEIRS), shape=FitShape())
     assert (decision.promote, decision.publish) == (False, THEIRS)
     assert decision.reasons[-1] == f"The champion stays: {THEIRS}."
 
@@ -139,7 +141,7 @@ def test_a_refused_fit_leaves_the_champion_in_place() -> None:
 def test_the_first_fit_needs_no_champion() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS))
+    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape())
     assert (decision.promote, decision.publish) == (True, OURS)
     assert "fit_to_champion" not in decision.figures
 
@@ -150,18 +152,18 @@ def test_what_is_published_stays_until_its_mean_is_no_better_than_the_random_wal
     ours = walk * np.exp(0.3 * chance.normal(size=DAYS))
     ours *= 0.998 * walk.mean() / ours.mean()
     scores = Scores(candidate=ours, random_walk=walk, har_range=walk)
-    figures = decide(scores, scores, contenders=Contenders(OURS)).figures
+    figures = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape()).figures
     assert figures["record_to_random_walk"] < 1
     assert figures["record_to_random_walk_sure"] > 0.2
-    assert not decide(scores, scores, contenders=Contenders(OURS)).promote
-    assert decide(scores, scores, contenders=Contenders(OURS, None, OURS)).promote
+    assert not decide(scores, scores, contenders=Contenders(OURS), shape=FitShape()).promote
+    assert decide(scores, scores, contenders=Contenders(OURS, None, OURS), shape=FitShape()).promote
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 0.0])
 def test_scores_that_are_not_there_refuse(broken: float) -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=np.full(DAYS, broken), random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS))
+    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape())
     assert (decision.promote, decision.publish) == (False, WALK)
     assert decision.reasons[0] == "The fit could be judged on 0 days; 60 are needed."
 
@@ -170,19 +172,28 @@ def test_scores_that_are_not_there_refuse(broken: float) -> None:
 def test_a_full_fit_unlike_the_judged_one_is_refused(difference: float) -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS), difference=difference)
+    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(difference=difference))
     assert not decision.promote
     assert "range widths from the judged one" in decision.reasons[0]
     assert all(math.isfinite(value) for value in decision.figures.values())
+
+
+@pytest.mark.parametrize("answer", [0.14, -1.0, np.nan])
+def test_ranges_that_do_not_follow_the_market_are_refused(answer: float) -> None:
+    walk = world(3)["walk"]
+    scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)
+    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(response=answer))
+    assert not decision.promote
+    assert decision.reasons[0].startswith("Its ranges do not follow the market")
 
 
 def test_a_fit_unlike_its_recipe_is_refused() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.95 * walk, random_walk=walk, har_range=walk)
     usual = [{"fit_to_har_range": 0.90 + day / 1000, "fit_distance_to_har_range": 0.1} for day in range(5)]
-    decision = decide(scores, scores, contenders=Contenders(OURS), habit=usual)
+    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), habit=usual)
     assert decision.reasons[0] == "Its score against har-range is 0.950; the recipe's habit is at most 0.927."
-    assert decide(scores, scores, contenders=Contenders(OURS), habit=usual[:4]).promote
+    assert decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), habit=usual[:4]).promote
 
 
 def test_a_decision_says_the_same_each_time_and_as_tags() -> None:
@@ -226,3 +237,16 @@ def test_daily_scores_and_difference_against_plain_loops() -> None:
     ]
     assert fit_difference(full, judged) == pytest.approx(sum(expected) / 21)
     assert fit_difference(judged, judged) == 0
+
+
+def test_response_is_the_slope_of_log_widths() -> None:
+    chance = np.random.default_rng(4)
+    moves = chance.normal(size=(50, 1, 1))
+    reference = np.exp(moves) * np.broadcast_to(SHAPE, (50, 7, 23))
+    quantiles = np.exp(0.3 * moves + 1) * np.broadcast_to(SHAPE, (50, 7, 23))
+    assert response(quantiles, reference) == pytest.approx(0.3)
+    slope = np.polyfit(moves[:, 0, 0], 0.3 * moves[:, 0, 0] + 1, 1)[0]
+    quantiles[7] = np.nan
+    assert response(quantiles, reference) == pytest.approx(slope)
+    assert math.isnan(response(quantiles, np.broadcast_to(SHAPE, (50, 7, 23))))
+    assert math.isnan(response(np.full((50, 7, 23), np.nan), reference))

@@ -1,0 +1,71 @@
+"""The gate on real fits of simulated markets: one that learned from shuffled labels does not pass."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.candles import daily_grid
+from pipeline.evidence import response
+from pipeline.forecasting import fit
+from pipeline.gate import FIT_DAYS, RECORD_DAYS, Contenders, Decision, FitShape, decide
+from pipeline.recipes import find_recipe
+from pipeline.simulation import simulate_candles
+from pipeline.trial import Trial, fit_baselines, try_models
+
+AS_OF = date(2026, 3, 29)
+HAR, CANDIDATE, EWMA = "coincast-har_range", "coincast-candidate", "coincast-ewma_range"
+
+
+def shuffled(grid: pd.DataFrame, *, until: date) -> pd.DataFrame:
+    """The same days up to `until` in another order: what follows a day is no longer what followed it."""
+    past = (grid["date"] <= pd.Timestamp(until)).to_numpy()
+    order = np.random.default_rng(7).permutation(past.sum())
+    before = grid["close"].shift(1, fill_value=grid["open"].iloc[0])
+    moves = np.log(grid[["open", "high", "low", "close"]].div(before, axis=0))[past].to_numpy()[order]
+    start = np.log(before.iloc[0]) + np.concatenate([[0.0], np.cumsum(moves[:-1, 3])])
+    mixed = grid.copy()
+    mixed.loc[past, ["open", "high", "low", "close"]] = np.exp(start[:, None] + moves)
+    return mixed
+
+
+def trial(grid: pd.DataFrame, *, days: int, candidate: str, labels_shuffled: bool) -> Trial:
+    fit_day = AS_OF - timedelta(days=days)
+    seen = shuffled(grid, until=fit_day) if labels_shuffled else grid
+    models = {model.model_id: model for model in fit_baselines(grid, as_of=fit_day, seed=1)}
+    models[CANDIDATE] = fit(find_recipe(candidate), seen, as_of=fit_day, seed=1)
+    return try_models(models, grid, as_of=AS_OF, days=days)
+
+
+def judge(seed: int, *, candidate: str, labels_shuffled: bool) -> Decision:
+    grid = daily_grid(simulate_candles(seed=seed, first=date(2021, 1, 1), last=AS_OF, price=5e4))
+    on_fit, on_record = (
+        trial(grid, days=days, candidate=candidate, labels_shuffled=labels_shuffled)
+        for days in (FIT_DAYS, RECORD_DAYS)
+    )
+    return decide(
+        on_fit.scores(CANDIDATE, EWMA),
+        on_record.scores(CANDIDATE, EWMA),
+        contenders=Contenders(CANDIDATE, EWMA, CANDIDATE),
+        shape=FitShape(response=response(on_fit.quantiles[CANDIDATE], on_fit.quantiles[HAR])),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shuffled_labels_are_refused_and_the_reason_is_said(seed: int) -> None:
+    decision = judge(seed, candidate="har-range", labels_shuffled=True)
+    assert not decision.promote
+    assert decision.publish != CANDIDATE
+    assert any(reason.startswith("Its ranges do not follow the market") for reason in decision.reasons)
+
+
+def test_a_sound_fit_is_found_sound() -> None:
+    assert judge(0, candidate="har-range", labels_shuffled=False).figures["fit_sound"] == 1
+
+
+@pytest.mark.slow
+def test_a_network_that_learned_from_shuffled_labels_is_refused() -> None:
+    decision = judge(0, candidate="tiny-range", labels_shuffled=True)
+    assert not decision.promote
+    assert decision.reasons[0].startswith("On ") or decision.reasons[0].startswith("Its ranges do not follow")
