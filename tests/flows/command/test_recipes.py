@@ -1,0 +1,44 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.command import app
+from pipeline.errors import InputError
+from pipeline.recipes import catalogue, parse_recipe
+
+run = CliRunner().invoke
+
+
+def test_list_names_every_recipe() -> None:
+    shown = json.loads(run(app, ["recipes", "list", "--json"]).stdout)
+    assert [recipe["name"] for recipe in shown["recipes"]] == [recipe.name for recipe in catalogue()]
+    assert "article-lstm" in run(app, ["recipes", "list"]).stdout
+
+
+def test_show_prints_what_would_define_the_recipe() -> None:
+    printed = run(app, ["recipes", "show", "lecture-lstm"]).stdout
+    assert parse_recipe(printed, origin="printed").as_values() == json.loads(
+        run(app, ["recipes", "show", "lecture-lstm", "--json"]).stdout
+    )
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    result = run(app, ["recipes", "show", "guide-lsmt"])
+    assert isinstance(result.exception, InputError)
+    assert "did you mean 'guide-lstm'" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compare", "--recipes", "guide-lsmt", "--file", "x.csv"], "did you mean"),
+        (["train", "--recipe", "nobody", "--file", "x.csv"], "No recipe"),
+        (["sweep", "--recipe", "guide-lstm", "--vary", "widow=3", "--file", "x.csv"], "widow"),
+        (["sweep", "--recipe", "guide-lstm", "--vary", "window=3", "--sampler", "luck"], "--sampler"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_heavy_is_started(arguments: list[str], words: str) -> None:
+    result = run(app, arguments)
+    assert isinstance(result.exception, InputError)
+    assert words in str(result.exception)

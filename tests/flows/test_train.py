@@ -1,0 +1,97 @@
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flows.edges.configuration import configuration
+from flows.edges.tracking import open_tracking
+from pipeline.errors import InputError, TrainingError
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
+
+pytestmark = pytest.mark.slow
+SMALL = """
+name = "small-lstm"
+based_on = "lecture-lstm"
+window = 3
+
+[[layers]]
+kind = "lstm"
+units = 4
+
+[[layers]]
+kind = "dense"
+units = 1
+
+[fitting]
+epochs = 2
+"""
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> dict[str, Any]:
+    candles = simulate_candles(seed=3, first=date(2021, 6, 1), last=date(2023, 8, 31), price=20000.0)
+    (tmp_path / "candles.csv").write_bytes(wire_format(candles, Series("binance", "BTCUSDT")))
+    (tmp_path / "small.toml").write_text(SMALL)
+    return {"file": str(tmp_path / "candles.csv"), "series": "binance/BTCUSDT/1d"}
+
+
+# Keras writes its file by TensorFlow's variables, which do not know NumPy's new copy keyword.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_trained_networks_files_give_its_predictions_again(
+    sources: dict[str, Any], tmp_path: Path, prefect_harness: None
+) -> None:
+    import keras
+
+    from flows.train import TrainRequest, train
+    from pipeline.scaling import Scaling
+
+    result = train(TrainRequest(recipe=str(tmp_path / "small.toml"), **sources))
+    client = open_tracking(configuration().places).client
+    folder = Path(client.download_artifacts(result["mlflow"]["run_id"], "model", str(tmp_path)))
+    scaling = Scaling.from_values(json.loads((folder / "scaling.json").read_text()))
+    network = keras.models.load_model(folder / "network.keras", compile=False)
+    table = json.loads(
+        Path(
+            client.download_artifacts(result["mlflow"]["run_id"], "predictions.json", str(tmp_path))
+        ).read_text()
+    )
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    closes = np.array([row["actual"] for row in rows[:3]])
+    window = scaling.apply(closes[:, None])[None].astype(np.float32)
+    predicted = scaling.undo(np.asarray(network(window), dtype=np.float64)[0, 0], column=0)
+    assert predicted == pytest.approx(rows[3]["predicted"], rel=1e-5)
+    assert json.loads((folder / "recipe.json").read_text())["name"] == "small-lstm"
+
+
+def test_a_range_recipe_is_kept_as_its_bundle(
+    sources: dict[str, Any], tmp_path: Path, prefect_harness: None
+) -> None:
+    from flows.train import TrainRequest, train
+    from pipeline.bundle import load_bundle
+
+    result = train(TrainRequest(recipe="tiny-range", **sources))
+    client = open_tracking(configuration().places).client
+    folder = Path(client.download_artifacts(result["mlflow"]["run_id"], "model", str(tmp_path)))
+    assert load_bundle(folder).recipe.name == "tiny-range"
+    assert {row["recipe"] for row in result["tables"][0]["rows"]} == {"tiny-range", "random-walk"}
+
+
+def test_a_fit_that_diverges_keeps_no_model(
+    sources: dict[str, Any], tmp_path: Path, prefect_harness: None
+) -> None:
+    from flows.train import TrainRequest, train
+
+    (tmp_path / "bad.toml").write_text(SMALL + 'optimizer = "sgd"\nlearning_rate = 1e9\n')
+    with pytest.raises(TrainingError, match="diverged"):
+        train(TrainRequest(recipe=str(tmp_path / "bad.toml"), **sources))
+    tracking = open_tracking(configuration().places)
+    (run,) = tracking.experiment("binance-btcusdt-1d").find_runs()
+    assert run.status == "FAILED"
+    assert "diverged" in run.tags["failure"]
+    assert not tracking.client.list_artifacts(run.id, "model")
+    with pytest.raises(InputError, match="learns nothing"):
+        train(TrainRequest(recipe="random-walk", **sources))
