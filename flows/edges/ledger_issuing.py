@@ -106,10 +106,13 @@ class Issuing:
         """What to do with a row, and the issue number it has then."""
         if standing is None:
             return "written", 1
-        if all(getattr(standing, name) == row[name] for name in _VALUES):
+        same = all(getattr(standing, name) == row[name] for name in _VALUES)
+        live, simulated = row["mode"] == LIVE, self._context.simulated_time
+        # Said in time at last, what a rehearsal had said: that is another claim.
+        if same and not (live and standing.simulated_time and not simulated):
             return "unchanged", standing.issue
         # Hindsight that calls itself live must not take the place of what was really said in time.
-        if row["mode"] == LIVE and self._context.simulated_time and not standing.simulated_time:
+        if live and simulated and not standing.simulated_time:
             return "kept", standing.issue
         return "written", standing.issue + 1
 

@@ -175,6 +175,18 @@ def test_hindsight_in_simulated_time_never_takes_the_place_of_what_was_said_in_t
     assert ledger.issue([make_forecast(DAY + timedelta(days=1), spread=0.01)], issue=replay).superseded == 7
 
 
+def test_what_a_rehearsal_said_is_said_anew_when_it_is_said_in_time(
+    ledger: Ledger, series: Series, make_forecast: MakeForecast, make_context: MakeContext
+) -> None:
+    rehearsal = make_context(DAY, simulated_time=True)
+    ledger.issue([make_forecast(DAY)], issue=rehearsal)
+    report = ledger.issue([make_forecast(DAY)], issue=make_context(DAY))
+    assert (report.written, report.superseded) == (7, 7)
+    assert not ledger.forecasts(series)["simulated_time"].any()
+    assert ledger.issue([make_forecast(DAY)], issue=rehearsal).unchanged == 7
+    assert ledger.issue([make_forecast(DAY)], issue=make_context(DAY)).unchanged == 7
+
+
 def test_an_unfinished_as_of_is_refused_and_the_call_leaves_nothing(
     engine: sa.Engine, ledger: Ledger, series: Series, make_forecast: MakeForecast, make_context: MakeContext
 ) -> None:
