@@ -1,7 +1,7 @@
 """What the Prefect UI shows of a run: tables of plain finite values, by series."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.context import FlowRunContext, TaskRunContext
@@ -9,13 +9,21 @@ from prefect.context import FlowRunContext, TaskRunContext
 from expectations.verdict import Verdict
 from flows.outcome import ranges
 from flows.registration import Registration
+from flows.vendor_revisions import Change
 from pipeline.forecast import Forecast
 from pipeline.series import Series
+
+_ROWS: Final = 100
 
 
 def show_verdict(series: Series, verdict: Verdict) -> None:
     """Every check, failures first, with the days that fail."""
     _table(f"{series.slug}-data", verdict.rows(), f"{series}: the data contract says {verdict.severity}.")
+
+
+def show_change(series: Series, change: Change) -> None:
+    """What the vendor restated between its last two files, the largest changes first."""
+    _table(f"{series.slug}-revisions", change.rows(_ROWS), f"{series}: {change.revisions.summary}")
 
 
 def show_decision(series: Series, registration: Registration) -> None:

@@ -19,6 +19,7 @@ from flows.progress import log, watcher
 from flows.publication import Day, midnight, publish_days
 from flows.registration import RegisteredFit, Registration, manifest_of, register_fit
 from flows.stores import Stores
+from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms
 from pipeline.alarms import Alarm
 from pipeline.evaluation import TEST_DAYS, Evaluation
@@ -40,6 +41,10 @@ def download(job: Job, stores: Stores) -> Snapshot:
         on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
     )
     log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
+    if done.outcome == "new":
+        for change in vendor_changes(job.series, stores.snapshots, stores.ledger, newest=True):
+            log.info("%s: %s", job.series, change.revisions.summary)
+            artifacts.show_change(job.series, change)
     return done.snapshot
 
 
