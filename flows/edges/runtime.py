@@ -1,5 +1,6 @@
 """What the heavy libraries must find in the environment before they are imported."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ _DEFAULTS: Final = {
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "coincast",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "COINCAST_PROJECT": str(PROJECT),
 }
 
@@ -36,6 +38,10 @@ def prepare_environment(*, terminal: bool = False) -> None:
         os.environ.setdefault(name, value)
     if terminal:
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    log = logging.getLogger("coincast")
+    if log.level == logging.NOTSET:
+        # Prefect gives an extra logger its handlers and leaves it at the root's level, WARNING.
+        log.setLevel(logging.INFO)
 
 
 def import_in_background() -> Thread:
