@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 import requests
 
+from flows.doctor import judge_deployment
 from flows.edges.configuration import PROJECT, configuration
 from flows.edges.database import open_database
 from flows.edges.demo_site import serve_market
 from flows.edges.ledger import Ledger
+from flows.edges.services import ask
 from flows.edges.tracking import open_tracking
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -107,6 +109,14 @@ def test_daily_is_scheduled_by_the_server(server: Server) -> None:
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert [schedule["slug"] for schedule in deployment["schedules"]] == ["daily-0020-utc"]
+
+
+def test_the_doctor_sees_the_deployment_and_that_nobody_works_for_it(server: Server) -> None:
+    answer = ask(f"{server.api}/deployments/name/daily/daily")
+    finding = judge_deployment(answer.status, answer.content)
+    assert (finding.status, "no worker" in finding.said) == ("warning", True)
+    answer = ask(f"{server.api}/deployments/name/daily/weekly")
+    assert "not deployed" in judge_deployment(answer.status, answer.content).said
 
 
 def test_a_worker_runs_the_day(server: Server, own_state: Path) -> None:
