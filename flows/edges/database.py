@@ -86,7 +86,9 @@ def revision_of(url: str) -> str | None:
         with reading(engine) as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
                 return None
-            found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            found: str | None = connection.execute(
+                sa.text("SELECT version_num FROM alembic_version")
+            ).scalar()
             return found
     finally:
         engine.dispose()
