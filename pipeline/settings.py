@@ -11,9 +11,7 @@ from pipeline.series import Series
 
 ENVIRONMENT_PREFIX: Final = "COINCAST_"
 # Read elsewhere: where state and settings lie, and what CI demands of the tests.
-_OTHER_VARIABLES: Final = frozenset(
-    {"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_PROJECT", "COINCAST_REQUIRE_SERVICES"}
-)
+_OTHER_VARIABLES: Final = frozenset({"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES"})
 _LISTS: Final = frozenset({"series"})
 
 

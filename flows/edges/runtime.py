@@ -8,7 +8,6 @@ from importlib import import_module
 from threading import Thread
 from typing import Final
 
-from flows.edges.configuration import PROJECT
 
 _DEFAULTS: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -24,7 +23,6 @@ _DEFAULTS: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "coincast",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-    "COINCAST_PROJECT": str(PROJECT),
 }
 
 
