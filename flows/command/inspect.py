@@ -32,10 +32,12 @@ def inspect(
         str | None, typer.Option("--map", help="Columns with other names, as date=Day,close=Price.")
     ] = None,
     series: Annotated[
-        str | None, typer.Option("--series", "-s", help="The one to read of several: exchange/SYMBOL/timeframe.")
+        str | None,
+        typer.Option("--series", "-s", help="The one to read of several: exchange/SYMBOL/timeframe."),
     ] = None,
     fetched_at: Annotated[
-        str | None, typer.Option("--fetched-at", help="When it was downloaded (ISO, UTC): later bars are unfinished.")
+        str | None,
+        typer.Option("--fetched-at", help="When it was downloaded (ISO, UTC): later bars are unfinished."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,7 +80,9 @@ def _parse_mapping(text: str | None) -> dict[str, str] | None:
         return None
     pairs = [part.partition("=") for part in text.split(",")]
     if any(not role.strip() or not name.strip() for role, _, name in pairs):
-        raise InputError(f"--map is written role=Column,role=Column, as in date=Day,close=Price; got {text[:80]!r}.")
+        raise InputError(
+            f"--map is written role=Column,role=Column, as in date=Day,close=Price; got {text[:80]!r}."
+        )
     return {role.strip().lower(): name.strip() for role, _, name in pairs}
 
 

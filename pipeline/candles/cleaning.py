@@ -30,6 +30,7 @@ SWAPPED: Final = "swapped"
 _ROUNDING: Final = 1e-6
 _MIXED_BARS: Final = 3
 _MIXED_FACTOR: Final = 1.25
+_HOURS_LOST: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -66,6 +67,8 @@ def keep_one_row_a_bar(sieve: Sieve) -> None:
         CandleFileError: Rows of the same bars belong to two markets.
     """
     sieve.drop(duplicates.junk(sieve.rows), fate.JUNK)
+    if not len(sieve):
+        return
     overlap = duplicates.overlapping(sieve.rows)
     if overlap.any():
         sieve.warn(_describe_overlap(sieve.rows, int(overlap.sum())))
@@ -78,7 +81,7 @@ def keep_one_row_a_bar(sieve: Sieve) -> None:
 
 
 def drop_repeated_bars(sieve: Sieve) -> None:
-    """Leave out bars that tell an earlier bar again under a later time."""
+    """Leave out runs of hours that tell earlier hours again under later times."""
     again = duplicates.repeated(sieve.rows)
     if again.any():
         first = spoken_instant(int(sieve.rows[BAR][again][0]))
@@ -142,6 +145,11 @@ def _describe_superseded(rows: Columns, superseded: NDArray[np.bool_]) -> str:
         raise CandleFileError(
             f"{bars} bars appear twice with closes {np.median(apart):.3g} times apart: two markets in one file. "
             "Split the file by market."
+        )
+    if superseded.sum() > _HOURS_LOST * bars:
+        raise CandleFileError(
+            f"{bars} days have {superseded.sum() / bars + 1:.0f} rows each with different values and no time of day: "
+            "hours whose time was lost. Give the file as it was downloaded."
         )
     return (
         f"{counted(bars, 'bar appears', 'bars appear')} with different values, closes up to {apart.max() - 1:.2%} "

@@ -23,6 +23,8 @@ class DateText(NamedTuple):
         return self.local.time() == time()
 
 
+# So few dates that contradict all others are damage to their rows.
+_STRAY_SHARE: Final = 0.05
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TIME: Final = (
     r"(?:(?:[t ]|,? )\s*(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d{1,9})?)?)?"
@@ -110,14 +112,14 @@ def is_day_first(texts: Sequence[str], unix_days: Sequence[tuple[str, datetime]]
     matches = {text: match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip().lower()))}
     if not matches:
         return False
-    day_first = any(int(match["one"]) > 12 for match in matches.values())
-    month_first = any(int(match["two"]) > 12 for match in matches.values())
-    if day_first and month_first:
+    day_first = sum(int(match["one"]) > 12 >= int(match["two"]) for match in matches.values())
+    month_first = sum(int(match["two"]) > 12 >= int(match["one"]) for match in matches.values())
+    if min(day_first, month_first) > _STRAY_SHARE * max(day_first, month_first):
         raise CandleFileError(
             "The file writes some dates as day/month and others as month/day. Write them all as YYYY-MM-DD."
         )
-    if day_first or month_first:
-        return day_first
+    if day_first != month_first:
+        return day_first > month_first
     votes = {first: _agreeing(unix_days, day_first=first) for first in (True, False)}
     if votes[True] != votes[False]:
         return votes[True] > votes[False]

@@ -39,8 +39,8 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     warnings = []
     if "�" in text:
         warnings.append("Some bytes are not text; rows that need them are unparseable.")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for end in ("\r\n", "\r"):
+        text = text.replace(end, "\n") if "\r" in text else text
     return text, tuple(warnings)
 
 

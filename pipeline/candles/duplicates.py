@@ -21,6 +21,7 @@ RANK: Final = "rank"
 WEIGHT: Final = "weight"
 
 _IN_FORCE: Final = 7 * DAY_US
+_SHORTEST, _FARTHEST = 2, 12
 _LONG_AGO: Final = -(2**60)
 
 
@@ -86,21 +87,30 @@ def kept_rows(bars: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def repeated(rows: Columns) -> Mask:
-    """Bars that tell an earlier bar again, to the last digit of prices and volumes, under a later time.
+    """Runs of bars that tell the bars just before them again, to the last digit, under later times.
+
+    A run is at least two bars long, repeats a run at most `_FARTHEST` bars older, and does so once: bars that
+    repeat over and over are how that market is told, not damage.
 
     Args:
         rows: One row a bar.
     """
-    moved = np.flatnonzero((rows[HIGH] > rows[LOW]) & (rows[WEIGHT] > 0))
-    # Most bars differ in volume already; only those that do not are worth a look at their prices.
-    _, which, counts = np.unique(rows[WEIGHT][moved], return_inverse=True, return_counts=True)
-    alike = moved[counts[which] > 1]
-    values = [rows[name][alike] for name in (*PRICES, WEIGHT)]
-    order = np.lexsort((rows[BAR][alike], *values))
-    equal = np.logical_and.reduce([column[order][1:] == column[order][:-1] for column in values])
-    mask = np.zeros(len(rows[BAR]), dtype=bool)
-    mask[alike[order[1:][equal]]] = True
+    values = [rows[name] for name in (*PRICES, WEIGHT)]
+    moved: Mask = (rows[HIGH] > rows[LOW]) & (rows[WEIGHT] > 0)
+    mask = np.zeros(len(moved), dtype=bool)
+    for shift in range(_SHORTEST, _FARTHEST + 1):
+        # Volumes differ nearly always: prices are compared only where they do not.
+        places = shift + np.flatnonzero((rows[WEIGHT][shift:] == rows[WEIGHT][:-shift]) & moved[shift:])
+        same = np.logical_and.reduce([column[places] == column[places - shift] for column in values])
+        for run in _runs(places[same]):
+            if _SHORTEST <= len(run) <= shift:
+                mask[run] = True
     return mask
+
+
+def _runs(places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Sorted places, split where they are not next to each other."""
+    return np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
 
 
 def order_of_confirmation(rows: Columns) -> NDArray[np.intp]:

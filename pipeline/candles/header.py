@@ -14,6 +14,7 @@ from pipeline.errors import CandleFileError
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _BANNERS: Final = ("cryptodatadownload", "sep=")
 _FIRST_LINES: Final = 50
+_MOST_HEADERS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ def _headers_at(
         header = _header_at(lines, number, mapping, ticker)
         if header is not None:
             headers.append(header)
+        if len(headers) > _MOST_HEADERS:
+            raise CandleFileError(
+                f"The file holds more than {_MOST_HEADERS} tables, each under its own header. Split it.",
+                rows_read=len(lines),
+            )
     return headers
 
 

@@ -13,7 +13,8 @@ from pipeline.candles.sieve import Mask, counted
 from pipeline.candles.unix_times import read_unix
 
 _EARLIEST, _LATEST = 3653 * DAY_US, 84_006 * DAY_US  # 1980 to 2200
-_ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2})?", re.ASCII)
+_NUMBER: Final = re.compile(r"\d+(\.\d*)?", re.ASCII)
 _KINDS: Final = len(Written) + 1
 
 
@@ -56,9 +57,10 @@ def _read(cells: pa.LargeStringArray, known: Moments) -> Moments:
     """One column, whichever way its cells tell the time."""
     if not pc.any(pc.greater(pc.binary_length(cells), 0)).as_py():
         return Moments.none(len(cells))
-    # Most files write all dates in ISO; a look at the first tells whether the quick way is worth a try.
-    whole = read_iso(cells) if _ISO_DAY.match(cells[0].as_py()) else None
-    moments = whole or read_unix(cells)
+    # Most files write all times in one form: a look at the ends tells which quick way is worth a try.
+    ends = (cells[0].as_py(), cells[-1].as_py())
+    whole = read_iso(cells) if all(_ISO.fullmatch(end) for end in ends) else None
+    moments = whole or read_unix(cells, plain=all(_NUMBER.fullmatch(end) for end in ends))
     left = ~moments.told
     if left.all():
         moments = read_dates(cells, known.times)

@@ -20,9 +20,9 @@ OWN: Final = "coincast"
 OTHER: Final = "CSV"
 
 _NAMES: Final = {
-    UNIX: ("unix", "unixtimestamp", "unixtime", "timestamp", "opentime", "epoch"),
+    UNIX: ("unix", "unixtimestamp", "unixtime", "epoch", "opentime", "timeopen", "timestamp"),
     DATE: ("date", "datetime", "day", "dateutc", "datetimeutc", "utcdate"),
-    CLOCK: ("time",),
+    CLOCK: ("time", "timeutc", "hour"),
     SYMBOL: ("symbol", "pair", "ticker"),
     OPEN: ("open", "openprice"),
     HIGH: ("high", "highprice"),

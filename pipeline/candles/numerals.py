@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-NOTHING: Final = ("", "null", "none", "nan", "na", "n/a", "#n/a", "-", "--", "\\n")
-_NOTHING_AS_WRITTEN: Final = pa.array(["", "NULL", "null", "None", "NaN", "nan"])
+_NOTHING_IN_SMALL: Final = frozenset({"", "null", "none", "nan", "na", "n/a", "#n/a", "-", "--", "\\n"})
+_NOTHING: Final = frozenset({"", "NULL", "null", "None", "NaN", "nan"})
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?", re.ASCII)
 _SIGNS: Final = str.maketrans("", "", " \xa0\u202f'’$€£¥₿")
 _FACTORS: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
@@ -62,17 +62,25 @@ def read_numbers(
 
 
 def _cast(cells: pa.LargeStringArray) -> NDArray[np.float64]:
-    try:
-        return np.asarray(pc.cast(cells, pa.float64()).to_numpy())
-    except pa.ArrowInvalid:
-        told = pc.if_else(pc.is_in(cells, _NOTHING_AS_WRITTEN), None, cells)
-        return np.asarray(pc.cast(told, pa.float64()).to_numpy(zero_copy_only=False))
+    """Plain numbers and nothing, at once.
+
+    Raises:
+        pa.ArrowInvalid: A cell is something else.
+    """
+    # A failing cast of a long column is dear: a look at the ends spares most of them.
+    if len(cells) and not {cells[0].as_py(), cells[-1].as_py()} & _NOTHING:
+        try:
+            return np.asarray(pc.cast(cells, pa.float64()).to_numpy())
+        except pa.ArrowInvalid:
+            pass
+    told = pc.if_else(pc.is_in(cells, pa.array(sorted(_NOTHING), pa.large_string())), None, cells)
+    return np.asarray(pc.cast(told, pa.float64()).to_numpy(zero_copy_only=False))
 
 
 def _read(text: str, *, decimal_comma: bool) -> float | None:
     """A number, NaN for nothing, None for what is neither."""
     lowered = text.strip().lower()
-    if lowered in NOTHING:
+    if lowered in _NOTHING_IN_SMALL:
         return np.nan
     bare = lowered.translate(_SIGNS)
     factor = _FACTORS.get(bare[-1:], 1.0)

@@ -102,7 +102,8 @@ def _clean(sieve: Sieve, timeframe: str, times: Times, *, trusted: bool) -> None
     if not trusted:
         cleaning.settle_volumes(sieve)
     cleaning.keep_one_row_a_bar(sieve)
-    if not trusted:
+    _refuse_nothing(sieve, "has junk rows only")
+    if timeframe == "1h" and not trusted:
         cleaning.drop_repeated_bars(sieve)
     cleaning.keep_finished(sieve, times, timeframe, trusted=trusted)
 

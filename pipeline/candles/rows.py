@@ -101,9 +101,9 @@ def _unnamed_volume(
     sheet: Sheet, read: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]
 ) -> dict[str, NDArray[np.float64]]:
     """One column named `Volume`, where the file does not name its sides."""
-    if VOLUME not in read or VOLUME_BASE in read or VOLUME_QUOTE in read:
+    if VOLUME not in read or VOLUME_BASE in read:
         return {}
-    return {_side_of_unnamed(sheet): read[VOLUME][0]}
+    return {VOLUME_BASE if VOLUME_QUOTE in read else _side_of_unnamed(sheet): read[VOLUME][0]}
 
 
 def _side_of_unnamed(sheet: Sheet) -> str:

@@ -49,7 +49,7 @@ def _by_spacing(distinct: NDArray[np.int64]) -> str:
     crowded = len(distinct) > _ROWS_A_DAY * days
     if usual == HOUR_US or (crowded and np.mean(every == HOUR_US) >= _HOURLY_SHARE):
         return "1h"
-    if crowded or (days >= _FEWEST_DAYS and usual >= _WEEKLY_US):
+    if crowded or (days >= _FEWEST_DAYS and steps[0] >= _WEEKLY_US):
         raise CandleFileError(
             f"The file's bars are {_spoken(usual)} apart: expected daily or hourly candles. Give one of those."
         )

@@ -69,7 +69,7 @@ def evidence(rows: Columns, times: Times, timeframe: str) -> tuple[bool, str]:
             True,
             f"{newest} is left out as unfinished: the banner says that the file was made on that day.",
         )
-    if opening % HOUR_US:
+    if opening % HOUR_US and not (rows[TIME][-2:-1] % HOUR_US).any():
         return True, f"{newest} is left out as unfinished: bars open on the full hour, this is a running one."
     share, of_smallest = _shares_of_neighbours(rows[WEIGHT], _NEIGHBOURS[timeframe])
     old = times.fetched_at is not None and times.fetched_at - opening - STEP_US[timeframe] >= _OLD_US

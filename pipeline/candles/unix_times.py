@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline.candles.moments import DAY_US, Moments, Written
 
@@ -22,20 +23,23 @@ _FEWEST: Final = 3
 _SPREADSHEET_EPOCH_US: Final = 25_569 * DAY_US
 
 
-def read_unix(cells: pa.LargeStringArray) -> Moments:
+def read_unix(cells: pa.LargeStringArray, *, plain: bool) -> Moments:
     """Times that are written as numbers; the unit is decided row by row, by size.
 
     Args:
         cells: Array of shape (n_rows,).
+        plain: Whether they are likely to be numbers all, so that the quick way is worth a try.
     """
     try:
-        numbers = np.asarray(pc.cast(cells, pa.float64()).to_numpy())
+        numbers = _numbers(cells) if plain else None
     except pa.ArrowInvalid:
+        numbers = None
+    if numbers is None:
         numeric = pc.match_substring_regex(cells, _NUMBER)
         if not pc.any(numeric).as_py():
             return Moments.none(len(cells))
         cells = pc.utf8_trim_whitespace(pc.if_else(numeric, cells, "nan"))
-        numbers = np.asarray(pc.cast(cells, pa.float64()).to_numpy())
+        numbers = _numbers(cells)
     moments = Moments.none(len(numbers))
     for smallest, largest, factor, written in _UNITS:
         of_unit = (numbers >= smallest) & (numbers < largest)
@@ -51,9 +55,11 @@ def read_unix(cells: pa.LargeStringArray) -> Moments:
     return moments
 
 
-def _look_at_digits(
-    cells: pa.LargeStringArray, numbers: "np.ndarray[tuple[int], np.dtype[np.float64]]", moments: Moments
-) -> None:
+def _numbers(cells: pa.LargeStringArray) -> NDArray[np.float64]:
+    return np.asarray(pc.cast(cells, pa.float64()).to_numpy())
+
+
+def _look_at_digits(cells: pa.LargeStringArray, numbers: NDArray[np.float64], moments: Moments) -> None:
     """Mark seconds with a fraction, and numbers in exponent form; only cells of unusual length can be either."""
     unusual = np.flatnonzero(
         moments.told & (pc.binary_length(cells).to_numpy() != np.where(numbers < 1e11, 10, 13))

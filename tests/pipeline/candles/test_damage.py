@@ -91,6 +91,10 @@ class TestDayOrMonth:
         with pytest.raises(CandleFileError, match="day/month or month/day"):
             read_candles("\n".join(["Date,Close", *rows]).encode())
 
+    def test_one_damaged_date_decides_nothing(self, prices):
+        data = sheet(prices, "%m/%d/%Y").replace(b"02/14/2020", b"14/02/2020")
+        assert read_candles(data).account.dropped == {"unparseable": 1}
+
     def test_both_in_one_file(self):
         with pytest.raises(CandleFileError, match="some dates as day/month"):
             read_candles(b"Date,Close\n13/01/2020,1\n01/14/2020,2\n")
@@ -338,3 +342,36 @@ def test_a_date_and_a_time_of_day(bars):
     data = "\n".join(["<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>", *rows]).encode()
     candles = read_candles(data).candles
     assert_frame_equal(candles[["date", *PRICES]], hours[["date", *PRICES]])
+
+
+def test_an_exchanges_own_export(bars):
+    names = [
+        "Open time",
+        "Open",
+        "High",
+        "Low",
+        "Close",
+        "Volume",
+        "Close time",
+        "Quote asset volume",
+        "Number of trades",
+    ]
+    close_time = bars["date"] + pd.Timedelta("23:59:59.999")
+    columns = [bars["date"], *(bars[price] for price in PRICES), bars["volume_base"], close_time]
+    table = pd.concat([*columns, bars["volume_quote"], bars["trades"].astype(int)], axis=1, keys=names)
+    assert_frame_equal(read_candles(table.to_csv(index=False).encode()).candles, bars)
+
+
+def test_bars_stamped_with_their_end(bars):
+    table = bars.assign(date=bars["date"] + pd.Timedelta("23:59:59.999"))
+    table = table.rename(
+        columns={"date": "timestamp", "volume_base": "Volume BTC", "volume_quote": "Volume USD"}
+    )
+    data = table.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S.999Z").encode()
+    assert_frame_equal(read_candles(data).candles, bars)
+
+
+def test_table_upon_table_is_refused():
+    tables = "".join(f"Date,Close,extra{number}\n2020-01-01,5,\n" for number in range(300))
+    with pytest.raises(CandleFileError, match="more than 200 tables"):
+        read_candles(tables.encode())

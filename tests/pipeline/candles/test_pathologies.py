@@ -148,6 +148,20 @@ def test_bars_repeated_under_later_times_are_left_out(bars, vendor_lines, vendor
     assert reading.account.missing == tuple(repeats.strftime("%Y-%m-%dT%H:%M"))
 
 
+@pytest.mark.parametrize("period", [1, 7, 12])
+def test_bars_that_always_repeat_are_the_market(bars, vendor_lines, vendor_file, period):
+    hours = bars.iloc[np.arange(90) % period].reset_index(drop=True)
+    hours["date"] = pd.date_range("2017-11-10", periods=90, freq="h", unit="us")
+    rows = vendor_lines(hours, date="%Y-%m-%d %H:%M:%S")
+    assert not balanced(read_candles(vendor_file(rows))).account.dropped
+
+
+def test_hours_that_lost_their_time_are_refused(bars, vendor_lines, vendor_file):
+    hours = bars.assign(date=pd.date_range("2017-11-10", periods=90, freq="h", unit="us"))
+    with pytest.raises(CandleFileError, match="hours whose time was lost"):
+        read_candles(vendor_file(vendor_lines(hours, unix="", trades=False), header=OLD_HEADER))
+
+
 def test_two_overlapping_daily_series_are_cut_once(bars, vendor_lines, vendor_file):
     early = bars.assign(date=bars["date"] + pd.Timedelta(hours=4))
     middle = bars.assign(date=bars["date"] + pd.Timedelta(hours=13), close=bars["close"] + 0.25)

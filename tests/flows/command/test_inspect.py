@@ -1,0 +1,131 @@
+"""`coincast inspect` as a person and as a program use it."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from flows.command import app, main
+from pipeline.candles import read_candles
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, simulate_unfinished, wire_format
+
+SERIES = Series.parse("binance/BTCUSDT/1d")
+KEYS = (
+    *("format", "series", "rows_read", "rows_kept", "dropped"),
+    *("first", "last", "missing", "warnings", "verdict"),
+)
+MARKET = {"seed": 1, "first": date(2025, 1, 1), "price": 50_000.0}
+
+
+@pytest.fixture
+def candles() -> pd.DataFrame:
+    return simulate_candles(**MARKET, last=date(2025, 6, 30))
+
+
+@pytest.fixture
+def file(candles, tmp_path) -> Path:
+    """A vendor's file with ten days missing and the running day."""
+    running = simulate_unfinished(**MARKET, day=date(2025, 7, 1), elapsed=0.01)
+    path = tmp_path / "Binance_BTCUSDT_d.csv"
+    path.write_bytes(wire_format(candles.drop(index=range(40, 50)), SERIES, unfinished=running))
+    return path
+
+
+def refusal(arguments: list[str], monkeypatch, capsys) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of the whole command."""
+    monkeypatch.setattr("sys.argv", ["coincast", "inspect", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    return exit_.value.code, captured.out, captured.err
+
+
+def test_json_is_one_object_with_every_key(file):
+    done = CliRunner().invoke(app, ["inspect", str(file), "--json"])
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    assert tuple(found) == KEYS
+    assert found["series"] == {"exchange": "binance", "symbol": "BTCUSDT", "timeframe": "1d"}
+    assert (found["rows_read"], found["rows_kept"], found["dropped"]) == (172, 171, {"unfinished": 1})
+    assert (found["first"], found["last"], len(found["missing"])) == ("2025-01-01", "2025-06-30", 10)
+    assert found["verdict"] == "usable with warnings"
+
+
+def test_people_read_a_table_and_sentences(file):
+    done = CliRunner().invoke(app, ["inspect", str(file)])
+    assert done.exit_code == 0
+    for words in (
+        "binance/BTCUSDT/1d",
+        "2025-01-01 to 2025-06-30",
+        "dropped: unfinished",
+        "Missing: 2025-02-10",
+    ):
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_out_writes_the_candles(file, candles, tmp_path, suffix):
+    target = tmp_path / f"candles{suffix}"
+    assert CliRunner().invoke(app, ["inspect", str(file), "--out", str(target), "--json"]).exit_code == 0
+    written = read_candles(target.read_bytes()).candles if suffix == ".csv" else pd.read_parquet(target)
+    pd.testing.assert_frame_equal(written, candles.drop(index=range(40, 50)).reset_index(drop=True))
+
+
+def test_a_fetch_before_the_last_day_ended(file):
+    done = CliRunner().invoke(app, ["inspect", str(file), "--json", "--fetched-at", "2025-06-30T12:00:00Z"])
+    assert json.loads(done.stdout)["dropped"] == {"in the future": 1, "unfinished": 1}
+
+
+def test_columns_by_other_names(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("Day;Price\n" + "\n".join(f"2025-01-{day:02d};{100 + day}" for day in range(1, 31)))
+    done = CliRunner().invoke(app, ["inspect", str(path), "--json", "--map", "date=Day,close=Price"])
+    assert json.loads(done.stdout)["rows_kept"] == 30
+
+
+def test_a_refused_file_is_exit_2_and_still_an_account(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "page.csv"
+    path.write_text("<html><body>503</body></html>")
+    code, out, error = refusal([str(path), "--json"], monkeypatch, capsys)
+    found = json.loads(out)
+    assert (code, tuple(found), found["verdict"]) == (2, KEYS, "refused")
+    assert error.startswith("coincast: The file is a web page")
+    assert error.count("\n") == 1
+
+
+def test_several_markets_and_the_one_that_is_named(tmp_path, candles, monkeypatch, capsys):
+    path = tmp_path / "both.csv"
+    other = (
+        wire_format(candles, Series.parse("binance/BTCUSDC/1d"))
+        .replace(b"USDC", b"USDT")
+        .replace(b"BTC", b"ETH")
+    )
+    path.write_bytes(wire_format(candles, SERIES) + other.split(b"\n", 2)[2])
+    code, out, _ = refusal([str(path), "--json"], monkeypatch, capsys)
+    refused = json.loads(out)
+    assert code == 2
+    assert refused["rows_read"] == sum(refused["dropped"].values()) == 2 * len(candles)
+    done = CliRunner().invoke(app, ["inspect", str(path), "--json", "--series", "binance/ETHUSDT/1d"])
+    assert json.loads(done.stdout)["dropped"] == {"other symbol": len(candles)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.csv"], "cannot be read"),
+        (["."], "cannot be read"),
+        (["pyproject.toml", "--map", "date"], "role=Column"),
+        (["pyproject.toml", "--series", "BTC"], "exchange/SYMBOL/timeframe"),
+        (["pyproject.toml", "--fetched-at", "yesterday"], "ISO instant"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_2(arguments, words, monkeypatch, capsys):
+    monkeypatch.chdir(Path(__file__).resolve().parents[3])
+    code, _, error = refusal(arguments, monkeypatch, capsys)
+    assert code == 2
+    assert words in error
+    assert error.count("\n") == 1
