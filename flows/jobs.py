@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
+from flows.edges.recipe_files import named_recipe
 from pipeline.day_axis import day_date, day_number
 from pipeline.errors import DateError, InputError
-from pipeline.recipes import find_recipe
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
@@ -63,7 +63,7 @@ def plan_jobs(
     """
     believed = now or clock()
     settings = configuration.settings
-    recipe = find_recipe(settings.recipe)
+    recipe = named_recipe(settings.recipe, configuration.places)
     if recipe.kind == "point":
         raise InputError(
             f"Recipe {recipe.name!r} forecasts a price without a range and cannot be published; "

@@ -29,6 +29,7 @@ from pipeline.page.rendering import render_site
 from pipeline.recipes import find_recipe
 from pipeline.record import MODEL_ID, RANDOM_WALK
 from pipeline.standing import standing_forecasts
+from pipeline.trial import BASELINES
 
 SHOWN_DAYS: Final = 120
 ATTRIBUTION: Final = (
@@ -184,7 +185,7 @@ def midnight(now: datetime) -> datetime:
 
 def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
     forecasts = list(standing_forecasts(rows).values())
-    recipes = {find_recipe(name).model_id: find_recipe(name) for name in _recipe_names(day)}
+    recipes = {recipe.model_id: recipe for recipe in (*map(find_recipe, BASELINES), day.job.recipe)}
     known = [one for one in forecasts if one.model_id in recipes]
     files = hub_files(
         known,
@@ -196,10 +197,6 @@ def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
         closes = zip(day.market.candles[DATE], day.market.candles[CLOSE], strict=True)
         files |= target_data_files({(at.date(), day.job.series.slug): float(close) for at, close in closes})
     return files
-
-
-def _recipe_names(day: Day) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((day.job.recipe.name, "random-walk", "har-range", "ewma-range")))
 
 
 def _announce(contents: Sequence[SeriesContent], publication: Publication, *, day: Day) -> None:

@@ -10,6 +10,8 @@ import pandas as pd
 from prefect.context import FlowRunContext
 
 from expectations.verdict import Verdict
+from flows.edges.configuration import Places
+from flows.edges.recipe_files import named_recipe
 from flows.edges.registry import ModelVersion, RegisteredModel
 from flows.edges.run import Run
 from flows.edges.succession import CHAMPION, challenge, promote_over
@@ -27,7 +29,6 @@ from pipeline.evaluation import Evaluation
 from pipeline.forecasting import Model
 from pipeline.gate import HABIT_FIGURES, Decision
 from pipeline.manifest import Manifest
-from pipeline.recipes import find_recipe
 from pipeline.recipes.base import Recipe
 
 MANIFEST_FILE: Final = "manifest.json"
@@ -82,7 +83,7 @@ def register_fit(
     registered = RegisteredModel(stores.tracking, job.series, turn=turns_of(job.configuration.places))
     champion = _eligible_champion(registered, market.as_of)
     incumbent = Incumbent(
-        recipe=_recipe_of(champion),
+        recipe=_recipe_of(champion, job.configuration.places),
         version=champion.version if champion else None,
         habit=_habit(registered, job.recipe),
     )
@@ -161,11 +162,11 @@ def _may_move_aliases(registered: RegisteredModel, champion: ModelVersion | None
     return champion is not None or registered.at(CHAMPION) is None
 
 
-def _recipe_of(champion: ModelVersion | None) -> Recipe | None:
+def _recipe_of(champion: ModelVersion | None, places: Places) -> Recipe | None:
     if champion is None:
         return None
     try:
-        return find_recipe(champion.tags["recipe"])
+        return named_recipe(champion.tags["recipe"], places)
     except (InputError, KeyError):
         # A recipe that was taken out of the catalogue cannot be fitted any more.
         return None

@@ -8,7 +8,6 @@ from importlib import import_module
 from threading import Thread
 from typing import Final
 
-
 _DEFAULTS: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
