@@ -11,9 +11,17 @@ from flows.jobs import Job
 from flows.stores import Stores
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation import TEST_DAYS, Evaluation
-from pipeline.evidence import FEWEST_DAYS, Scores, daily_scores, fit_difference, response
+from pipeline.evidence import (
+    FEWEST_DAYS,
+    Scores,
+    common_days,
+    daily_scores,
+    fit_difference,
+    response,
+)
 from pipeline.forecasting import Model, fit
 from pipeline.gate import RECORD_DAYS, Contenders, Decision, FitShape, decide
+from pipeline.quantiles import HORIZONS
 from pipeline.recipes.base import Recipe
 from pipeline.trial import Trial, fit_baselines, try_models
 
@@ -105,7 +113,7 @@ def _record(job: Job, stores: Stores, grid: pd.DataFrame, as_of: date, incumbent
     Where the history is too short for a refit a year ago the record is empty, and the gate says so.
     """
     kept = _ledger_record(job, stores, as_of, incumbent)
-    if len(kept.candidate) >= FEWEST_DAYS:
+    if len(common_days(kept, RECORD_DAYS).candidate) >= FEWEST_DAYS:
         return kept
     try:
         return _trial(job, grid, as_of, days=RECORD_DAYS, judged=None, incumbent=incumbent).scores(
@@ -121,11 +129,12 @@ def _ledger_record(job: Job, stores: Stores, as_of: date, incumbent: Incumbent) 
     rows = stores.ledger.scores(
         job.series, since=as_of - timedelta(days=RECORD_DAYS), until=as_of, model_ids=names, mode="live"
     )
-    table = rows.pivot_table(index="as_of", columns=["model_id", "horizon"], values="wis").dropna()
+    table = rows.pivot_table(index="as_of", columns=["model_id", "horizon"], values="wis")
     if table.empty or any(name not in table for name in names):
         empty = np.empty(0)
         return Scores(candidate=empty, random_walk=empty, har_range=empty)
-    scores = {name: daily_scores(table[name].to_numpy()) for name in names}
+    # In a ledger's first week no score of the longer horizons is there yet.
+    scores = {name: daily_scores(table[name].reindex(columns=list(HORIZONS)).to_numpy()) for name in names}
     apart = incumbent.model_id if incumbent.model_id != job.recipe.model_id else None
     return Scores(
         candidate=scores[job.recipe.model_id],

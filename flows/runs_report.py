@@ -56,12 +56,11 @@ class Comparison:
         }
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A row a run for the terminal: name, status, gate, then the columns' metrics."""
+        """A row a run for the terminal: its name without the series', what became of it, the columns' metrics."""
         return [
             (
-                run.name,
-                run.status.lower(),
-                run.tags.get("gate", "–"),
+                run.name.removeprefix(self.experiment.name).strip() or run.name,
+                run.tags.get("gate", "–") if run.status == "FINISHED" else run.status.lower(),
                 *(_number(run, name) for _, name in COLUMNS),
             )
             for run in self.runs

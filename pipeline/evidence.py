@@ -38,13 +38,19 @@ class Scores:
 def daily_scores(wis: FloatArray) -> FloatArray:
     """One score a day: the mean over horizons of WIS / √h, so that a week's doubt does not drown a day's.
 
+    A day whose candle is missing takes one horizon from each of seven days: the others still count, and what is
+    not known is not known of any forecaster.
+
     Args:
         wis: Array of shape (n_days, 7), in log returns; NaN where the outcome is not known.
 
     Returns:
-        Array of shape (n_days,), NaN where one of the seven is.
+        Array of shape (n_days,), NaN where none of the seven is known.
     """
-    return np.asarray((wis / np.sqrt(HORIZONS)).mean(axis=1))
+    known = np.isfinite(wis)
+    total = np.where(known, wis / np.sqrt(HORIZONS), 0.0).sum(axis=1)
+    count = known.sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def fit_difference(full: FloatArray, judged: FloatArray) -> float:

@@ -54,7 +54,7 @@ def compare(
         page.write_text(comparison.as_html(), encoding="utf-8")
         compared.append({**comparison.as_dict(), "report": str(page)})
         if not as_json:
-            heads = ("run", "status", "gate", *(head for head, _ in COLUMNS))
+            heads = ("run", "gate", *(head for head, _ in COLUMNS))
             print_table(str(one), heads, comparison.rows())
             typer.echo(f"Report: {page}\nIn the MLflow UI: {comparison.experiment.url}")
             if tracking.ui_command:

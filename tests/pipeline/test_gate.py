@@ -226,6 +226,10 @@ def test_daily_scores_and_difference_against_plain_loops() -> None:
     assert daily_scores(wis) == pytest.approx(
         [sum(wis[day, h - 1] / math.sqrt(h) for h in HORIZONS) / 7 for day in range(4)]
     )
+    wis[1, 3:] = np.nan
+    wis[2] = np.nan
+    assert daily_scores(wis)[1] == pytest.approx(sum(wis[1, h - 1] / math.sqrt(h) for h in (1, 2, 3)) / 3)
+    assert math.isnan(daily_scores(wis)[2])
     judged = np.sort(chance.normal(size=(3, 7, 23)), axis=-1)
     full = judged + chance.normal(size=(3, 7, 23)) / 10
     low, high = LEVELS.index(0.1), LEVELS.index(0.9)
