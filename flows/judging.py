@@ -129,12 +129,17 @@ def _ledger_record(job: Job, stores: Stores, as_of: date, incumbent: Incumbent) 
     rows = stores.ledger.scores(
         job.series, since=as_of - timedelta(days=RECORD_DAYS), until=as_of, model_ids=names, mode="live"
     )
-    table = rows.pivot_table(index="as_of", columns=["model_id", "horizon"], values="wis")
-    if table.empty or any(name not in table for name in names):
-        empty = np.empty(0)
-        return Scores(candidate=empty, random_walk=empty, har_range=empty)
     # In a ledger's first week no score of the longer horizons is there yet.
-    scores = {name: daily_scores(table[name].reindex(columns=list(HORIZONS)).to_numpy()) for name in names}
+    days = sorted(set(rows["as_of"]))
+    scores = {
+        name: daily_scores(
+            rows[rows["model_id"] == name]
+            .pivot_table(index="as_of", columns="horizon", values="wis")
+            .reindex(index=days, columns=list(HORIZONS))
+            .to_numpy(dtype=float)
+        )
+        for name in names
+    }
     apart = incumbent.model_id if incumbent.model_id != job.recipe.model_id else None
     return Scores(
         candidate=scores[job.recipe.model_id],

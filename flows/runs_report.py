@@ -17,7 +17,6 @@ COLUMNS: Final = (
     ("WIS / walk", "test_relative_wis"),
     ("skill", "skill_vs_random_walk"),
     ("RMSE", "test_rmse_price"),
-    ("walk RMSE", "random_walk_test_rmse_price"),
     ("MAPE %", "test_mape_price_pct"),
     ("in 80 %", "test_coverage_80_pct"),
 )
@@ -102,7 +101,7 @@ def _values(run: RunRecord) -> dict[str, Any]:
 
 
 def _number(run: RunRecord, name: str) -> str:
-    return f"{run.metrics[name]:.4g}" if name in run.metrics else "–"
+    return f"{run.metrics[name]:.3g}" if name in run.metrics else "–"
 
 
 def _html_row(run: RunRecord, names: Sequence[str]) -> str:
