@@ -78,6 +78,7 @@ def keep_one_row_a_bar(sieve: Sieve) -> None:
         sieve.warn(_describe_superseded(sieve.rows, superseded))
     sieve.drop(same, fate.DUPLICATE)
     sieve.drop(superseded[~same], fate.SUPERSEDED)
+    sieve.warn(_describe_stamps(sieve.rows))
 
 
 def drop_repeated_bars(sieve: Sieve) -> None:
@@ -133,6 +134,17 @@ def _describe_overlap(rows: Columns, count: int) -> str:
         else ""
     )
     return f"Two series overlap in one file: {counted(count, 'bar')} of the second left out{cut_at}."
+
+
+def _describe_stamps(rows: Columns) -> str:
+    """How many bars are not stamped with the start of their day (hour), and the most frequent stamp."""
+    late = rows[TIME] - rows[BAR]
+    late = late[late > 0]
+    if not len(late):
+        return ""
+    stamps, counts = np.unique(late, return_counts=True)
+    usual = spoken_instant(int(stamps[counts.argmax()]))[-len("00:00") :]
+    return f"{counted(len(late), 'bar')} stamped {usual} (most often) instead of the start of the bar in UTC."
 
 
 def _describe_superseded(rows: Columns, superseded: NDArray[np.bool_]) -> str:

@@ -22,7 +22,7 @@ from pipeline.candles.columns import (
 )
 from pipeline.candles.duplicates import RANK, TIME, WEIGHT
 from pipeline.candles.instants import read_instants
-from pipeline.candles.layout import CLOCK, UNIX, VOLUME, YAHOO
+from pipeline.candles.layout import CLOCK, OTHER, UNIX, VOLUME, YAHOO
 from pipeline.candles.numerals import has_decimal_commas, read_numbers
 from pipeline.candles.sheet import Sheet
 from pipeline.candles.sieve import Columns, counted
@@ -83,7 +83,7 @@ def _read_amounts(sheet: Sheet) -> tuple[dict[str, NDArray[np.float64]], NDArray
     return (
         numbers | _missing_prices(numbers, told) | _unnamed_volume(sheet, read),
         unreadable,
-        (*_describe_columns(sheet, told), *_describe_unreadable(read)),
+        (*_describe_columns(sheet, told), *_describe_suffixes(sheet, told), *_describe_unreadable(read)),
     )
 
 
@@ -122,6 +122,18 @@ def _describe_columns(sheet: Sheet, told: list[str]) -> tuple[str, ...]:
     if VOLUME in told and not set(VOLUMES) & set(told) and _side_of_unnamed(sheet) == VOLUME_BASE:
         sentences.append("The volume's currency is not named; it is taken as the base's.")
     return tuple(sentences)
+
+
+def _describe_suffixes(sheet: Sheet, told: list[str]) -> tuple[str, ...]:
+    """Whether volumes are given in thousands or millions, as pages for readers give them."""
+    if sheet.headers[0].layout.format != OTHER or VOLUME not in told:
+        return ()
+    rounded = pc.match_substring_regex(sheet.cells[VOLUME], r"\d\s*[kKmMbB]\s*$")
+    return (
+        ("Volumes are rounded to thousands, millions or billions (K, M, B).",)
+        if pc.any(rounded).as_py()
+        else ()
+    )
 
 
 def _describe_unreadable(read: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> tuple[str, ...]:

@@ -130,34 +130,25 @@ def _is_row(line: str, header: Header) -> bool:
 
 
 def _read_section(lines: Lines, header: Header, numbers: range, *, quoted: bool) -> _Section:
-    delimiter = header.delimiter
-    rows = lines.array[numbers.start : numbers.stop]
+    rows, delimiter = lines.array[numbers.start : numbers.stop], header.delimiter
     if quoted:
-        rows = pa.array(
-            [_UNIT.join(split_cells(row, delimiter)) for row in rows.to_pylist()], pa.large_string()
-        )
-        delimiter = _UNIT
-    width = len(header.layout.names)
+        joined = [_UNIT.join(split_cells(row, delimiter)) for row in rows.to_pylist()]
+        rows, delimiter = pa.array(joined, pa.large_string()), _UNIT
+    names = header.layout.names
     parts = pc.split_pattern(rows, delimiter)
-    blank = _blank(rows, delimiter, width)
-    fits = (pc.list_value_length(parts).to_numpy() == width) & ~blank
-    misfits = np.flatnonzero(~fits & ~blank)
-    needed = max(place + 1 for place, name in enumerate(header.layout.names) if name.strip())
-    mended = {
-        place: row
-        for place in misfits.tolist()
-        if (row := _mend(rows[place].as_py(), delimiter, width, needed))
-    }
-    cells = (parts if fits.all() else parts.filter(pa.array(fits))).flatten()
-    if mended:
-        extra = pa.array([cell for row in mended.values() for cell in row], pa.large_string())
-        cells = pa.concat_arrays([cells, extra])
-    order = np.concatenate([np.flatnonzero(fits), np.array(list(mended), dtype=np.int64)])
+    blank = _blank(rows, delimiter, len(names))
+    fits = (pc.list_value_length(parts).to_numpy() == len(names)) & ~blank
+    misfits = np.flatnonzero(~fits & ~blank).tolist()
+    mended = {place: row for place in misfits if (row := _mend(rows[place].as_py().split(delimiter), names))}
+    extra = pa.array([cell for row in mended.values() for cell in row], pa.large_string())
+    whole = (parts if fits.all() else parts.filter(pa.array(fits))).flatten()
+    cells = pa.concat_arrays([whole, extra]) if mended else whole
+    places = np.concatenate([np.flatnonzero(fits), np.array(list(mended), dtype=np.int64)])
     return _Section(
-        cells={role: _column(cells, header.layout.columns.get(role), width) for role in ROLES},
-        lines=order + numbers.start + 1,
+        cells={role: _column(cells, header.layout.columns.get(role), len(names)) for role in ROLES},
+        lines=places + numbers.start + 1,
         blank=int(blank.sum()),
-        ragged=tuple(place + numbers.start + 1 for place in misfits.tolist() if place not in mended),
+        ragged=tuple(place + numbers.start + 1 for place in misfits if place not in mended),
     )
 
 
@@ -170,12 +161,11 @@ def _blank(rows: pa.LargeStringArray, delimiter: str, width: int) -> Mask:
     return blank
 
 
-def _mend(row: str, delimiter: str, width: int, needed: int) -> list[str] | None:
+def _mend(cells: list[str], names: Sequence[str]) -> list[str] | None:
     """Cells of a line that is longer by empty cells only, or shorter by columns without a name; else None."""
-    cells = row.split(delimiter)
-    if len(cells) < needed or any(cell.strip() for cell in cells[width:]):
+    if any(cell.strip() for cell in cells[len(names) :]) or any(name.strip() for name in names[len(cells) :]):
         return None
-    return (cells + [""] * width)[:width]
+    return (cells + [""] * len(names))[: len(names)]
 
 
 def _column(cells: pa.LargeStringArray, index: int | None, width: int) -> pa.LargeStringArray:

@@ -157,7 +157,9 @@ class TestNumbers:
             f'"{bar.date:%b %d, %Y}","${bar.close:,.1f}","{bar.close / 10:.2f}K","1.2%"'
             for bar in prices.itertuples()
         ]
-        candles = read_candles("\n".join(['"Date","Price","Vol.","Change %"', *rows]).encode()).candles
+        reading = read_candles("\n".join(['"Date","Price","Vol.","Change %"', *rows]).encode())
+        assert any("K, M, B" in warning for warning in reading.account.warnings)
+        candles = reading.candles
         assert_frame_equal(candles[["close"]], prices[["close"]])
         assert candles["volume_base"].tolist() == pytest.approx((prices["close"] * 100).tolist(), rel=1e-3)
 

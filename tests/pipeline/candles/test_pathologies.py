@@ -183,6 +183,9 @@ def test_bars_at_another_hour_are_a_series_of_their_own(bars, vendor_lines, vend
     early = bars.assign(date=bars["date"] + pd.Timedelta(hours=4))
     reading = balanced(read_candles(vendor_file(vendor_lines(early, date="%Y-%m-%d %H:%M:%S"))))
     assert_frame_equal(reading.candles, bars)
+    assert reading.account.warnings == (
+        "90 bars stamped 04:00 (most often) instead of the start of the bar in UTC.",
+    )
 
 
 def test_junk_rows_beside_real_ones(bars, vendor_lines, vendor_file):
