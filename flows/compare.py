@@ -18,7 +18,7 @@ from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_tags, 
 from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of
 from pipeline.errors import InputError, TrainingError
 from pipeline.framing import AS_WRITTEN, LEAK_FREE
-from pipeline.recipes import Recipe
+from pipeline.recipes import Recipe, with_epochs
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import GUIDE_LSTM
 
@@ -61,7 +61,8 @@ def compare(request: CompareRequest) -> dict[str, Any]:
         TrainingError: Every fit failed.
     """
     current = configuration()
-    recipes = tuple(named_recipe(name, current.places) for name in dict.fromkeys(request.recipes))
+    named = (named_recipe(name, current.places) for name in dict.fromkeys(request.recipes))
+    recipes = tuple(with_epochs(recipe, request.epochs) for recipe in named)
     trials = plan_trials(request, recipes)
     history = history_of(request, current)
     experiment = open_tracking(current.places).experiment(history.name)
@@ -97,7 +98,7 @@ def plan_trials(request: CompareRequest, recipes: Sequence[Recipe]) -> tuple[Tri
         leaks = request.as_written and isinstance(recipe, PointRecipe) and recipe.as_written is not None
         seeds = (1,) if recipe.kind == "baseline" else range(1, request.seeds + 1)
         for variant in (LEAK_FREE, AS_WRITTEN) if leaks else (LEAK_FREE,):
-            trials += [Trial(recipe, variant, seed, request.epochs, request.time_limit_s) for seed in seeds]
+            trials += [Trial(recipe, variant, seed, request.time_limit_s) for seed in seeds]
     if request.as_written and not any(trial.variant == AS_WRITTEN for trial in trials):
         raise InputError(
             "None of these recipes has a text that leaks; --as-written is for article-lstm and its like."

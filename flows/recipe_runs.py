@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment, tracked_run
@@ -17,6 +17,9 @@ from pipeline.point_fitting import PointFit, fit_point
 from pipeline.recipes import Recipe
 from pipeline.recipes.point import PointRecipe
 
+# Fields of a recipe that are for readers; as parameters they would crowd out what can be compared.
+_WORDS: Final = {"title", "source", "choices", "as_written"}
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -26,14 +29,12 @@ class Trial:
         recipe: What to fit.
         variant: Leak-free, or as its text has it.
         seed: Seed of the fit.
-        epochs: Instead of the recipe's; None keeps them.
         time_limit_s: Seconds after which the fit fails; None for no limit.
     """
 
     recipe: Recipe
     variant: Variant
     seed: int
-    epochs: int | None = None
     time_limit_s: float | None = None
 
     @property
@@ -64,16 +65,14 @@ def run_trial(trial: Trial, history: History) -> Judged:
         return Judged(outcome, walk, None)
     framing = frame_of(trial.recipe, history, variant=trial.variant)
     started = time.perf_counter()
-    fit = fit_watched(framing, seed=trial.seed, epochs=trial.epochs, time_limit_s=trial.time_limit_s)
+    fit = fit_watched(framing, seed=trial.seed, time_limit_s=trial.time_limit_s)
     return Judged(outcome_of(fit, seconds=time.perf_counter() - started), random_walk_of(framing), fit)
 
 
-def fit_watched(
-    framing: Framing, *, seed: int, epochs: int | None = None, time_limit_s: float | None = None
-) -> PointFit:
+def fit_watched(framing: Framing, *, seed: int, time_limit_s: float | None = None) -> PointFit:
     """`fit_point` whose epochs the watcher is told of."""
-    on_epoch = _report(epochs or framing.recipe.fitting.epochs)
-    return fit_point(framing, seed=seed, epochs=epochs, time_limit_s=time_limit_s, on_epoch=on_epoch)
+    on_epoch = _report(framing.recipe.fitting.epochs)
+    return fit_point(framing, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch)
 
 
 def frame_of(recipe: PointRecipe, history: History, *, variant: Variant = LEAK_FREE) -> Framing:
@@ -89,7 +88,7 @@ def tracked_trial(trial: Trial, history: History, *, experiment: Experiment, par
 
 def log_trial(run: Run, trial: Trial, history: History) -> Judged:
     """`run_trial` with its parameters, dataset, metrics, curves and figures on `run`."""
-    run.log_parameters(trial.recipe.as_values() | {"seed": trial.seed, "variant": trial.variant})
+    log_recipe(run, trial.recipe, seed=trial.seed, variant=trial.variant)
     run.log_dataset(history.candles, name=history.name, digest=history.sha256, source=history.origin)
     judged = run_trial(trial, history)
     log_outcome(run, judged.outcome)
@@ -97,6 +96,12 @@ def log_trial(run: Run, trial: Trial, history: History) -> Judged:
     if judged.fit is not None:
         run.log_figure(scaled_figure(judged.fit.framing), "scaled")
     return judged
+
+
+def log_recipe(run: Run, recipe: Recipe, **more: object) -> None:
+    """The whole recipe as `recipe.json`, and as parameters what makes a difference to the fit."""
+    run.log_json(recipe.as_values(), "recipe")
+    run.log_parameters(recipe.model_dump(mode="json", exclude=_WORDS) | more)
 
 
 def log_outcome(run: Run, outcome: Outcome) -> None:

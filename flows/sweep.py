@@ -105,7 +105,8 @@ def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
     vary = parse_vary(request.vary)
     if request.epochs is not None and "epochs" in vary:
         raise InputError("Give --epochs or --vary epochs=…, not both.")
-    recipe = recipe.varied(fitting={"validation": request.validation})
+    epochs = {} if request.epochs is None else {"epochs": request.epochs}
+    recipe = recipe.varied(fitting={"validation": request.validation, **epochs})
     for name, values in vary.items():
         for value in values:
             variation(recipe, {name: value})
@@ -115,7 +116,6 @@ def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
         vary=vary,
         sampler=request.sampler,
         seed=request.seed,
-        epochs=request.epochs,
         time_limit_s=request.time_limit_s,
         history=history,
         experiment=open_tracking(current.places).experiment(history.name),

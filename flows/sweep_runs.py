@@ -11,7 +11,7 @@ from typing import Any, Final
 from flows.edges.run import Run, RunRecord
 from flows.edges.tracking import Experiment, resumed_run, tracked_run
 from flows.history import History
-from flows.recipe_runs import fit_watched, log_outcome, study_tags
+from flows.recipe_runs import fit_watched, log_outcome, log_recipe, study_tags
 from pipeline.comparison import outcome_of
 from pipeline.framing import Cut, frame
 from pipeline.leaderboard import rank
@@ -36,7 +36,6 @@ class Sweep:
         vary: Settings and their values.
         sampler: How the next variation is found.
         seed: Of every fit and of the sampler.
-        epochs: Instead of the recipe's.
         time_limit_s: Seconds for each fit.
         history: The candles.
         experiment: Where the runs lie.
@@ -46,7 +45,6 @@ class Sweep:
     vary: Mapping[str, tuple[str, ...]]
     sampler: Sampler
     seed: int
-    epochs: int | None
     time_limit_s: float | None
     history: History
     experiment: Experiment
@@ -54,7 +52,7 @@ class Sweep:
     @property
     def id(self) -> str:
         """The same for the same recipe, settings, candles and seed: by it a sweep is found again."""
-        what = (self.recipe.digest, dict(self.vary), self.sampler, self.seed, self.epochs)
+        what = (self.recipe.digest, dict(self.vary), self.sampler, self.seed)
         where = (self.history.sha256, str(self.history.as_of))
         return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()[:16]
 
@@ -88,9 +86,7 @@ def parent_run(sweep: Sweep) -> Iterator[Run]:
             yield run
     else:
         with tracked_run(sweep.experiment, sweep.name, tags=sweep.tags("sweep")) as run:
-            run.log_parameters(
-                sweep.recipe.as_values() | {"vary": dict(sweep.vary), "sampler": sweep.sampler}
-            )
+            log_recipe(run, sweep.recipe, vary=dict(sweep.vary), sampler=sweep.sampler)
             yield run
 
 
@@ -115,10 +111,10 @@ def try_variation(sweep: Sweep, settings: Settings, parent: Run) -> Tried:
     tags |= {f"setting.{setting}": value for setting, value in settings.items()}
     recipe = variation(sweep.recipe, settings)
     with tracked_run(sweep.experiment, name, tags=tags, parent=parent) as run:
-        run.log_parameters(recipe.as_values())
+        log_recipe(run, recipe, seed=sweep.seed)
         framing = frame(recipe, sweep.history.grid, cut=sweep.cut)
         started = time.perf_counter()
-        fit = fit_watched(framing, seed=sweep.seed, epochs=sweep.epochs, time_limit_s=sweep.time_limit_s)
+        fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
         scores = validation_scores(framing, fit.predicted)
         run.log_metrics(scores | {"fit_seconds": time.perf_counter() - started})
         for curve, values in fit.history.items():
@@ -144,9 +140,9 @@ def judge(sweep: Sweep, role: str, settings: Settings, parent: Run) -> dict[str,
         cut = Cut(validation=cut.test, test=cut.test)
     tags = sweep.tags(_RESULT) | {"settings": json.dumps(settings), "role": role}
     with tracked_run(sweep.experiment, f"{role} on the test rows", tags=tags, parent=parent) as run:
-        run.log_parameters(recipe.as_values())
+        log_recipe(run, recipe, seed=sweep.seed)
         framing = frame(recipe, sweep.history.grid, cut=cut)
-        fit = fit_watched(framing, seed=sweep.seed, epochs=sweep.epochs, time_limit_s=sweep.time_limit_s)
+        fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
         outcome = outcome_of(fit)
         (standing,) = rank([outcome])
         log_outcome(run, outcome)

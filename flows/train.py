@@ -22,6 +22,7 @@ from pipeline.errors import InputError
 from pipeline.forecasting import fit
 from pipeline.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.point_fitting import save_point
+from pipeline.recipes import with_epochs
 
 
 class TrainRequest(BaseModel):
@@ -62,11 +63,11 @@ def train(request: TrainRequest) -> dict[str, Any]:
         TrainingError: The fit diverged or ran past its limit; the run says so and no model is kept.
     """
     current = configuration()
-    recipe = named_recipe(request.recipe, current.places)
+    recipe = with_epochs(named_recipe(request.recipe, current.places), request.epochs)
     if recipe.name == RANDOM_WALK:
         raise InputError("The random walk learns nothing; see it beside another by `coincast compare`.")
     variant = AS_WRITTEN if request.as_written else LEAK_FREE
-    trial = Trial(recipe, variant, request.seed, request.epochs, request.time_limit_s)
+    trial = Trial(recipe, variant, request.seed, request.time_limit_s)
     history = history_of(request, current)
     experiment = open_tracking(current.places).experiment(history.name)
     with tracked_run(

@@ -55,7 +55,6 @@ def fit_point(
     framing: Framing,
     *,
     seed: int,
-    epochs: int | None = None,
     time_limit_s: float | None = None,
     on_epoch: EpochListener | None = None,
 ) -> PointFit:
@@ -64,7 +63,6 @@ def fit_point(
     Args:
         framing: Windows and their parts.
         seed: Everything random follows from it.
-        epochs: Instead of the recipe's, for a quick look.
         time_limit_s: Seconds after which the fit fails.
         on_epoch: Called after each epoch with its number from 1 and Keras's values.
 
@@ -83,7 +81,7 @@ def fit_point(
         *_examples(framing, framing.parts.fit),
         validation_data=_examples(framing, framing.parts.validation) if framing.parts.n_validation else None,
         batch_size=fitting.batch,
-        epochs=epochs or fitting.epochs,
+        epochs=fitting.epochs,
         shuffle=fitting.shuffle,
         verbose=0,
         callbacks=_callbacks(fitting.patience, time_limit_s=time_limit_s, on_epoch=on_epoch),

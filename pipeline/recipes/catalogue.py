@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import InputError
 from pipeline.recipes.base import Recipe
+from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import POINT_RECIPES
 from pipeline.recipes.ranges import RANGE_RECIPES
 
@@ -74,6 +75,16 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
         fault = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in fault["loc"])
         raise InputError(f"{origin}: {field or 'recipe'}: {fault['msg'][:200]}.") from error
+
+
+def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
+    """The recipe with other epochs, for a quick look; as it is where `epochs` is None or it has none."""
+    if epochs is None:
+        return recipe
+    if isinstance(recipe, PointRecipe):
+        return recipe.varied(fitting={"epochs": epochs})
+    values = recipe.model_dump()
+    return type(recipe).model_validate(values | {"epochs": epochs}) if "epochs" in values else recipe
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

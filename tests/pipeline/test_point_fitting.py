@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
 
 
 def test_curves_have_an_entry_an_epoch_and_the_loss_falls() -> None:
-    fit = fit_point(framed(small(validation=0.2, learning_rate=0.01)), seed=1, epochs=8)
+    fit = fit_point(framed(small(validation=0.2, learning_rate=0.01, epochs=8)), seed=1)
     assert isinstance(fit, PointFit)
     assert fit.epochs == 8
     assert set(fit.history) == {

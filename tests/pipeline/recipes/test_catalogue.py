@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.recipes import catalogue, find_recipe, parse_recipe
+from pipeline.recipes import catalogue, find_recipe, parse_recipe, with_epochs
 from pipeline.recipes.point import PointRecipe, Recurrent
 from pipeline.recipes.toml import as_toml
 
@@ -81,3 +81,10 @@ def test_a_name_cannot_be_taken_twice() -> None:
     twin = parse_recipe(MINE.replace('"mine"', '"gru"'), origin="gru.toml")
     with pytest.raises(InputError, match="'gru'"):
         catalogue([twin])
+
+
+def test_epochs_may_be_cut_for_a_quick_look() -> None:
+    for recipe in catalogue():
+        quick = with_epochs(recipe, 2).as_values()
+        assert quick.get("fitting", quick).get("epochs", 2) == 2
+        assert with_epochs(recipe, None) is recipe
