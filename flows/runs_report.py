@@ -30,7 +30,8 @@ _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #8886; vertical-align: top; }
-th:first-child, td:first-child, td.words { text-align: left; }
+th:first-child, td.words { text-align: left; white-space: nowrap; }
+details[open] { white-space: normal; min-width: 20rem; }
 .scroll { overflow-x: auto; }
 figure { margin: 1.5rem 0; background: #fff; border-radius: 6px; }
 svg { width: 100%; height: auto; }
@@ -73,7 +74,7 @@ class Comparison:
             f"<th scope='col'>{escape(name)}</th>" for name in ("run", "status", "recipe", "gate", *names)
         )
         body = "".join(_html_row(run, names) for run in self.runs)
-        charts = "".join(f"<figure>{chart}</figure>" for chart in _charts(self.runs))
+        charts = "".join(_charts(self.runs))
         return (
             f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
             f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body><main>"
@@ -101,24 +102,30 @@ def _values(run: RunRecord) -> dict[str, Any]:
 
 
 def _number(run: RunRecord, name: str) -> str:
-    return f"{run.metrics[name]:.3g}" if name in run.metrics else "–"
+    if name not in run.metrics:
+        return "–"
+    value = run.metrics[name]
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _html_row(run: RunRecord, names: Sequence[str]) -> str:
     numbers = "".join(f"<td>{_number(run, name)}</td>" for name in names)
     reasons = run.tags.get("gate_reasons") or run.tags.get("failure", "")
-    words = (run.status.lower(), run.tags.get("recipe", ""), f"{run.tags.get('gate', '')} {reasons}".strip())
-    cells = "".join(f"<td class='words'>{escape(word)}</td>" for word in words)
+    gate = escape(run.tags.get("gate", "–"))
+    told = f"<details><summary>{gate}</summary>{escape(reasons)}</details>" if reasons else gate
+    words = (escape(run.status.lower()), escape(run.tags.get("recipe", "–")), told)
+    cells = "".join(f"<td class='words'>{word}</td>" for word in words)
     return f"<tr><th scope='row'><a href='{escape(run.url)}'>{escape(run.name)}</a></th>{cells}{numbers}</tr>"
 
 
 def _charts(runs: Sequence[RunRecord]) -> list[str]:
-    """An SVG for each charted metric that at least two runs have."""
+    """A figure for each charted metric that at least two runs have."""
     charts = []
     for name, words, reference in _CHARTED:
         having = [run for run in reversed(runs) if name in run.metrics]
         if len(having) > 1:
-            charts.append(_svg(_figure(having, name, words, reference)))
+            drawn = _svg(_figure(having, name, words, reference))
+            charts.append(f"<figure role='img' aria-label='{escape(words)}'>{drawn}</figure>")
     return charts
 
 
@@ -130,7 +137,7 @@ def _figure(runs: Sequence[RunRecord], name: str, words: str, reference: float) 
     days = [run.tags.get("as_of", run.name) for run in runs]
     axes.plot(range(len(runs)), [run.metrics[name] for run in runs], marker="o", markersize=3)
     axes.axhline(reference, color="black", linewidth=0.8, linestyle="--")
-    shown = range(0, len(runs), max(1, len(runs) // 8))
+    shown = range(0, len(runs), max(1, len(runs) // 6))
     axes.set_xticks(list(shown), [days[index] for index in shown])
     axes.set_title(words, loc="left", fontsize=10)
     return figure

@@ -97,7 +97,7 @@ def test_runs_are_compared_on_the_terminal_as_json_and_as_a_page(registered: Non
     assert compared["runs"][0]["metrics"]["test_relative_wis"] == 1.03
     page = Path(compared["report"]).read_text()
     assert page.count("<svg") == 2
-    assert "refused &lt;b&gt;&amp;" in page
+    assert "<summary>refused</summary>&lt;b&gt;&amp;" in page
     assert "src=" not in page
     _Balanced().feed(page)
     with pytest.raises(InputError, match="has no runs yet"):
