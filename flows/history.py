@@ -134,15 +134,17 @@ def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str]
     from flows.edges.database import open_database
     from flows.edges.snapshots import SnapshotStore
 
-    store = SnapshotStore(
-        open_database(configuration.places.database_url), configuration.places.snapshots_url
-    )
-    snapshot = store.latest(series)
-    if snapshot is None:
-        raise InputError(
-            f"{series} has no snapshot yet; run `coincast daily --series {series}` or give --file."
-        )
-    return store.read(snapshot), snapshot.url
+    engine = open_database(configuration.places.database_url)
+    try:
+        store = SnapshotStore(engine, configuration.places.snapshots_url)
+        snapshot = store.latest(series)
+        if snapshot is None:
+            raise InputError(
+                f"{series} has no snapshot yet; run `coincast daily --series {series}` or give --file."
+            )
+        return store.read(snapshot), snapshot.url
+    finally:
+        engine.dispose()
 
 
 def _slug(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.comparison import Outcome
 from pipeline.framing import Framing
@@ -43,7 +44,9 @@ def curve_figure(outcomes: Sequence[Outcome], curve: str) -> Figure:
     unit = "%" if curve.endswith("_pct") else "scaled units"
     figure, axes = _canvas("MAPE by epoch" if unit == "%" else "Loss by epoch", unit)
     axes.set_xlabel("epoch")
-    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if unit != "%":
+        axes.set_yscale("log")
     for index, outcome in enumerate(outcomes):
         for name, style in ((curve, "-"), (curve.replace("train", "validation"), "--")):
             values = outcome.history.get(name, [])
@@ -61,16 +64,18 @@ def curve_figure(outcomes: Sequence[Outcome], curve: str) -> Figure:
 
 
 def prediction_figure(outcomes: Sequence[Outcome], part: str) -> Figure:
-    """Prediction against what happened, on the `train` or the `test` rows; the first holds the truth."""
+    """Prediction against what happened, on the `train` or the `test` rows of all outcomes."""
     title = "Prediction on training data" if part == "train" else "Prediction on test data"
     figure, axes = _canvas(title, "close")
-    for index, outcome in enumerate(outcomes):
-        rows = outcome.table[outcome.table["part"] == part].sort_values("date")
-        days = rows["date"].to_numpy()
-        if index == 0:
-            axes.plot(days, rows["actual"].to_numpy(), color="#777777", linewidth=1.5, label="actual")
+    tables = [outcome.table[outcome.table["part"] == part].sort_values("date") for outcome in outcomes]
+    truth = pd.concat(tables).drop_duplicates("date").sort_values("date")
+    axes.plot(
+        truth["date"].to_numpy(), truth["actual"].to_numpy(), color="#777777", linewidth=1.5, label="actual"
+    )
+    for index, (outcome, rows) in enumerate(zip(outcomes, tables, strict=True)):
         colour = COLOURS[index % len(COLOURS)]
-        axes.plot(days, rows["predicted"].to_numpy(), color=colour, linewidth=0.9, label=outcome.label)
+        days, predicted = rows["date"].to_numpy(), rows["predicted"].to_numpy()
+        axes.plot(days, predicted, color=colour, linewidth=0.9, label=outcome.label)
     _legend(axes)
     return figure
 
