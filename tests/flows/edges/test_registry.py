@@ -103,6 +103,21 @@ def test_a_version_holds_the_bundle_and_answers_with_the_ledgers_bits(
     assert [output.model_id for output in run.outputs.model_outputs] == [made.logged_model_id]
 
 
+def test_a_version_runs_on_the_code_that_it_carries_without_a_network_library(
+    model: RegisteredModel, tracking: Tracking, fitted: Any, tmp_path: Path
+) -> None:
+    made = add(model, tracking, fitted)
+    script = (
+        "import sys, mlflow; mlflow.pyfunc.load_model(sys.argv[1]); import pipeline.serving;"
+        "print(pipeline.serving.__file__, {'keras', 'tensorflow', 'flows'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, made.uri], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    carried = model.bundle(made).parents[1] / "code" / "pipeline" / "serving.py"
+    assert told.strip() == f"{carried} set()"
+
+
 def test_champions_follow_one_another_and_come_back(
     model: RegisteredModel, tracking: Tracking, fitted: Any
 ) -> None:
