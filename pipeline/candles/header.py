@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from pipeline.candles.columns import CLOSE, DATE
@@ -15,6 +16,9 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _BANNERS: Final = ("cryptodatadownload", "sep=")
 _FIRST_LINES: Final = 50
 _MOST_HEADERS: Final = 200
+# Bounds on what damaged files can cost: lines looked at for being a header, and letters of such a line.
+_MOST_LOOKS: Final = 2000
+_LONGEST: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def _headers_at(
     lines: Lines, numbers: Iterable[int], mapping: Mapping[str, str] | None, ticker: str
 ) -> list[Header]:
     headers: list[Header] = []
-    for number in numbers:
-        if headers and number < headers[-1].stop:
+    for number in islice(numbers, _MOST_LOOKS):
+        if (headers and number < headers[-1].stop) or len(lines[number]) > _LONGEST:
             continue
         header = _header_at(lines, number, mapping, ticker)
         if header is not None:

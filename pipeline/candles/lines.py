@@ -1,6 +1,5 @@
 """Lines of a text in one array: strings are made only of those that are looked at."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -28,7 +27,7 @@ class Lines:
     def __getitem__(self, number: int) -> str:
         return str(self.array[number].as_py())
 
-    def naming(self, word: str, *, among_first: int) -> Iterator[int]:
+    def naming(self, word: str, *, among_first: int) -> list[int]:
         """Numbers of the lines that hold a word, in small or capital letters.
 
         Args:
@@ -39,5 +38,6 @@ class Lines:
         begins = pc.binary_slice(self.array.cast(pa.large_binary()), 0, 1)
         candidates = ~pc.is_in(begins, _DIGITS).to_numpy(zero_copy_only=False)
         candidates[:among_first] = True
-        lowered = word.strip().lower()
-        return (number for number in np.flatnonzero(candidates).tolist() if lowered in self[number].lower())
+        numbers = np.flatnonzero(candidates)
+        named = pc.match_substring(self.array.take(pa.array(numbers)), word.strip(), ignore_case=True)
+        return [int(number) for number in numbers[named.to_numpy(zero_copy_only=False)]]
