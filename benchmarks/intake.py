@@ -33,7 +33,8 @@ def hourly_file(rows: int = ROWS, *, seed: int = 1) -> bytes:
     low = np.minimum(opening, close) * (1 - random.exponential(0.002, rows))
     base = random.lognormal(7, 0.3, rows)
     first = datetime(2021, 1, 1, tzinfo=UTC)
-    lines = ["https://www.CryptoDataDownload.com", "Unix,Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USDT,tradecount"]
+    header = "Unix,Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USDT,tradecount"
+    lines = ["https://www.CryptoDataDownload.com", header]
     for row in reversed(range(rows)):
         moment = first + timedelta(hours=row)
         lines.append(
