@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -71,12 +71,12 @@ def read_history(
         DateError: `as_of` is before the first or after the last candle.
     """
     if file is not None:
-        data, origin = _bytes(file), str(file)
+        data, origin, fetched_at = _bytes(file), str(file), None
     elif series is not None:
-        data, origin = _snapshot(series, configuration)
+        data, origin, fetched_at = _snapshot(series, configuration)
     else:
         raise InputError("Say what to read: --file CANDLES.csv, or --series exchange/SYMBOL/1d.")
-    reading = read_candles(data, series=series)
+    reading = read_candles(data, series=series, fetched_at=fetched_at)
     told = reading.account.series
     candles = resample_daily(reading.candles) if told.timeframe == "1h" else reading.candles
     if as_of is not None:
@@ -130,7 +130,7 @@ def _bytes(file: Path) -> bytes:
         raise InputError(f"{file} cannot be read ({error.strerror}); give a candle file.") from error
 
 
-def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str]:
+def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str, datetime]:
     from flows.edges.database import open_database
     from flows.edges.snapshots import SnapshotStore
 
@@ -142,7 +142,7 @@ def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str]
             raise InputError(
                 f"{series} has no snapshot yet; run `coincast daily --series {series}` or give --file."
             )
-        return store.read(snapshot), snapshot.url
+        return store.read(snapshot), snapshot.url, snapshot.fetched_at
     finally:
         engine.dispose()
 

@@ -1,10 +1,13 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from flows.edges.configuration import configuration
+from flows.edges.database import open_database
+from flows.edges.snapshots import SnapshotStore
 from flows.history import History, read_history
+from pipeline.candles import read_candles
 from pipeline.errors import CandleFileError, DateError, InputError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -49,6 +52,26 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
     page.write_text("<html>not candles</html>")
     with pytest.raises(CandleFileError):
         read(page)
+
+
+def test_a_series_is_read_from_its_newest_snapshot(file: Path) -> None:
+    places = configuration().places
+    engine = open_database(places.database_url)
+    account = read_candles(file.read_bytes(), series=SERIES).account
+    SnapshotStore(engine, places.snapshots_url).add(
+        file,
+        series=SERIES,
+        url="http://vendor.test/Binance_BTCUSDT_d.csv",
+        fetched_at=datetime(2024, 3, 31, 12, tzinfo=UTC),
+        etag="",
+        last_modified="",
+        account=account,
+    )
+    engine.dispose()
+    history = read(None, series=SERIES)
+    assert history.origin == "http://vendor.test/Binance_BTCUSDT_d.csv"
+    # Fetched at noon: that day's candle was not complete.
+    assert history.as_of == date(2024, 3, 30)
 
 
 def test_a_series_without_a_snapshot_says_how_to_get_one() -> None:
