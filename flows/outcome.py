@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flows.edges.publishing import Publication
+from flows.jobs import Job
 from flows.progress import Stopwatch
 from flows.publication import Day
 from flows.registration import Registration
@@ -100,13 +101,19 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
         champion=champion,
         metrics=registration.metrics if registration else {},
         decision=registration.decision.reasons if registration else (),
-        model=f"coincast-{job.series.slug} version {own['model_version']}",
+        model=_registered_name(job, own["model_version"]),
         run_url=stores.tracking.experiment(job.series.slug).run_url(own["run_id"]),
         page=f"{publication.target}/{page_name(job.series.slug)}",
         warnings=tuple(check.message for check in done.day.verdict.failures),
         scored=done.scored,
         seconds=dict(done.watch.seconds),
     )
+
+
+def _registered_name(job: Job, version: str) -> str:
+    if version == "-":
+        return "none: a baseline is published, which is not registered"
+    return f"coincast-{job.series.slug} version {version}"
 
 
 def ranges(forecast: Forecast) -> list[dict[str, Any]]:

@@ -21,10 +21,11 @@ from flows.edges.versions import code_version, package_versions
 from flows.jobs import Job
 from flows.judging import Incumbent, judge_fit
 from flows.market import Market
+from flows.progress import log
 from flows.stores import Stores
 from pipeline.bundle import load_bundle, save_bundle
 from pipeline.daily_figures import forecast_figure, loss_figure
-from pipeline.errors import InputError
+from pipeline.errors import InputError, RegistryError
 from pipeline.evaluation import Evaluation
 from pipeline.forecasting import Model
 from pipeline.gate import HABIT_FIGURES, Decision
@@ -81,10 +82,13 @@ def register_fit(
     """
     model, evaluation = fits
     registered = RegisteredModel(stores.tracking, job.series, turn=turns_of(job.configuration.places))
-    champion = _eligible_champion(registered, market.as_of)
+    holder = registered.at(CHAMPION)
+    replay = holder is not None and holder.tags.get("trained_as_of", "9999") > market.as_of.isoformat()
+    # A champion that has seen days after this one must not speak of them, and stays where it is.
+    kept = None if holder is None or replay else _usable_fit(registered, holder)
     incumbent = Incumbent(
-        recipe=_recipe_of(champion, job.configuration.places),
-        version=champion.version if champion else None,
+        recipe=_recipe_of(holder, job.configuration.places) if holder and kept else None,
+        version=holder.version if holder else None,
         habit=_habit(registered, job.recipe),
     )
     decision = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
@@ -105,14 +109,13 @@ def register_fit(
                 card=_card(job, market, evaluation, decision),
                 tags=_version_tags(manifest, job, decision),
             )
-    if _may_move_aliases(registered, champion):
+    if not replay:
         challenge(registered, version.version)
         if decision.promote:
             promote_over(registered, version.version, champion=incumbent.version)
     new = RegisteredFit(model, manifest, str(version.version))
-    kept = None if decision.promote or champion is None else load_version(registered, champion)
     return Registration(
-        fits=_one_for_each_model(kept, new),
+        fits=_one_for_each_model(None if decision.promote else kept, new),
         name=registered.name,
         decision=decision,
         metrics=evaluation.metrics,
@@ -149,22 +152,16 @@ def load_version(registered: RegisteredModel, version: ModelVersion) -> Register
     return RegisteredFit(load_bundle(folder), manifest, str(version.version))
 
 
-def _eligible_champion(registered: RegisteredModel, as_of: date) -> ModelVersion | None:
-    """The champion, unless it has seen days after `as_of`: then it must not speak of them."""
-    champion = registered.at(CHAMPION)
-    if champion is None or champion.tags.get("trained_as_of", "9999") > as_of.isoformat():
+def _usable_fit(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit | None:
+    """The version's fit; None, said in the log, where this coincast cannot load it any more."""
+    try:
+        return load_version(registered, version)
+    except (RegistryError, OSError) as error:
+        log.warning("Version %d of %s is no longer used: %s", version.version, registered.name, error)
         return None
-    return champion
 
 
-def _may_move_aliases(registered: RegisteredModel, champion: ModelVersion | None) -> bool:
-    """An older day that is replayed leaves a younger champion alone."""
-    return champion is not None or registered.at(CHAMPION) is None
-
-
-def _recipe_of(champion: ModelVersion | None, places: Places) -> Recipe | None:
-    if champion is None:
-        return None
+def _recipe_of(champion: ModelVersion, places: Places) -> Recipe | None:
     try:
         return named_recipe(champion.tags["recipe"], places)
     except (InputError, KeyError):

@@ -30,7 +30,13 @@ def forecast_figure(table: pd.DataFrame, *, title: str) -> Figure:
     axes = figure.subplots()
     days = table["date"].to_numpy()
     axes.fill_between(
-        days, table["lower_80"], table["upper_80"], color="#0072B2", alpha=0.2, linewidth=0, label="80 % range"
+        days,
+        table["lower_80"],
+        table["upper_80"],
+        color="#0072B2",
+        alpha=0.2,
+        linewidth=0,
+        label="80 % range",
     )
     axes.plot(days, table["predicted"], color="#0072B2", linewidth=1, label="median forecast")
     axes.plot(days, table["random_walk"], color="#E69F00", linewidth=1, linestyle=":", label="random walk")

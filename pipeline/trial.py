@@ -61,7 +61,9 @@ def try_models(models: Mapping[str, Model], grid: pd.DataFrame, *, as_of: date, 
     first = as_of - timedelta(days=days)
     younger = [name for name, model in models.items() if model.trained_as_of > first]
     if younger:
-        raise ValueError(f"{younger[0]} was fitted after {first} and cannot be judged on the days that follow")
+        raise ValueError(
+            f"{younger[0]} was fitted after {first} and cannot be judged on the days that follow"
+        )
     past = rows_until(grid, as_of)
     axis = DayAxis.of(past)
     on_trial = (past["date"] >= pd.Timestamp(first)) & (past["date"] < pd.Timestamp(as_of)) & ~past["filled"]

@@ -8,16 +8,18 @@ pytestmark = pytest.mark.slow
 
 def test_a_run_that_failed_goes_on_and_ends_well() -> None:
     experiment = open_tracking(configuration().places).experiment("sweep")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        tracked_run(experiment, "long work", tags={"kind": "sweep"}) as run,
-    ):
-        run.log_metrics({"first": 1.0})
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with tracked_run(experiment, "long work", tags={"kind": "sweep"}) as run:
+            run.log_metrics({"first": 1.0})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     (stopped,) = experiment.find_runs(tags={"kind": "sweep"})
     assert stopped.status == "KILLED"
     with resumed_run(experiment, stopped) as again:
         again.log_metrics({"second": 2.0})
     (ended,) = experiment.find_runs(tags={"kind": "sweep"})
-    assert (ended.id, ended.status) == (run.id, "FINISHED")
+    assert (ended.id, ended.status) == (stopped.id, "FINISHED")
     assert ended.metrics == {"first": 1.0, "second": 2.0}
