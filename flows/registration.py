@@ -4,16 +4,14 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
-from prefect.context import FlowRunContext
 
 from expectations.verdict import Verdict
 from flows.edges.configuration import Places
 from flows.edges.recipe_files import named_recipe
 from flows.edges.registry import ModelVersion, RegisteredModel
-from flows.edges.run import Run
 from flows.edges.succession import CHAMPION, challenge, promote_over
 from flows.edges.tracking import tracked_run
 from flows.edges.turns import turns_of
@@ -22,9 +20,9 @@ from flows.jobs import Job
 from flows.judging import Incumbent, judge_fit
 from flows.market import Market
 from flows.progress import log
+from flows.run_record import log_fit, model_card, run_tags, version_tags
 from flows.stores import Stores
 from pipeline.bundle import load_bundle, save_bundle
-from pipeline.daily_figures import forecast_figure, loss_figure
 from pipeline.errors import InputError, RegistryError
 from pipeline.evaluation import Evaluation
 from pipeline.forecasting import Model
@@ -95,9 +93,9 @@ def register_fit(
     manifest = manifest_of(job, market, recipe=job.recipe, fit_day=model.trained_as_of)
     experiment = stores.tracking.experiment(job.series.slug)
     with tracked_run(
-        experiment, f"{job.series.slug} {market.as_of}", tags=_tags(job, market, manifest)
+        experiment, f"{job.series.slug} {market.as_of}", tags=run_tags(job, market, manifest)
     ) as run:
-        _log(run, job, market, verdict=verdict, evaluation=evaluation, decision=decision)
+        log_fit(run, job, market, verdict=verdict, evaluation=evaluation, decision=decision)
         with tempfile.TemporaryDirectory(prefix="coincast-bundle-") as folder:
             bundle = Path(folder)
             save_bundle(model, bundle)
@@ -106,8 +104,8 @@ def register_fit(
                 bundle,
                 run=run,
                 candles=market.candles,
-                card=_card(job, market, evaluation, decision),
-                tags=_version_tags(manifest, job, decision),
+                card=model_card(job, market, evaluation, decision),
+                tags=version_tags(manifest, job, decision),
             )
     if not replay:
         challenge(registered, version.version)
@@ -184,82 +182,3 @@ def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float
         }
         for one in earlier[:60]
     )
-
-
-def _tags(job: Job, market: Market, manifest: Manifest) -> dict[str, object]:
-    flow_run = FlowRunContext.get()
-    run = flow_run.flow_run if flow_run else None
-    return {
-        "recipe": job.recipe.name,
-        "series": str(job.series),
-        "as_of": market.as_of,
-        "vintage": market.vintage,
-        "snapshot": market.snapshot.sha256,
-        "seed": job.seed,
-        "manifest": manifest.id,
-        "code": manifest.code,
-        "simulated": str(job.series.simulated).lower(),
-        "simulated_time": str(job.simulated_time).lower(),
-        "prefect_flow_run": run.name if run else "",
-        "prefect_flow_run_id": run.id if run else "",
-        **{f"version_{name}": version for name, version in manifest.packages.items()},
-    }
-
-
-def _version_tags(manifest: Manifest, job: Job, decision: Decision) -> dict[str, str]:
-    return {
-        "recipe": job.recipe.name,
-        "model_id": job.recipe.model_id,
-        "trained_as_of": manifest.trained_as_of.isoformat(),
-        "manifest": manifest.id,
-        **decision.as_tags(),
-    }
-
-
-def _log(
-    run: Run, job: Job, market: Market, *, verdict: Verdict, evaluation: Evaluation, decision: Decision
-) -> None:
-    run.log_parameters({"seed": job.seed, "test_days": len(evaluation.table), **job.recipe.as_values()})
-    run.log_metrics(evaluation.metrics)
-    for name, values in evaluation.history.items():
-        run.log_curve(name, values)
-    run.log_figure(loss_figure(evaluation.history), "loss")
-    title = f"{job.series}{' (simulated market)' if job.series.simulated else ''}: one day ahead on test days"
-    run.log_figure(forecast_figure(evaluation.table, title=title), "forecast")
-    run.log_table(evaluation.table, "test_days")
-    run.log_json(verdict.as_dict(), "data_contract")
-    run.log_json(decision.as_dict(), "gate")
-    run.log_dataset(
-        market.candles, name=job.series.slug, digest=market.snapshot.sha256, source=market.snapshot.url
-    )
-    run.set_tags({"data_contract": verdict.severity, **decision.as_tags()})
-    run.set_note(_card(job, market, evaluation, decision))
-
-
-def _card(job: Job, market: Market, evaluation: Evaluation, decision: Decision) -> str:
-    """The model card: what, data, metrics, limits."""
-    values: dict[str, Any] = evaluation.metrics
-    rows = "\n".join(
-        f"| {name} | {value:.6g} | {values[f'random_walk_{name}']:.6g} |"
-        for name, value in values.items()
-        if f"random_walk_{name}" in values
-    )
-    simulated = (
-        "**This market is simulated.** Nothing here is about a real price.\n\n"
-        if job.series.simulated
-        else ""
-    )
-    return f"""{simulated}**{job.recipe.title}** for {job.series}, trained on {len(market.candles)} daily candles up to
-{market.as_of} (snapshot `{market.snapshot.sha256[:12]}`, vintage {market.vintage}).
-
-{" ".join(decision.reasons)}
-
-On the last {len(evaluation.table)} days, one day ahead, by a fit that did not see them:
-
-| metric | model | random walk |
-|---|---|---|
-{rows}
-
-Limits: it forecasts a range, not a direction; nobody forecasts tomorrow's price level better than as today. It knows
-nothing but this market's candles.
-"""

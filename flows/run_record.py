@@ -1,0 +1,94 @@
+"""What a daily fit's MLflow run and model version show: tags, numbers, figures, the card."""
+
+from prefect.context import FlowRunContext
+
+from expectations.verdict import Verdict
+from flows.edges.run import Run
+from flows.jobs import Job
+from flows.market import Market
+from pipeline.daily_figures import forecast_figure, loss_figure
+from pipeline.evaluation import Evaluation
+from pipeline.gate import Decision
+from pipeline.manifest import Manifest
+
+
+def run_tags(job: Job, market: Market, manifest: Manifest) -> dict[str, object]:
+    """By which a run is found again, and the way back to the Prefect run."""
+    flow_run = FlowRunContext.get()
+    run = flow_run.flow_run if flow_run else None
+    return {
+        "recipe": job.recipe.name,
+        "series": str(job.series),
+        "as_of": market.as_of,
+        "vintage": market.vintage,
+        "snapshot": market.snapshot.sha256,
+        "seed": job.seed,
+        "manifest": manifest.id,
+        "code": manifest.code,
+        "simulated": str(job.series.simulated).lower(),
+        "simulated_time": str(job.simulated_time).lower(),
+        "prefect_flow_run": run.name if run else "",
+        "prefect_flow_run_id": run.id if run else "",
+        **{f"version_{name}": version for name, version in manifest.packages.items()},
+    }
+
+
+def version_tags(manifest: Manifest, job: Job, decision: Decision) -> dict[str, str]:
+    """What the registry must know of a version to judge the next one."""
+    return {
+        "recipe": job.recipe.name,
+        "model_id": job.recipe.model_id,
+        "trained_as_of": manifest.trained_as_of.isoformat(),
+        "manifest": manifest.id,
+        **decision.as_tags(),
+    }
+
+
+def log_fit(
+    run: Run, job: Job, market: Market, *, verdict: Verdict, evaluation: Evaluation, decision: Decision
+) -> None:
+    """Parameters, metrics beside the random walk's, curves, both figures, the contract, the decision, the note."""
+    run.log_parameters({"seed": job.seed, "test_days": len(evaluation.table), **job.recipe.as_values()})
+    run.log_metrics(evaluation.metrics)
+    for name, values in evaluation.history.items():
+        run.log_curve(name, values)
+    run.log_figure(loss_figure(evaluation.history), "loss")
+    title = f"{job.series}{' (simulated market)' if job.series.simulated else ''}: one day ahead on test days"
+    run.log_figure(forecast_figure(evaluation.table, title=title), "forecast")
+    run.log_table(evaluation.table, "test_days")
+    run.log_json(verdict.as_dict(), "data_contract")
+    run.log_json(decision.as_dict(), "gate")
+    run.log_dataset(
+        market.candles, name=job.series.slug, digest=market.snapshot.sha256, source=market.snapshot.url
+    )
+    run.set_tags({"data_contract": verdict.severity, **decision.as_tags()})
+    run.set_note(model_card(job, market, evaluation, decision))
+
+
+def model_card(job: Job, market: Market, evaluation: Evaluation, decision: Decision) -> str:
+    """The model card: what, data, metrics, limits."""
+    values = evaluation.metrics
+    rows = "\n".join(
+        f"| {name} | {value:.6g} | {values[f'random_walk_{name}']:.6g} |"
+        for name, value in values.items()
+        if f"random_walk_{name}" in values
+    )
+    simulated = (
+        "**This market is simulated.** Nothing here is about a real price.\n\n"
+        if job.series.simulated
+        else ""
+    )
+    return f"""{simulated}**{job.recipe.title}** for {job.series}, trained on {len(market.candles)} daily candles up to
+{market.as_of} (snapshot `{market.snapshot.sha256[:12]}`, vintage {market.vintage}).
+
+{" ".join(decision.reasons)}
+
+On the last {len(evaluation.table)} days, one day ahead, by a fit that did not see them:
+
+| metric | model | random walk |
+|---|---|---|
+{rows}
+
+Limits: it forecasts a range, not a direction; nobody forecasts tomorrow's price level better than as today. It knows
+nothing but this market's candles.
+"""
