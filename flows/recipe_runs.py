@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment, tracked_run
@@ -16,6 +16,7 @@ from pipeline.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant, frame
 from pipeline.point_fitting import PointFit, fit_point
 from pipeline.recipes import Recipe
 from pipeline.recipes.point import PointRecipe
+from pipeline.training import EpochListener
 
 # Fields of a recipe that are for readers; as parameters they would crowd out what can be compared.
 _WORDS: Final = {"title", "source", "choices", "as_written"}
@@ -150,7 +151,7 @@ def trial_tags(trial: Trial, history: History) -> dict[str, object]:
     return study_tags(history) | own
 
 
-def _report(total: int | None) -> Any:
+def _report(total: int | None) -> EpochListener:
     def on_epoch(epoch: int, values: Mapping[str, float]) -> None:
         watcher.get().advance(f"epoch {epoch}, loss {values.get('loss', float('nan')):.3g}", epoch, total)
 
