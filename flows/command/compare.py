@@ -9,6 +9,8 @@ import typer
 from flows.command import app
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
 from flows.command.output import print_json, print_table
+from pipeline.errors import InputError
+from pipeline.series import Series
 
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
 OneSeriesOption = Annotated[
@@ -65,6 +67,7 @@ def compare(
     from flows.edges.recipe_files import named_recipe
     from flows.edges.runtime import prepare_environment
 
+    check_source(file, series)
     names = split_names(recipes)
     for name in names:
         named_recipe(name, configuration().places)
@@ -90,6 +93,21 @@ def compare(
         print_comparison(result)
     if result["failed"]:
         raise typer.Exit(1)
+
+
+def check_source(file: Path | None, series: str | None) -> None:
+    """Refuse what cannot be read before anything slow is started.
+
+    Raises:
+        InputError: Neither is given, or the file is not there.
+        UnknownSeriesError: The series is none.
+    """
+    if file is None and series is None:
+        raise InputError("Say what to read: --file CANDLES.csv, or --series exchange/SYMBOL/1d.")
+    if file is not None and not file.is_file():
+        raise InputError(f"{file} is not a file; give a candle file.")
+    if series is not None:
+        Series.parse(series)
 
 
 def split_names(texts: list[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.command import app
-from flows.command.compare import EpochsOption, FileOption, LimitOption, OneSeriesOption
+from flows.command.compare import EpochsOption, FileOption, LimitOption, OneSeriesOption, check_source
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
 from flows.command.output import print_json, print_table
 
@@ -52,6 +52,7 @@ def sweep(
     from pipeline.errors import InputError
     from pipeline.variation import parse_vary
 
+    check_source(file, series)
     named_recipe(recipe, configuration().places)
     parse_vary(vary)
     if sampler not in ("grid", "tpe"):

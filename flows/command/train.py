@@ -10,6 +10,7 @@ from flows.command.compare import (
     FileOption,
     LimitOption,
     OneSeriesOption,
+    check_source,
     print_comparison,
 )
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
@@ -43,6 +44,7 @@ def train(
     from flows.edges.recipe_files import named_recipe
     from flows.edges.runtime import prepare_environment
 
+    check_source(file, series)
     named_recipe(recipe, configuration().places)
     prepare_environment(terminal=True)
     from flows.train import TrainRequest

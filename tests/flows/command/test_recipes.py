@@ -32,10 +32,16 @@ def test_an_unknown_recipe_is_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["compare", "--recipes", "guide-lsmt", "--file", "x.csv"], "did you mean"),
-        (["train", "--recipe", "nobody", "--file", "x.csv"], "No recipe"),
-        (["sweep", "--recipe", "guide-lstm", "--vary", "widow=3", "--file", "x.csv"], "widow"),
-        (["sweep", "--recipe", "guide-lstm", "--vary", "window=3", "--sampler", "luck"], "--sampler"),
+        (["compare", "--recipes", "guide-lsmt", "-s", "a/BUSD/1d"], "did you mean"),
+        (["compare", "--recipes", "guide-lstm"], "--file"),
+        (["train", "--recipe", "nobody", "-s", "a/BUSD/1d"], "No recipe"),
+        (["train", "--recipe", "guide-lstm", "-s", "bitcoin"], "exchange/SYMBOL"),
+        (["sweep", "--recipe", "guide-lstm", "--vary", "widow=3", "-s", "a/BUSD/1d"], "widow"),
+        (
+            ["sweep", "--recipe", "guide-lstm", "--vary", "window=3", "--sampler", "luck", "-s", "a/B1/1d"],
+            "--sampler",
+        ),
+        (["sweep", "--recipe", "guide-lstm", "--vary", "window=3", "--file", "x.csv"], "x.csv is not a file"),
     ],
 )
 def test_bad_input_is_refused_before_anything_heavy_is_started(arguments: list[str], words: str) -> None:
