@@ -76,3 +76,26 @@ def tracking(empty_store: Path) -> Tracking:
     database.parent.mkdir()
     shutil.copyfile(empty_store, database)
     return open_tracking(places)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An empty bucket of moto's server on loopback, as an fsspec URL."""
+    import boto3
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        # fsspec keeps file systems by their arguments, which do not tell one server from the one before.
+        s3fs.S3FileSystem.clear_instance_cache()
+        boto3.client("s3").create_bucket(Bucket="coincast")
+        yield "s3://coincast"
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()

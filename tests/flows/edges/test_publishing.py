@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -287,23 +286,9 @@ def test_an_object_store_that_refuses_midway_gets_the_former_objects_back(
     assert read_published(site_of(1), url) == site_of(1)
 
 
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    """A bucket of moto's server on loopback."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("s3").create_bucket(Bucket="forecasts")
-        yield "s3://forecasts/site"
-    server.stop()
+@pytest.fixture
+def s3_url(bucket: str) -> str:
+    return f"{bucket}/site"
 
 
 @pytest.mark.slow
@@ -314,7 +299,7 @@ def test_s3(s3_url: str) -> None:
     assert len(publish(site_of(2), s3_url).changed) == 4
     assert publish(site_of(2), s3_url).outcome == "unchanged"
     assert read_published(union(1, 2), s3_url) == union(1, 2)
-    page = boto3.client("s3").get_object(Bucket="forecasts", Key="site/index.html")
+    page = boto3.client("s3").get_object(Bucket="coincast", Key="site/index.html")
     assert page["ContentType"] == "text/html"
     assert page["Body"].read() == b"index 2"
 

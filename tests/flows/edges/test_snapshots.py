@@ -334,25 +334,6 @@ def test_a_killed_writer_leaves_the_store_valid(tmp_path: Path) -> None:
         assert [path.suffixes for path in keeper.files()] == [[".csv", ".gz"]] * 2
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """A bucket of moto's server on loopback."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("s3").create_bucket(Bucket="raw")
-        yield "s3://raw"
-    server.stop()
-
-
 def check_elsewhere(keeper: Keeper, url: str, engine: Engine) -> None:
     """What a folder does, an object store does too."""
     store = keeper.store = SnapshotStore(engine, url)
