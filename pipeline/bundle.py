@@ -1,4 +1,4 @@
-"""A fitted model as files without pickles: facts as JSON, numbers as .npz."""
+"""A fitted model as files without pickles: facts as JSON, numbers as .npz, networks in Keras's formats."""
 
 import json
 from datetime import date
@@ -7,13 +7,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.baselines import RandomWalk, ScaledRange
+from pipeline.baselines import RandomWalk
 from pipeline.errors import RegistryError
 from pipeline.forecasting import Learned, Model
 from pipeline.learned_range import LearnedRange
+from pipeline.network_files import read_networks, write_networks
 from pipeline.quantiles import FloatArray
+from pipeline.range_fitting import BASE_METHOD
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.ranges import BaselineRecipe, RangeRecipe
+from pipeline.scaled_range import ScaledRange
 
 FORMAT: Final = 1
 _FACTS: Final = "model.json"
@@ -33,6 +36,8 @@ def save_bundle(model: Model, folder: Path) -> None:
     }
     arrays: dict[str, Any] = {**_arrays(model.learned_)}
     np.savez(folder / _ARRAYS, **arrays)
+    if isinstance(model.recipe, RangeRecipe) and isinstance(model.learned_, LearnedRange):
+        write_networks(model.recipe, model.learned_.members_, folder)
     text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
     (folder / _FACTS).write_text(text + "\n", encoding="utf-8")
 
@@ -50,7 +55,7 @@ def load_bundle(folder: Path) -> Model:
         if facts["format"] != FORMAT:
             raise RegistryError(f"{folder.name} is a bundle of format {facts['format']}, expected {FORMAT}.")
         recipe = _RECIPES[facts["recipe"]["kind"]].model_validate(facts["recipe"])
-        learned = _learned(recipe, arrays, facts["random_walk_from"])
+        learned = _learned(recipe, arrays, folder, facts["random_walk_from"])
     except (OSError, KeyError, ValueError) as error:
         raise RegistryError(
             f"{folder.name} is not a whole model bundle ({error}); fit the model again."
@@ -62,30 +67,22 @@ def _arrays(learned: Learned) -> dict[str, FloatArray]:
     if isinstance(learned, ScaledRange):
         return {"coefficients": learned.coefficients_, "shape": learned.shape_}
     if isinstance(learned, LearnedRange):
-        weights = {
-            f"member_{number}_{index:02d}": weight
-            for number, member in enumerate(learned.members_)
-            for index, weight in enumerate(member)
-        }
         return {
             **_arrays(learned.base_),
             "centre": learned.centre_,
             "spread": learned.spread_,
             "stretch": learned.stretch_,
-            **weights,
         }
     return {}
 
 
-def _learned(recipe: Recipe, arrays: dict[str, FloatArray], random_walk_from: int | None) -> Learned:
+def _learned(
+    recipe: Recipe, arrays: dict[str, FloatArray], folder: Path, random_walk_from: int | None
+) -> Learned:
     if isinstance(recipe, RangeRecipe):
-        members = tuple(
-            tuple(arrays[name] for name in sorted(arrays) if name.startswith(f"member_{number}_"))
-            for number in range(recipe.members)
-        )
         return LearnedRange(
-            base_=ScaledRange("har-range", arrays["coefficients"], arrays["shape"]),
-            members_=members,
+            base_=ScaledRange(BASE_METHOD, arrays["coefficients"], arrays["shape"]),
+            members_=read_networks(recipe, folder),
             centre_=arrays["centre"],
             spread_=arrays["spread"],
             stretch_=arrays["stretch"],

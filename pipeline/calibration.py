@@ -4,19 +4,21 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.quantiles import HORIZONS, LEVELS, FloatArray
-from pipeline.scoring import weighted_interval_score
+from pipeline.quantiles import HORIZONS, FloatArray
+from pipeline.scoring import diebold_mariano, weighted_interval_score
 
 STRETCHES: Final = np.round(np.linspace(0.8, 1.25, 46), 3)
-# The weight of "as fitted": a stretch must earn its place against this many days.
-_PRIOR_DAYS: Final = 120.0
+# "As fitted" counts as much as this many days: a stretch must earn its place.
+PRIOR_DAYS: Final = 300.0
+# One-sided 5 %: the random walk takes over only where the forecast was worse beyond doubt.
+_WORSE_T: Final = -1.645
 
 
 def best_stretch(actual: FloatArray, quantiles: FloatArray, deviation: FloatArray) -> FloatArray:
     """Factor on each horizon's quantiles that scores best on the held-back days, drawn towards 1.
 
-    Scores are in units of the deviation, so that one wild week does not decide. The best factor of the days
-    is averaged with 1 in the proportion of the days to 120.
+    Scores are in units of the deviation, so that one wild week does not decide. The logarithm of the best
+    factor is multiplied by days / (days + 300).
 
     Args:
         actual: Log returns, array of shape (n, 7), NaN where there is no outcome.
@@ -32,16 +34,33 @@ def best_stretch(actual: FloatArray, quantiles: FloatArray, deviation: FloatArra
         if not known.any():
             continue
         unit = deviation[known, column]
-        outcome = actual[known, column] / unit
-        spread = quantiles[known, column] / unit[:, None]
+        outcome, spread = actual[known, column] / unit, quantiles[known, column] / unit[:, None]
         scores = [weighted_interval_score(outcome, factor * spread).mean() for factor in STRETCHES]
         days = float(known.sum())
-        factors[column] = (days * STRETCHES[int(np.argmin(scores))] + _PRIOR_DAYS) / (days + _PRIOR_DAYS)
+        factors[column] = STRETCHES[int(np.argmin(scores))] ** (days / (days + PRIOR_DAYS))
     return factors
 
 
-def ordered(quantiles: FloatArray) -> FloatArray:
-    """Quantiles in rising order along the last axis of 23; they are never less than the one before."""
-    if quantiles.shape[-1] != len(LEVELS):
-        raise ValueError(f"the last axis must hold the 23 levels, got {quantiles.shape}")
-    return np.maximum.accumulate(quantiles, axis=-1)
+def skill_ends_at(actual: FloatArray, quantiles: FloatArray, walk: FloatArray) -> int | None:
+    """First horizon from which every forecast was significantly worse than the random walk's.
+
+    Worse is a Diebold–Mariano t below −1.645 on the held-back days. A mere relative WIS above 1 is not enough:
+    measured over years, what a stretch of days shows at horizons 4 to 7 does not foretell the next stretch.
+
+    Args:
+        actual: Log returns, array of shape (n, 7), NaN where there is no outcome.
+        quantiles: Array of shape (n, 7, 23).
+        walk: The random walk's, same shape.
+
+    Returns:
+        2 … 7, or None where the last horizon has skill or nothing can be said; horizon 1 is never given up.
+    """
+    start = None
+    for horizon in reversed(HORIZONS[1:]):
+        column = horizon - 1
+        own = weighted_interval_score(actual[:, column], quantiles[:, column])
+        other = weighted_interval_score(actual[:, column], walk[:, column])
+        if not diebold_mariano(own, other, horizon=horizon).t < _WORSE_T:
+            break
+        start = horizon
+    return start

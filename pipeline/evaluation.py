@@ -35,7 +35,7 @@ class Evaluation:
     Attributes:
         model: The judged fit; its `trained_as_of` is the last day that it could see.
         metrics: Values by name; those of the random walk on the same days begin with `random_walk_`.
-        history: Loss of each epoch by name.
+        history: Loss of each epoch by name: `loss` on the training rows, `val_loss` on the test days.
         table: A row a test day: `date` (the target's), `actual`, `predicted`, `random_walk`, `lower_80`,
             `upper_80`, in quote currency.
     """
@@ -79,7 +79,7 @@ def evaluate(
         if on_epoch:
             on_epoch(epoch, values)
 
-    model = fit(recipe, past, as_of=trained_as_of, seed=seed, on_epoch=keep)
+    model = fit(recipe, past, as_of=trained_as_of, seed=seed, on_epoch=keep, watched=past)
     days = DayAxis.of(past)
     first = days.place_of(trained_as_of)
     origins = np.arange(first, len(days.number) - 1)

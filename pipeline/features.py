@@ -1,8 +1,7 @@
-"""What a model may know at the end of a day: each feature is a causal function of the last 132 days.
+"""What a model may know at the end of a day: each feature is a causal function of the last 365 days.
 
-Every value at day t is computed from days t − 131 … t with the same additions in the same order, so that it
-has the same bits whatever lies before or after them: the leak check, the ledger and the served model rely
-on it. Sums run over lags, not over strided windows, for that reason.
+The value at day t is computed from the days up to t, in the same order of additions wherever they lie (see
+`rolling`): the leak check, the ledger and the served model rely on it.
 """
 
 from dataclasses import dataclass
@@ -11,14 +10,14 @@ from typing import Final
 import numpy as np
 
 from pipeline.day_axis import DayAxis, IntArray
-from pipeline.quantiles import HORIZONS, FloatArray
+from pipeline.quantiles import FloatArray
+from pipeline.range_measures import FEWEST_IN_SEASON, RANGE_BOUND, SEASON_DAYS, tamed_log_range
+from pipeline.rolling import lagged, lagged_sum, rolling_mean, rolling_median
 
-TYPICAL_DAYS: Final = 66
-# A range beyond twenty times its season's typical one is a wick of the file, not of the market.
-_RANGE_BOUND: Final = 3.0
+LONG_RUN_DAYS: Final = 300
+WEEKDAY_WEEKS: Final = 26
+_FEWEST_WEEKS: Final = 8
 _RETURN_BOUND: Final = 10.0
-_FEWEST_TYPICAL: Final = 22
-MEMORY_DAYS: Final = 2 * TYPICAL_DAYS
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +27,23 @@ class Features:
     Attributes:
         log_range: Logarithm of the Garman–Klass deviation of the day, tamed; array of shape (n_days,).
         averages: Means of `log_range` over the last 1, 5, 22 and 66 days, array of shape (n_days, 4).
-        log_return: Return of the day in units of the month's typical deviation, array of shape (n_days,).
-        volume: Logarithm of the volume less its mean over 66 days, array of shape (n_days,).
+        long_run: Mean of `log_range` over the last 300 days, array of shape (n_days,).
+        scaled_return: Return of the day in units of the month's typical deviation, array of shape (n_days,).
+        trend: Size of the 22-day return in units of its typical deviation, array of shape (n_days,).
+        volume: Logarithm of the volume less its median over 66 days, array of shape (n_days,).
+        weekday_habit: How the next day's weekday differed from its week in the last 26 weeks, (n_days,).
+        closing_share: Logarithm of close-to-close against range deviation over 300 days, (n_days,).
         next_weekday: 0 for Monday to 6 for Sunday of the day after, array of shape (n_days,).
     """
 
     log_range: FloatArray
     averages: FloatArray
-    log_return: FloatArray
+    long_run: FloatArray
+    scaled_return: FloatArray
+    trend: FloatArray
     volume: FloatArray
+    weekday_habit: FloatArray
+    closing_share: FloatArray
     next_weekday: FloatArray
 
     def at(self, places: IntArray) -> "Features":
@@ -54,96 +61,61 @@ def build_features(days: DayAxis) -> Features:
         Features whose row t reads the rows up to t only.
     """
     log_range = tamed_log_range(days)
-    averages = np.stack([rolling_mean(log_range, length) for length in (1, 5, 22, 66)], axis=1)
+    week, month = rolling_mean(log_range, 5), rolling_mean(log_range, 22)
+    quarter = rolling_mean(log_range, SEASON_DAYS, fewest=FEWEST_IN_SEASON)
     return Features(
         log_range=log_range,
-        averages=averages,
-        log_return=_scaled_return(days, averages[:, 2]),
+        averages=np.stack([log_range, week, month, quarter], axis=1),
+        long_run=rolling_mean(log_range, LONG_RUN_DAYS, fewest=FEWEST_IN_SEASON),
+        scaled_return=_scaled_return(days, month),
+        trend=_trend(days, month),
         volume=_detrended_log_volume(days),
+        weekday_habit=_weekday_habit(log_range),
+        closing_share=_closing_share(days, log_range),
         next_weekday=((days.weekday + 1) % 7).astype(float),
     )
 
 
-def garman_klass_variance(days: DayAxis) -> FloatArray:
-    """Daily variance of the log price: ½·ln(H/L)² − (2·ln 2 − 1)·ln(C/O)² (Garman and Klass 1980).
-
-    Opens and closes outside the range are moved to its edge, so that the variance is never negative.
-
-    Returns:
-        Array of shape (n_days,); NaN where the day was flat or not observed.
-    """
-    valid = days.observed & (days.low > 0) & (days.high > days.low)
-    low, high = np.where(valid, days.low, 1.0), np.where(valid, days.high, 1.0)
-    start, end = np.clip(days.open, low, high), np.clip(days.close, low, high)
-    variance = 0.5 * np.log(high / low) ** 2 - (2 * np.log(2) - 1) * np.log(end / start) ** 2
-    return np.where(valid, variance, np.nan)
+def _daily_return(days: DayAxis) -> FloatArray:
+    """ln(C[t] / C[t − 1]); NaN on a day without a candle."""
+    return np.where(days.observed, days.log_close - lagged(days.log_close, 1), np.nan)
 
 
-def tamed_log_range(days: DayAxis) -> FloatArray:
-    """½·ln of the Garman–Klass variance, within a factor of 20 of the median of the last 66 days.
-
-    A flat or missing day takes that median: an outage says nothing about the market's range.
-
-    Returns:
-        Array of shape (n_days,), NaN where fewer than 22 of the last 66 days have a range.
-    """
-    with np.errstate(divide="ignore"):
-        raw = 0.5 * np.log(garman_klass_variance(days))
-    typical = rolling_median(raw, TYPICAL_DAYS, fewest=_FEWEST_TYPICAL)
-    tamed = np.clip(np.where(np.isnan(raw), typical, raw), typical - _RANGE_BOUND, typical + _RANGE_BOUND)
-    return np.where(np.isnan(days.close), np.nan, tamed)
-
-
-def log_range_ahead(days: DayAxis, log_range: FloatArray) -> FloatArray:
-    """½·ln of the summed variance of the days t + 1 … t + h, for training only.
-
-    Returns:
-        Array of shape (n_days, 7), column h − 1; NaN where one of the days is not observed.
-    """
-    variance = np.where(days.observed, np.exp(2 * log_range), np.nan)
-    ahead = np.full((len(variance), len(HORIZONS)), np.nan)
-    total = np.zeros(len(variance))
-    for column, horizon in enumerate(HORIZONS):
-        total[:-horizon] += variance[horizon:]
-        total[-horizon:] = np.nan
-        ahead[:, column] = 0.5 * np.log(total)
-    return ahead
-
-
-def rolling_mean(values: FloatArray, length: int) -> FloatArray:
-    """Mean of the last `length` values, NaN where one is missing; the bits depend on those values only."""
-    total = np.full(len(values), np.nan)
-    if len(values) >= length:
-        total[length - 1 :] = 0.0
-        for lag in range(length):
-            total[length - 1 :] += values[length - 1 - lag : len(values) - lag]
-    return total / length
-
-
-def rolling_median(values: FloatArray, length: int, *, fewest: int) -> FloatArray:
-    """Median of those of the last `length` values that are numbers, NaN where fewer than `fewest` are."""
-    padded = np.concatenate([np.full(length - 1, np.nan), values])
-    # NaN sorts last.
-    windows = np.sort(np.lib.stride_tricks.sliding_window_view(padded, length), axis=1)
-    count = np.isfinite(windows).sum(axis=1)
-    rows = np.arange(len(values))
-    middle = (
-        windows[rows, np.maximum(count - 1, 0) // 2] + windows[rows, np.minimum(count // 2, length - 1)]
-    ) / 2
-    return np.where(count >= fewest, middle, np.nan)
-
-
-def _scaled_return(days: DayAxis, log_scale: FloatArray) -> FloatArray:
+def _scaled_return(days: DayAxis, month: FloatArray) -> FloatArray:
     """ln(C[t] / C[t − 1]) over the typical deviation of the last 22 days, within ±10; 0 on a filled day."""
-    change = np.full(len(days.close), np.nan)
-    change[1:] = days.log_close[1:] - days.log_close[:-1]
-    change = np.where(days.observed, change, 0.0)
-    return np.clip(change / np.exp(log_scale), -_RETURN_BOUND, _RETURN_BOUND)
+    change = np.where(np.isnan(days.close), np.nan, np.nan_to_num(_daily_return(days), nan=0.0))
+    return np.clip(change / np.exp(month), -_RETURN_BOUND, _RETURN_BOUND)
+
+
+def _trend(days: DayAxis, month: FloatArray) -> FloatArray:
+    """|ln(C[t] / C[t − 22])| over √22 times the typical deviation, at most 10: a market on the move is wilder."""
+    change = np.abs(days.log_close - lagged(days.log_close, 22))
+    trend: FloatArray = np.clip(change / (np.sqrt(22) * np.exp(month)), 0.0, _RETURN_BOUND)
+    return trend
 
 
 def _detrended_log_volume(days: DayAxis) -> FloatArray:
     """Ln V less its median over 66 days, within ±3; 0 where the volume is zero or not told."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        volume = np.log(np.where(days.observed & (days.volume > 0), days.volume, np.nan))
-    typical = rolling_median(volume, TYPICAL_DAYS, fewest=_FEWEST_TYPICAL)
-    return np.clip(np.nan_to_num(volume - typical, nan=0.0), -_RANGE_BOUND, _RANGE_BOUND)
+    told = days.observed & (days.volume > 0)
+    volume = np.where(told, np.log(np.where(told, days.volume, 1.0)), np.nan)
+    typical = rolling_median(volume, SEASON_DAYS, fewest=FEWEST_IN_SEASON)
+    return np.clip(np.nan_to_num(volume - typical, nan=0.0), -RANGE_BOUND, RANGE_BOUND)
+
+
+def _weekday_habit(log_range: FloatArray) -> FloatArray:
+    """Mean over the last 26 weeks of (log range − its mean over the 7 days up to it) on the next day's weekday.
+
+    A week that is missing counts as 0; fewer than 8 give 0. Weekends grew quieter over the years: an
+    average that moves follows, where indicators fitted over all years lag.
+    """
+    against_week = log_range - rolling_mean(log_range, 7)
+    total, count = lagged_sum(against_week, range(6, 6 + 7 * WEEKDAY_WEEKS, 7))
+    return np.where(count >= _FEWEST_WEEKS, total / WEEKDAY_WEEKS, 0.0)
+
+
+def _closing_share(days: DayAxis, log_range: FloatArray) -> FloatArray:
+    """Ln of mean |return| over mean range deviation of the last 300 days: how far closes use the range."""
+    moved = rolling_mean(np.abs(_daily_return(days)), LONG_RUN_DAYS, fewest=FEWEST_IN_SEASON)
+    ranged = rolling_mean(np.exp(log_range), LONG_RUN_DAYS, fewest=FEWEST_IN_SEASON)
+    share: FloatArray = np.log(np.maximum(moved, 1e-12)) - np.log(ranged)
+    return share

@@ -7,16 +7,18 @@ from typing import Final, Protocol
 import numpy as np
 import pandas as pd
 
-from pipeline.baselines import RandomWalk, fit_scaled_range
+from pipeline.baselines import RandomWalk
 from pipeline.candles.columns import DATE
 from pipeline.day_axis import DayAxis, IntArray
 from pipeline.errors import DateError, InputError, TooLittleHistoryError
 from pipeline.features import Features, build_features
 from pipeline.forecast import Forecast
+from pipeline.member_fitting import Watch
 from pipeline.quantiles import FloatArray
 from pipeline.range_fitting import fit_learned_range
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.ranges import BaselineRecipe, RangeRecipe
+from pipeline.scaled_range import fit_scaled_range
 from pipeline.series import Series
 from pipeline.training import EpochListener
 
@@ -68,8 +70,8 @@ class Model:
         Returns:
             Array of shape (n, 7, 23), never crossing; NaN for a row with too little history before it.
         """
-        days = DayAxis.of(grid)
-        return self.learned_.quantiles(days, build_features(days), days.place[np.asarray(rows)])
+        days, features = _with_features(grid)
+        return self.learned_.quantiles(days, features, days.place[np.asarray(rows)])
 
 
 def fit(
@@ -80,6 +82,7 @@ def fit(
     seed: int,
     time_limit_s: float | None = None,
     on_epoch: EpochListener | None = None,
+    watched: pd.DataFrame | None = None,
 ) -> Model:
     """Fit `recipe` on the rows at or before `as_of`; later rows are not read.
 
@@ -90,22 +93,22 @@ def fit(
         seed: The same seed on the same rows gives the same bytes.
         time_limit_s: Seconds after which the fit fails; None for no limit.
         on_epoch: Told of each epoch, for progress and curves.
+        watched: A grid that goes on after `as_of`: the loss on its later days is told as `val_loss`. The fit
+            has the same bytes with and without it.
 
     Raises:
         TooLittleHistoryError: Fewer than 400 days lie at or before `as_of`.
         TrainingError: The fit diverged or ran past its limit.
         InputError: The recipe forecasts no distribution.
     """
-    past = rows_until(grid, as_of)
-    days = DayAxis.of(past)
+    days, features = _with_features(rows_until(grid, as_of))
     _require_history(recipe, int(days.observed.sum()), as_of)
-    features = build_features(days)
     last = len(days.number) - 1
     learned: Learned
     if isinstance(recipe, RangeRecipe):
-        learned = fit_learned_range(
-            recipe, days, features, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch
-        )
+        later = None if watched is None else _with_features(watched)
+        watch = Watch(time_limit_s=time_limit_s, on_epoch=on_epoch)
+        learned = fit_learned_range(recipe, days, features, seed=seed, watch=watch, later=later)
     elif isinstance(recipe, BaselineRecipe):
         walks = recipe.method == "random-walk"
         learned = RandomWalk() if walks else fit_scaled_range(recipe.method, days, features, last=last)
@@ -154,6 +157,11 @@ def rows_until(grid: pd.DataFrame, as_of: date) -> pd.DataFrame:
     if past.empty:
         raise DateError(f"There is no candle at or before {as_of}; choose a later day.")
     return past
+
+
+def _with_features(grid: pd.DataFrame) -> tuple[DayAxis, Features]:
+    days = DayAxis.of(grid)
+    return days, build_features(days)
 
 
 def _require_history(recipe: Recipe, observed: int, as_of: date) -> None:

@@ -5,31 +5,50 @@ a forecast has the same bits alone, in a backtest and on a server, and predictin
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from pipeline.quantiles import HORIZONS, FloatArray
+from pipeline.quantiles import HORIZONS, LEVELS, FloatArray
+
+# The state speaks softly beside the last day's features: at full voice it fits noise before it finds anything.
+STATE_VOICE: Final = 0.2
+# 0 at the middle of the levels' way from median to tail: widening tails narrows the centre.
+TAILNESS: Final = np.abs(2 * np.array(LEVELS) - 1) / 0.98 - 0.5
 
 
-def network_quantiles(weights: Sequence[FloatArray], windows: FloatArray) -> FloatArray:
-    """Quantiles in units of HAR's deviation.
+def network_moves(weights: Sequence[FloatArray], windows: FloatArray) -> FloatArray:
+    """Output of one member.
 
     Args:
-        weights: As `range_network.fit_member` returns them: kernel, recurrent kernel and bias of each LSTM,
-            kernel and bias of the dense layer, lowest quantile and log steps.
+        weights: In Keras's order: kernel, recurrent kernel and bias of each LSTM, kernel and bias of the
+            dense layer.
         windows: Array of shape (n, lookback, n_inputs).
 
     Returns:
-        Array of shape (n, 7, 23).
+        Array of shape (n, 14): for each horizon the logarithm of the width, then the tails' share.
     """
-    *layers, kernel, bias, lowest, steps = weights
+    *layers, kernel, bias = weights
     sequence = np.ascontiguousarray(windows.transpose(1, 2, 0))
+    states = sequence
     for index in range(0, len(layers), 3):
-        sequence = lstm(sequence, layers[index], layers[index + 1], layers[index + 2])
-    moves = _affine(sequence[-1], kernel, bias)
-    shape = np.cumsum(np.concatenate([lowest, np.exp(steps)], axis=1), axis=1)
-    shift, stretch = moves[: len(HORIZONS)].T, moves[len(HORIZONS) :].T
-    quantiles: FloatArray = np.exp(stretch)[:, :, None] * shape + shift[:, :, None]
+        states = lstm(states, layers[index], layers[index + 1], layers[index + 2])
+    known = np.concatenate([STATE_VOICE * states[-1], sequence[-1]])
+    return _affine(known, kernel, bias).T
+
+
+def moved_quantiles(shape: FloatArray, moves: FloatArray) -> FloatArray:
+    """The regression's quantiles after a network's moves: `exp(width + ½·tanh(2·tails)·tailness) × shape`.
+
+    Args:
+        shape: Quantiles at rest, array of shape (7, 23), zero in the middle.
+        moves: Array of shape (n, 14).
+
+    Returns:
+        Array of shape (n, 7, 23), in units of the regression's deviation.
+    """
+    width, tails = moves[:, : len(HORIZONS), None], moves[:, len(HORIZONS) :, None]
+    quantiles: FloatArray = np.exp(width + 0.5 * np.tanh(2 * tails) * TAILNESS) * shape
     return quantiles
 
 
@@ -49,7 +68,7 @@ def lstm(sequence: FloatArray, kernel: FloatArray, recurrent: FloatArray, bias: 
     hidden, cell = np.zeros((units, rows)), np.zeros((units, rows))
     states = np.empty((len(sequence), units, rows))
     for day, inputs in enumerate(sequence):
-        gates = _affine(inputs, kernel, bias) + _affine(hidden, recurrent, np.zeros(len(bias)))
+        gates = _affine(np.concatenate([inputs, hidden]), np.concatenate([kernel, recurrent]), bias)
         enter, forget, candidate, leave = gates.reshape(4, units, rows)
         cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(candidate)
         hidden = _sigmoid(leave) * np.tanh(cell)

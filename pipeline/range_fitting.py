@@ -1,16 +1,24 @@
-"""The fit of `range-lstm`: HAR, the networks on what it leaves, and the calibration."""
+"""The fit of `range-lstm`: the regression, the networks on what it leaves, and the calibration."""
+
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
-from pipeline.baselines import ScaledRange, fit_scaled_range
-from pipeline.calibration import best_stretch
-from pipeline.day_axis import BoolArray, DayAxis
+from pipeline.baselines import random_walk_quantiles
+from pipeline.calibration import best_stretch, skill_ends_at
+from pipeline.day_axis import DayAxis, IntArray
+from pipeline.errors import TooLittleHistoryError
 from pipeline.features import Features
-from pipeline.learned_range import LearnedRange
+from pipeline.learned_range import LearnedRange, with_random_walk
+from pipeline.member_fitting import NetworkRows, Watch, fit_members
 from pipeline.quantiles import HORIZONS, FloatArray
-from pipeline.range_network import fit_member, network_inputs, windows
+from pipeline.range_network import network_inputs, scaled_windows
 from pipeline.recipes.ranges import RangeRecipe
-from pipeline.training import EpochListener
+from pipeline.scaled_range import fit_scaled_range
+
+BASE_METHOD: Final = "anchored-har"
+_SMALLEST_SPREAD: Final = 1e-3
 
 
 def fit_learned_range(
@@ -19,55 +27,98 @@ def fit_learned_range(
     features: Features,
     *,
     seed: int,
-    time_limit_s: float | None,
-    on_epoch: EpochListener | None,
+    watch: Watch,
+    later: tuple[DayAxis, Features] | None = None,
 ) -> LearnedRange:
-    """Fit on all days of the axis but the newest `held_back_days`, which calibrate.
+    """Fit on all days of the axis; its last day is as_of.
+
+    Args:
+        recipe: Sizes and the fit.
+        days: The candles up to as_of.
+        features: Theirs.
+        seed: Of weights and order.
+        watch: Time limit and listener.
+        later: The same series with days after as_of, whose loss is told as `val_loss`.
 
     Raises:
         TrainingError: A fit diverged or ran past its limit.
     """
-    base = fit_scaled_range("har-range", days, features, last=len(days.number) - 1)
     inputs = network_inputs(features)
-    outcomes = outcomes_known_at_end(days)
-    usable = np.isfinite(windows(inputs, recipe.lookback)).all(axis=(1, 2)) & np.isfinite(outcomes[:, 0])
-    places = np.arange(len(days.number))
-    deviation = np.exp(base.log_deviation(days, features, places))
-    centre, spread = inputs[usable].mean(axis=0), np.maximum(inputs[usable].std(axis=0), 1e-6)
-    scaled = windows((inputs - centre) / spread, recipe.lookback)[usable]
-    members = tuple(
-        tuple(
-            fit_member(
-                recipe,
-                (scaled, (outcomes / deviation)[usable]),
-                base.shape_,
-                seed=seed + number,
-                time_limit_s=time_limit_s,
-                on_epoch=on_epoch,
-            )
-        )
-        for number in range(recipe.members)
+    known = np.isfinite(inputs).all(axis=1) & np.isfinite(days.log_returns_ahead(1))
+    centre = inputs[known].mean(axis=0)
+    spread = np.maximum(inputs[known].std(axis=0), _SMALLEST_SPREAD)
+    stretch, random_walk_from = calibrate(days, features, held_back_days=recipe.held_back_days)
+    untrained = LearnedRange(
+        base_=fit_scaled_range(BASE_METHOD, days, features, last=len(days.number) - 1),
+        members_=(),
+        centre_=centre,
+        spread_=spread,
+        stretch_=stretch,
+        random_walk_from_=random_walk_from,
+        lookback=recipe.lookback,
     )
-    learned = LearnedRange(base, members, centre, spread, np.ones(len(HORIZONS)), None, recipe.lookback)
-    return _calibrated(learned, base, days, features, held_back=_newest(usable, recipe.held_back_days))
+    rows = _rows(untrained, days, features, half_life_days=recipe.half_life_days)
+    if later is not None:
+        unseen = _rows(untrained, *later, first=len(days.number))
+        watch = replace(watch, rows=unseen if len(unseen.windows) else None)
+    members = fit_members(recipe, rows, untrained.base_.shape_, seed=seed, watch=watch)
+    return replace(untrained, members_=members)
 
 
-def outcomes_known_at_end(days: DayAxis) -> FloatArray:
+def calibrate(days: DayAxis, features: Features, *, held_back_days: int) -> tuple[FloatArray, int | None]:
+    """Stretch of each horizon and where skill ends, from the newest days.
+
+    The regression alone stands in for the whole model: it is fitted again on the days before the held-back
+    ones, which costs milliseconds, while the networks keep all days to learn from.
+
+    Args:
+        days: The candles up to as_of.
+        features: Theirs.
+        held_back_days: How many of the newest days.
+
+    Returns:
+        Array of shape (7,), and 2 … 7 or None. Ones and None where too little lies before the held-back days.
+    """
+    start = len(days.number) - held_back_days
+    try:
+        earlier = fit_scaled_range(BASE_METHOD, days, features, last=start - 1)
+    except TooLittleHistoryError:
+        return np.ones(len(HORIZONS)), None
+    places = start + np.flatnonzero(days.observed[start:])
+    actual = outcomes_ahead(days)[places]
+    quantiles = earlier.quantiles(days, features, places)
+    stretch = best_stretch(actual, quantiles, earlier.deviation(days, features, places))
+    walk = random_walk_quantiles(days, places)
+    published = with_random_walk(quantiles * stretch[:, None], walk, start=None)
+    return stretch, skill_ends_at(actual, published, walk)
+
+
+def outcomes_ahead(days: DayAxis) -> FloatArray:
     """Log returns ahead of every day, array of shape (n_days, 7), NaN where the axis ends before."""
     return np.stack([days.log_returns_ahead(horizon) for horizon in HORIZONS], axis=1)
 
 
-def _newest(usable: BoolArray, count: int) -> BoolArray:
-    newest = np.zeros(len(usable), dtype=bool)
-    newest[np.flatnonzero(usable)[-count:]] = True
-    return newest
+def _rows(
+    model: LearnedRange,
+    days: DayAxis,
+    features: Features,
+    *,
+    first: int = 0,
+    half_life_days: float = np.inf,
+) -> NetworkRows:
+    """The days from place `first` that have a whole window and an outcome."""
+    windows = scaled_windows(network_inputs(features), model.centre_, model.spread_, lookback=model.lookback)
+    whole = np.isfinite(windows).all(axis=(1, 2)) & np.isfinite(days.log_returns_ahead(1))
+    places = first + np.flatnonzero(whole[first:])
+    deviation = model.base_.deviation(days, features, places)
+    outcomes = outcomes_ahead(days)[places] / deviation
+    weights = np.where(np.isfinite(outcomes), _weights(deviation, places, half_life_days), 0.0)
+    return NetworkRows(windows[places], np.nan_to_num(outcomes, nan=0.0), weights)
 
 
-def _calibrated(
-    learned: LearnedRange, base: ScaledRange, days: DayAxis, features: Features, *, held_back: BoolArray
-) -> LearnedRange:
-    places = np.flatnonzero(held_back)
-    quantiles = learned.quantiles(days, features, places)
-    deviation = np.exp(base.log_deviation(days, features, places))
-    stretch = best_stretch(outcomes_known_at_end(days)[places], quantiles, deviation)
-    return LearnedRange(**{**vars(learned), "stretch_": stretch})
+def _weights(deviation: FloatArray, places: IntArray, half_life_days: float) -> FloatArray:
+    """√deviation, between counting days alike and counting returns alike, halved with age; mean 1."""
+    age = (places.max(initial=0) - places)[:, None] / half_life_days
+    weights = np.sqrt(deviation) * 0.5**age
+    scaled: FloatArray = weights / np.maximum(weights.sum(axis=0) / max(len(places), 1), 1e-300)
+    return scaled

@@ -24,23 +24,23 @@ class RangeRecipe(Recipe):
     Attributes:
         lookback: Days of features that the network sees.
         units: Units of each LSTM layer.
-        members: Networks with different seeds, averaged.
+        members: Networks with different initial weights, averaged.
         epochs: Passes over the training rows.
         batch_size: Rows in a step.
         learning_rate: Adam's, at the start of its cosine decay.
-        held_back_days: Newest days kept from the weights, for calibration.
-        minimum_days: Candles needed before the first fit.
+        half_life_days: Age at which a row counts half.
+        held_back_days: Newest days that calibrate.
     """
 
     kind: Literal["range"] = "range"
     lookback: int = Field(default=22, ge=2, le=120)
-    units: tuple[int, ...] = (24, 16)
-    members: int = Field(default=2, ge=1, le=8)
-    epochs: int = Field(default=20, ge=1, le=500)
-    batch_size: int = Field(default=128, ge=8)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    held_back_days: int = Field(default=180, ge=60)
-    minimum_days: int = Field(default=400, ge=400)
+    units: tuple[int, ...] = (16, 16)
+    members: int = Field(default=3, ge=1, le=8)
+    epochs: int = Field(default=7, ge=1, le=500)
+    batch_size: int = Field(default=256, ge=8)
+    learning_rate: float = Field(default=4e-3, gt=0)
+    half_life_days: float = Field(default=1000.0, gt=0)
+    held_back_days: int = Field(default=180, ge=60, le=200)
 
 
 RANDOM_WALK: Final = BaselineRecipe(

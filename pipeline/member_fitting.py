@@ -1,0 +1,148 @@
+"""How the members of `range-lstm` learn: pinball loss, Adam, one compiled step for all."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.network_forward import TAILNESS, moved_quantiles, network_moves
+from pipeline.quantiles import LEVELS, FloatArray
+from pipeline.range_network import Weights, build_network
+from pipeline.recipes.ranges import RangeRecipe
+from pipeline.scoring import pinball_loss
+from pipeline.training import DivergenceGuard, EpochListener, EpochReport, TimeLimit, deterministic
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRows:
+    """What the network learns from, or is watched on.
+
+    Attributes:
+        windows: Scaled inputs, array of shape (n, lookback, n_inputs).
+        outcomes: Log returns over the regression's deviation, array of shape (n, 7); 0 where there is none.
+        weights: Of each outcome in the loss, array of shape (n, 7); 0 where there is none.
+    """
+
+    windows: FloatArray
+    outcomes: FloatArray
+    weights: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """How a fit is watched.
+
+    Attributes:
+        time_limit_s: Seconds after which a member's fit is ended.
+        on_epoch: Told of each epoch, counted through all members.
+        rows: Later rows whose loss is told as `val_loss`; nothing is learned or chosen from them.
+    """
+
+    time_limit_s: float | None = None
+    on_epoch: EpochListener | None = None
+    rows: NetworkRows | None = None
+
+
+def fit_members(
+    recipe: RangeRecipe, rows: NetworkRows, shape: FloatArray, *, seed: int, watch: Watch
+) -> tuple[Weights, ...]:
+    """Fit the members one after the other; each starts from weights of its own.
+
+    Args:
+        recipe: Sizes and the fit.
+        rows: What to learn from.
+        shape: Quantiles of the regression in units of its deviation, array of shape (7, 23).
+        seed: Of the initial weights and the order of rows.
+        watch: How the fit is watched.
+
+    Returns:
+        The weights of each member, in Keras's order.
+
+    Raises:
+        TrainingError: A fit diverged or ran past its limit.
+    """
+    deterministic(seed)
+    starts = [build_network(recipe).get_weights() for _ in range(recipe.members)]
+    # One network serves all members: compiling its step takes longer than a member's fit.
+    network = _compiled(recipe, shape, rows=len(rows.windows))
+    members = []
+    for number, start in enumerate(starts):
+        deterministic(seed + number)
+        network.set_weights(start)
+        for state in network.optimizer.variables:
+            state.assign(np.zeros(state.shape))
+        network.fit(
+            rows.windows.astype("float32"),
+            rows.outcomes.astype("float32"),
+            sample_weight=rows.weights.astype("float32"),
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            callbacks=_callbacks(watch, shape, epochs_before=number * recipe.epochs),
+            verbose=0,
+        )
+        members.append(tuple(np.asarray(weight, dtype=float) for weight in network.get_weights()))
+    return tuple(members)
+
+
+def pinball_of_moves(shape: FloatArray) -> Any:
+    """Keras loss of moves: the mean pinball loss of the quantiles that they make of `shape`.
+
+    Takes outcomes of shape (n, 7) and moves of shape (n, 14); gives losses of shape (n, 7).
+    """
+    from keras import ops
+
+    levels = np.array(LEVELS, dtype="float32")
+    resting = shape.astype("float32")
+    tailness = TAILNESS.astype("float32")
+
+    def pinball(outcomes: Any, moves: Any) -> Any:
+        width, tails = ops.split(moves[..., None], 2, axis=1)
+        quantiles = ops.exp(width + 0.5 * ops.tanh(2.0 * tails) * tailness) * resting
+        error = outcomes[..., None] - quantiles
+        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)
+
+    return pinball
+
+
+def watched_loss(weights: Weights, rows: NetworkRows, shape: FloatArray) -> float:
+    """The loss that Keras reports, of rows that it does not see: weighted mean over rows and horizons."""
+    quantiles = moved_quantiles(shape, network_moves(weights, rows.windows))
+    losses = pinball_loss(rows.outcomes, quantiles).mean(axis=-1)
+    return float((losses * rows.weights).mean())
+
+
+def _compiled(recipe: RangeRecipe, shape: FloatArray, *, rows: int) -> "keras.Model":
+    import keras
+
+    network = build_network(recipe)
+    steps = recipe.epochs * -(-rows // recipe.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    network.compile(
+        optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss=pinball_of_moves(shape), jit_compile=False
+    )
+    return network
+
+
+def _callbacks(watch: Watch, shape: FloatArray, *, epochs_before: int) -> "list[keras.callbacks.Callback]":
+    listener = watch.on_epoch
+    callbacks = [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
+    callbacks += [_watched(watch.rows, shape)] if watch.rows is not None else []
+    callbacks.append(DivergenceGuard())
+    if listener is not None:
+        callbacks.append(EpochReport(lambda epoch, values: listener(epochs_before + epoch, values)))
+    return callbacks
+
+
+def _watched(rows: NetworkRows, shape: FloatArray) -> "keras.callbacks.Callback":
+    import keras
+
+    class _Watched(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            weights = tuple(np.asarray(weight, dtype=float) for weight in self.model.get_weights())
+            # Keras hands one dictionary to all callbacks: the guard and the report after this one see it.
+            (logs if logs is not None else {})["val_loss"] = watched_loss(weights, rows, shape)
+
+    return _Watched()
