@@ -39,7 +39,9 @@ def test_each_row_is_the_forecast_of_the_day_before(judged, simulated_grid):
 
 def test_metrics_are_those_of_scikit_learn_and_scaled_by_training_rows_only(judged, simulated_grid):
     table, metrics = judged.table, judged.metrics
-    training = simulated_grid.loc[simulated_grid["date"] <= np.datetime64(judged.model.trained_as_of), "close"]
+    training = simulated_grid.loc[
+        simulated_grid["date"] <= np.datetime64(judged.model.trained_as_of), "close"
+    ]
     for name, prefix in (("predicted", ""), ("random_walk", "random_walk_")):
         actual, predicted = table["actual"], table[name]
         scale = lambda prices: (prices - training.mean()) / training.std(ddof=0)  # noqa: E731
