@@ -1,0 +1,117 @@
+"""`coincast backtest`: a recipe walked forward over years."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.command import app
+from flows.command.compare import FileOption, OneSeriesOption, check_source
+from flows.command.options import JsonOption, QuietOption, parse_date
+from flows.command.output import print_json, print_table
+from pipeline.errors import InputError
+from pipeline.series import Series
+
+_COLUMNS = ("period", "days", "rel. WIS", "DM t", "50 %", "80 %", "90 %", "95 %", "MASE")
+
+
+@app.command()
+def backtest(
+    *,
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
+    ] = "range-lstm",
+    file: FileOption = None,
+    series: OneSeriesOption = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", help="First as_of (YYYY-MM-DD); default: as early as history allows."),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last as_of (YYYY-MM-DD); default: the newest candle.")
+    ] = None,
+    refit_every: Annotated[int, typer.Option("--refit-every", min=1, help="Days between fits.")] = 365,
+    horizons: Annotated[str, typer.Option("--horizons", help="As 1-7, or 1,3,7.")] = "1-7",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the forecasts go, as CSV.")] = Path(
+        "forecasts.csv"
+    ),
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Everything random follows from it.")] = 1,
+    track: Annotated[bool, typer.Option(help="Log figures and numbers to MLflow.")] = True,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Forecast every day of a stretch as it would have been, and score it beside the random walk.
+
+    Each fit reads only rows up to its day. A killed backtest goes on where it was when asked again.
+
+    Example: coincast backtest --file btc.csv --recipe har-range --from 2020-01-01 --out har.csv
+    """
+    from flows.edges.configuration import configuration
+    from flows.edges.runtime import prepare_environment
+
+    check_source(file, series)
+    chosen = parse_horizons(horizons)
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"--out needs a folder that is there; {out.parent} is not.")
+    prepare_environment(terminal=True)
+    from flows.backtest import BacktestRequest
+    from flows.backtest import backtest as walk
+    from flows.command.terminal import watched
+
+    request = BacktestRequest(
+        file=file,
+        series=Series.parse(series) if series else None,
+        recipe=recipe,
+        first=parse_date(first, option="--from") if first else None,
+        last=parse_date(last, option="--to") if last else None,
+        refit_every=refit_every,
+        horizons=chosen,
+        out=out,
+        seed=seed,
+        track=track,
+    )
+    with watched(quiet=quiet or as_json):
+        result = walk(request, configuration())
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        _print(result)
+
+
+def parse_horizons(text: str) -> tuple[int, ...]:
+    """Horizons written `1-7`, `3` or `1,3,7`, rising, each once.
+
+    Raises:
+        InputError: It is something else, or not within 1 to 7.
+    """
+    chosen: set[int] = set()
+    for part in text.split(","):
+        ends = part.strip().split("-")
+        if len(ends) > 2 or not all(end.isdigit() and 1 <= int(end) <= 7 for end in ends):
+            raise InputError(f"--horizons takes days from 1 to 7, as 1-7 or 1,3,7; got {text[:40]!r}.")
+        chosen |= set(range(int(ends[0]), int(ends[-1]) + 1))
+    if not chosen:
+        raise InputError(f"--horizons names no day; got {text[:40]!r}.")
+    return tuple(sorted(chosen))
+
+
+def _print(result: dict[str, Any]) -> None:
+    title = f"{result['recipe']} on {result['series']}, {result['first_as_of']} to {result['last_as_of']}"
+    for horizon in (str(h) for h in result["horizons"]):
+        periods = {year: cells[horizon] for year, cells in result["years"].items()}
+        periods["all"] = result["overall"][horizon]
+        rows = [_row(period, cell) for period, cell in periods.items()]
+        print_table(f"{title}, {horizon} day(s) ahead", _COLUMNS, rows)
+    typer.echo(f"{result['forecasts']['rows']} rows in {result['forecasts']['file']}")
+    if "mlflow" in result:
+        typer.echo(f"MLflow run: {result['mlflow']['url']}")
+
+
+def _row(period: str, cell: dict[str, Any]) -> list[str]:
+    coverages = [_number(cell[f"coverage_{percent}_pct"], 1) for percent in (50, 80, 90, 95)]
+    skill = [_number(cell["relative_wis"], 4), _number(cell["dm_t"], 2)]
+    return [period, str(cell["days"]), *skill, *coverages, _number(cell["mase"], 3)]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

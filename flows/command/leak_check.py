@@ -1,0 +1,63 @@
+"""`coincast leak-check`: does a forecast change with what came after it?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.command import app
+from flows.command.options import JsonOption, QuietOption
+from flows.command.output import print_json
+from pipeline.errors import InputError, LeakError
+
+_DEFAULT_DAYS = 2
+
+
+@app.command("leak-check")
+def leak_check(
+    *,
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
+    ] = "range-lstm",
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="A daily candle file; default: a simulated market.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, help="As_of days to try.")] = _DEFAULT_DAYS,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the fits and of the garbage.")] = 1,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit and forecast with every later row replaced by garbage, by nothing, and with the file's bytes cut.
+
+    The forecasts must be equal to the last bit. Exit 1 where one is not, and it is named.
+
+    Example: coincast leak-check --recipe har-range --file btc.csv
+    """
+    from flows.edges.configuration import configuration
+    from flows.edges.runtime import prepare_environment
+
+    if file is not None and not file.is_file():
+        raise InputError(f"{file} is not a file; give a candle file.")
+    prepare_environment(terminal=True)
+    from flows.edges.recipe_files import named_recipe
+    from flows.leak_check import check_recipe
+
+    report = check_recipe(named_recipe(recipe, configuration().places), file=file, count=days, seed=seed)
+    tried = ", ".join(day.isoformat() for day in report.days)
+    if as_json:
+        print_json(
+            {
+                "recipe": recipe,
+                "days": list(report.days),
+                "comparisons": report.comparisons,
+                "leaks": [vars(leak) for leak in report.leaks],
+            }
+        )
+    if report.leaks:
+        worst = max(report.leaks, key=lambda leak: leak.largest)
+        raise LeakError(
+            f"{recipe} leaks: {len(report.leaks)} of {report.comparisons} forecasts changed with later rows; the"
+            f" largest change is {worst.largest:.3g} of a quantile, as of {worst.as_of} by {worst.change}."
+        )
+    if not (as_json or quiet):
+        typer.echo(f"{recipe}: {report.comparisons} forecasts are equal to the last bit, as of {tried}.")
