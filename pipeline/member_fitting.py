@@ -1,12 +1,14 @@
 """How the members of `range-lstm` learn: pinball loss, Adam, one compiled step for all."""
 
+import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.network_forward import TAILNESS, moved_quantiles, network_moves
-from pipeline.quantiles import LEVELS, FloatArray
+from pipeline.quantiles import HORIZONS, LEVELS, FloatArray
 from pipeline.range_network import Weights, build_network
 from pipeline.recipes.ranges import RangeRecipe
 from pipeline.scoring import pinball_loss
@@ -64,13 +66,13 @@ def fit_members(
     Raises:
         TrainingError: A fit diverged or ran past its limit.
     """
+    network, resting = _trainer(recipe.lookback, recipe.units)
     deterministic(seed)
-    starts = [build_network(recipe).get_weights() for _ in range(recipe.members)]
-    # One network serves all members: compiling its step takes longer than a member's fit.
-    network = _compiled(recipe, shape, rows=len(rows.windows))
+    starts = [build_network(recipe.lookback, recipe.units).get_weights() for _ in range(recipe.members)]
     members = []
     for number, start in enumerate(starts):
         deterministic(seed + number)
+        resting.assign(shape.astype("float32"))
         network.set_weights(start)
         for state in network.optimizer.variables:
             state.assign(np.zeros(state.shape))
@@ -80,22 +82,43 @@ def fit_members(
             sample_weight=rows.weights.astype("float32"),
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
-            callbacks=_callbacks(watch, shape, epochs_before=number * recipe.epochs),
+            callbacks=_callbacks(recipe, rows, shape, watch, epochs_before=number * recipe.epochs),
             verbose=0,
         )
         members.append(tuple(np.asarray(weight, dtype=float) for weight in network.get_weights()))
     return tuple(members)
 
 
-def pinball_of_moves(shape: FloatArray) -> Any:
-    """Keras loss of moves: the mean pinball loss of the quantiles that they make of `shape`.
+@cache
+def _trainer(lookback: int, units: tuple[int, ...]) -> "tuple[keras.Model, keras.Variable]":
+    """A network with its compiled step and the quantiles at rest that its loss reads.
 
-    Takes outcomes of shape (n, 7) and moves of shape (n, 14); gives losses of shape (n, 7).
+    One serves all fits of a process: compiling the step takes longer than a member's fit. Nothing of a fit is
+    left to the next: weights, optimizer, quantiles and generators are set before each.
+    """
+    import keras
+
+    network = build_network(lookback, units)
+    resting = keras.Variable(np.zeros((len(HORIZONS), len(LEVELS)), dtype="float32"), trainable=False)
+    network.compile(
+        optimizer=keras.optimizers.Adam(clipnorm=1.0), loss=pinball_of_moves(resting), jit_compile=False
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network, resting
+
+
+def pinball_of_moves(resting: Any) -> Any:
+    """Keras loss of moves: the mean pinball loss of the quantiles that they make of those at rest.
+
+    Args:
+        resting: Quantiles in units of the regression's deviation, variable or array of shape (7, 23).
+
+    Returns:
+        A function of outcomes of shape (n, 7) and moves of shape (n, 14) that gives losses of shape (n, 7).
     """
     from keras import ops
 
     levels = np.array(LEVELS, dtype="float32")
-    resting = shape.astype("float32")
     tailness = TAILNESS.astype("float32")
 
     def pinball(outcomes: Any, moves: Any) -> Any:
@@ -114,26 +137,33 @@ def watched_loss(weights: Weights, rows: NetworkRows, shape: FloatArray) -> floa
     return float((losses * rows.weights).mean())
 
 
-def _compiled(recipe: RangeRecipe, shape: FloatArray, *, rows: int) -> "keras.Model":
-    import keras
-
-    network = build_network(recipe)
-    steps = recipe.epochs * -(-rows // recipe.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
-    network.compile(
-        optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss=pinball_of_moves(shape), jit_compile=False
-    )
-    return network
-
-
-def _callbacks(watch: Watch, shape: FloatArray, *, epochs_before: int) -> "list[keras.callbacks.Callback]":
+def _callbacks(
+    recipe: RangeRecipe, rows: NetworkRows, shape: FloatArray, watch: Watch, *, epochs_before: int
+) -> "list[keras.callbacks.Callback]":
     listener = watch.on_epoch
-    callbacks = [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
+    callbacks = [_cosine_decay(recipe, steps=recipe.epochs * -(-len(rows.windows) // recipe.batch_size))]
+    callbacks += [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
     callbacks += [_watched(watch.rows, shape)] if watch.rows is not None else []
     callbacks.append(DivergenceGuard())
     if listener is not None:
         callbacks.append(EpochReport(lambda epoch, values: listener(epochs_before + epoch, values)))
     return callbacks
+
+
+def _cosine_decay(recipe: RangeRecipe, *, steps: int) -> "keras.callbacks.Callback":
+    """The learning rate falls from the recipe's to 0 along half a cosine (Loshchilov and Hutter 2017)."""
+    import keras
+
+    class _CosineDecay(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+            self.step = 0
+
+        def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            fallen = 0.5 * (1 + math.cos(math.pi * self.step / steps))
+            self.model.optimizer.learning_rate.assign(recipe.learning_rate * fallen)
+            self.step += 1
+
+    return _CosineDecay()
 
 
 def _watched(rows: NetworkRows, shape: FloatArray) -> "keras.callbacks.Callback":

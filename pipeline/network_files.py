@@ -23,7 +23,7 @@ def weights_file(number: int) -> str:
 
 def write_networks(recipe: RangeRecipe, members: Iterable[Weights], folder: Path) -> None:
     """Write the layers once and the weights of each member."""
-    layers = build_network(recipe).to_json(indent=1, sort_keys=True)
+    layers = build_network(recipe.lookback, recipe.units).to_json(indent=1, sort_keys=True)
     (folder / LAYERS_FILE).write_text(layers + "\n", encoding="utf-8")
     for number, weights in enumerate(members, start=1):
         _write_weights(folder / weights_file(number), weights, depth=len(recipe.units))

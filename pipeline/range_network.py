@@ -12,7 +12,6 @@ import numpy as np
 from pipeline.features import Features
 from pipeline.network_forward import STATE_VOICE
 from pipeline.quantiles import HORIZONS, FloatArray
-from pipeline.recipes.ranges import RangeRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -59,8 +58,12 @@ def scaled_windows(
     return np.lib.stride_tricks.sliding_window_view(padded, lookback, axis=0).transpose(0, 2, 1)
 
 
-def build_network(recipe: RangeRecipe) -> "keras.Model":
+def build_network(lookback: int, units: tuple[int, ...]) -> "keras.Model":
     """One member: stacked LSTMs, then a dense layer over their last state and the last day's inputs.
+
+    Args:
+        lookback: Days in a window.
+        units: Of each LSTM layer.
 
     Returns:
         A model from windows of shape (n, lookback, 16) to moves of shape (n, 14): for each horizon the
@@ -68,12 +71,12 @@ def build_network(recipe: RangeRecipe) -> "keras.Model":
     """
     from keras import Input, Model, layers
 
-    window = Input((recipe.lookback, N_INPUTS), name="window")
+    window = Input((lookback, N_INPUTS), name="window")
     state = window
-    for depth, units in enumerate(recipe.units):
-        deeper = depth + 1 < len(recipe.units)
-        state = layers.LSTM(units, return_sequences=deeper, name=f"lstm_{depth + 1}")(state)
-    today = layers.Flatten(name="today")(layers.Cropping1D((recipe.lookback - 1, 0), name="last_day")(window))
+    for depth, width in enumerate(units):
+        deeper = depth + 1 < len(units)
+        state = layers.LSTM(width, return_sequences=deeper, name=f"lstm_{depth + 1}")(state)
+    today = layers.Flatten(name="today")(layers.Cropping1D((lookback - 1, 0), name="last_day")(window))
     known = layers.Concatenate(name="known")([layers.Rescaling(STATE_VOICE, name="state")(state), today])
     moves = layers.Dense(N_MOVES, kernel_initializer="zeros", name="moves")(known)
     return Model(window, moves, name="range_network")

@@ -43,10 +43,8 @@ def test_a_cell_that_forgets_everything_and_admits_nothing_stays_empty():
 @pytest.mark.parametrize("units", [(4,), (6, 5)])
 def test_it_equals_keras(units):
     from pipeline.range_network import build_network
-    from pipeline.recipes.ranges import RangeRecipe
 
-    recipe = RangeRecipe(name="some-range", title="for this test", lookback=7, units=units)
-    network = build_network(recipe)
+    network = build_network(7, units)
     weights = [weight / 3 for weight in random_weights(units)]
     network.set_weights(weights)
     windows = np.random.default_rng(6).normal(size=(8, 7, N_INPUTS))
