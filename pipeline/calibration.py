@@ -10,8 +10,8 @@ from pipeline.scoring import diebold_mariano, weighted_interval_score
 STRETCHES: Final = np.round(np.linspace(0.8, 1.25, 46), 3)
 # "As fitted" counts as much as this many days: a stretch must earn its place.
 PRIOR_DAYS: Final = 300.0
-# One-sided 5 %: the random walk takes over only where the forecast was worse beyond doubt.
-_WORSE_T: Final = -1.645
+# One-sided 1 %: the random walk takes over only where the forecast was worse beyond doubt.
+_WORSE_T: Final = -2.326
 
 
 def best_stretch(actual: FloatArray, quantiles: FloatArray, deviation: FloatArray) -> FloatArray:
@@ -44,7 +44,7 @@ def best_stretch(actual: FloatArray, quantiles: FloatArray, deviation: FloatArra
 def skill_ends_at(actual: FloatArray, quantiles: FloatArray, walk: FloatArray) -> int | None:
     """First horizon from which every forecast was significantly worse than the random walk's.
 
-    Worse is a Diebold–Mariano t below −1.645 on the held-back days. A mere relative WIS above 1 is not enough:
+    Worse is a Diebold–Mariano t below −2.326 on the held-back days. A mere relative WIS above 1 is not enough:
     measured over years, what a stretch of days shows at horizons 4 to 7 does not foretell the next stretch.
 
     Args:
