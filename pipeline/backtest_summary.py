@@ -67,7 +67,7 @@ def collect_outcomes(grid: pd.DataFrame, rows: IntArray, quantiles: FloatArray) 
         years=np.array([day_date(int(number)).year for number in numbers]),
         dates=numbers.astype("datetime64[D]"),
         close=days.close[places],
-        actual=np.stack([days.log_returns_ahead(horizon)[places] for horizon in range(1, 8)], axis=1),
+        actual=days.outcomes[places],
         quantiles=quantiles,
         walk=random_walk_quantiles(days, places),
         persistence=float(np.abs(np.diff(before)).mean()),

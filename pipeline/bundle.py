@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.baselines import RandomWalk
+from pipeline.day_axis import day_number
 from pipeline.errors import RegistryError
 from pipeline.forecasting import Learned, Model
 from pipeline.learned_range import LearnedRange
@@ -18,7 +19,7 @@ from pipeline.recipes.base import Recipe
 from pipeline.recipes.ranges import BaselineRecipe, RangeRecipe
 from pipeline.scaled_range import ScaledRange
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _FACTS: Final = "model.json"
 _ARRAYS: Final = "arrays.npz"
 _RECIPES: Final[dict[str, type[Recipe]]] = {"range": RangeRecipe, "baseline": BaselineRecipe}
@@ -55,12 +56,19 @@ def load_bundle(folder: Path) -> Model:
         if facts["format"] != FORMAT:
             raise RegistryError(f"{folder.name} is a bundle of format {facts['format']}, expected {FORMAT}.")
         recipe = _RECIPES[facts["recipe"]["kind"]].model_validate(facts["recipe"])
-        learned = _learned(recipe, arrays, folder, facts["random_walk_from"])
+        trained_as_of = date.fromisoformat(facts["trained_as_of"])
+        learned = _learned(
+            recipe,
+            arrays,
+            folder,
+            fitted_on=day_number(trained_as_of),
+            random_walk_from=facts["random_walk_from"],
+        )
     except (OSError, KeyError, ValueError) as error:
         raise RegistryError(
             f"{folder.name} is not a whole model bundle ({error}); fit the model again."
         ) from error
-    return Model(recipe, date.fromisoformat(facts["trained_as_of"]), facts["seed"], learned)
+    return Model(recipe, trained_as_of, facts["seed"], learned)
 
 
 def _arrays(learned: Learned) -> dict[str, FloatArray]:
@@ -71,13 +79,18 @@ def _arrays(learned: Learned) -> dict[str, FloatArray]:
             **_arrays(learned.base_),
             "centre": learned.centre_,
             "spread": learned.spread_,
-            "stretch": learned.stretch_,
+            "recent": learned.recent_,
         }
     return {}
 
 
 def _learned(
-    recipe: Recipe, arrays: dict[str, FloatArray], folder: Path, random_walk_from: int | None
+    recipe: Recipe,
+    arrays: dict[str, FloatArray],
+    folder: Path,
+    *,
+    fitted_on: int,
+    random_walk_from: int | None,
 ) -> Learned:
     if isinstance(recipe, RangeRecipe):
         return LearnedRange(
@@ -85,7 +98,8 @@ def _learned(
             members_=read_networks(recipe, folder),
             centre_=arrays["centre"],
             spread_=arrays["spread"],
-            stretch_=arrays["stretch"],
+            fitted_on_=fitted_on,
+            recent_=arrays["recent"],
             random_walk_from_=random_walk_from,
             lookback=recipe.lookback,
         )

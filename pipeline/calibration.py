@@ -1,44 +1,62 @@
-"""What a held-back stretch says about a forecast: how wide it should be, and from where it has no skill."""
+"""What recent outcomes say about a forecast: how its quantiles should lie, and from where it has no skill."""
 
 from typing import Final
 
 import numpy as np
 
-from pipeline.quantiles import HORIZONS, FloatArray
+from pipeline.quantiles import HORIZONS, LEVELS, FloatArray
 from pipeline.scoring import diebold_mariano, weighted_interval_score
 
-STRETCHES: Final = np.round(np.linspace(0.8, 1.25, 46), 3)
-# "As fitted" counts as much as this many days: a stretch must earn its place.
-PRIOR_DAYS: Final = 300.0
+# The quantile that outcomes are measured in. Of symmetric ranges one quantile tells the width.
+UNIT_LEVEL: Final = LEVELS.index(0.8)
+# The forecast's own quantiles count as much as this many days: recent outcomes must earn their place.
+PRIOR_DAYS: Final = 50.0
+# No stretch of days moves a quantile further than this.
+_RATIO_BOUNDS: Final = (0.4, 2.5)
 # One-sided 1 %: the random walk takes over only where the forecast was worse beyond doubt.
 _WORSE_T: Final = -2.326
 
 
-def best_stretch(actual: FloatArray, quantiles: FloatArray, deviation: FloatArray) -> FloatArray:
-    """Factor on each horizon's quantiles that scores best on the held-back days, drawn towards 1.
-
-    Scores are in units of the deviation, so that one wild week does not decide. The logarithm of the best
-    factor is multiplied by days / (days + 300).
+def in_units(outcomes: FloatArray, quantiles: FloatArray) -> FloatArray:
+    """Outcomes over the 80 % quantile that was forecast for them.
 
     Args:
-        actual: Log returns, array of shape (n, 7), NaN where there is no outcome.
-        quantiles: Log returns, array of shape (n, 7, 23).
-        deviation: The unit of each, array of shape (n, 7).
+        outcomes: Log returns, array of shape (n, 7), NaN where there is none.
+        quantiles: Log returns, symmetric about 0, array of shape (n, 7, 23).
 
     Returns:
-        Array of shape (7,).
+        Array of shape (n, 7).
     """
-    factors = np.ones(len(HORIZONS))
+    scaled: FloatArray = outcomes / quantiles[:, :, UNIT_LEVEL]
+    return scaled
+
+
+def recalibrated(quantiles: FloatArray, recent: FloatArray) -> FloatArray:
+    """A day's quantiles, moved towards those that recent outcomes had in units of their own forecasts.
+
+    Each quantile is multiplied by the ratio of the empirical quantile of ±outcomes (symmetric, linear) to the
+    forecast's, to the power n / (n + 50) for n outcomes: quantiles follow what ranges really held, as in
+    conformal prediction (Vovk, Gammerman and Shafer 2005), and stay the model's where little is known.
+
+    Args:
+        quantiles: Log returns, symmetric about 0, array of shape (7, 23).
+        recent: Outcomes `in_units`, array of shape (7, n), NaN where there is none.
+
+    Returns:
+        Array of shape (7, 23), in rising order.
+    """
+    moved = quantiles.copy()
     for column in range(len(HORIZONS)):
-        known = np.isfinite(actual[:, column])
-        if not known.any():
+        outcomes = recent[column][np.isfinite(recent[column])]
+        if not len(outcomes):
             continue
-        unit = deviation[known, column]
-        outcome, spread = actual[known, column] / unit, quantiles[known, column] / unit[:, None]
-        scores = [weighted_interval_score(outcome, factor * spread).mean() for factor in STRETCHES]
-        days = float(known.sum())
-        factors[column] = STRETCHES[int(np.argmin(scores))] ** (days / (days + PRIOR_DAYS))
-    return factors
+        came = np.quantile(np.concatenate([outcomes, -outcomes]), LEVELS)
+        said = quantiles[column] / quantiles[column, UNIT_LEVEL]
+        comparable = np.isfinite(said) & (said * came > 0)
+        ratio = np.divide(came, said, out=np.ones(len(LEVELS)), where=comparable)
+        weight = len(outcomes) / (len(outcomes) + PRIOR_DAYS)
+        moved[column] *= np.clip(ratio, *_RATIO_BOUNDS) ** weight
+    return np.maximum.accumulate(moved, axis=-1)
 
 
 def skill_ends_at(actual: FloatArray, quantiles: FloatArray, walk: FloatArray) -> int | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.candles.columns import CLOSE, DATE, FILLED, HIGH, LOW, OPEN, VOLUME_BASE
-from pipeline.quantiles import FloatArray
+from pipeline.quantiles import HORIZONS, FloatArray
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -95,6 +95,11 @@ class DayAxis:
         known = np.where(self.observed, self.log_close, np.nan)
         ahead[:-horizon] = known[horizon:] - known[:-horizon]
         return ahead
+
+    @cached_property
+    def outcomes(self) -> FloatArray:
+        """`log_returns_ahead` of the seven horizons, array of shape (n_days, 7)."""
+        return np.stack([self.log_returns_ahead(horizon) for horizon in HORIZONS], axis=1)
 
 
 def _spread(values: FloatArray, place: IntArray, length: int) -> FloatArray:

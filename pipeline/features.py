@@ -14,6 +14,8 @@ from pipeline.quantiles import FloatArray
 from pipeline.range_measures import FEWEST_IN_SEASON, RANGE_BOUND, SEASON_DAYS, tamed_log_range
 from pipeline.rolling import lagged, lagged_sum, rolling_mean, rolling_median
 
+# No feature of a day depends on rows before these.
+FEATURE_DAYS: Final = 365
 LONG_RUN_DAYS: Final = 300
 WEEKDAY_WEEKS: Final = 26
 _FEWEST_WEEKS: Final = 8

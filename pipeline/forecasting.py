@@ -13,6 +13,7 @@ from pipeline.day_axis import DayAxis, IntArray
 from pipeline.errors import DateError, InputError, TooLittleHistoryError
 from pipeline.features import Features, build_features
 from pipeline.forecast import Forecast
+from pipeline.learned_range import LearnedRange
 from pipeline.member_fitting import Watch
 from pipeline.quantiles import FloatArray
 from pipeline.range_fitting import fit_learned_range
@@ -58,7 +59,13 @@ class Model:
         """First horizon that is the random walk's; 1 for the random walk itself, None if none is."""
         if isinstance(self.learned_, RandomWalk):
             return 1
-        return getattr(self.learned_, "random_walk_from_", None)
+        return self.learned_.random_walk_from_ if isinstance(self.learned_, LearnedRange) else None
+
+    def days_read(self, as_of: date) -> int:
+        """Calendar days up to `as_of` that its forecast may depend on: 400, more for an older fit of a network."""
+        if not isinstance(self.learned_, LearnedRange):
+            return MINIMUM_DAYS
+        return max(MINIMUM_DAYS, self.learned_.days_read(max((as_of - self.trained_as_of).days, 0)))
 
     def log_return_quantiles(self, grid: pd.DataFrame, rows: IntArray) -> FloatArray:
         """Quantiles of `log(C[t + h] / C[t])` for the grid's rows t; each row reads the rows up to it only.

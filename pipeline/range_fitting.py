@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.baselines import random_walk_quantiles
-from pipeline.calibration import best_stretch, skill_ends_at
+from pipeline.calibration import in_units, skill_ends_at
 from pipeline.day_axis import DayAxis, IntArray
 from pipeline.errors import TooLittleHistoryError
 from pipeline.features import Features
@@ -47,13 +47,14 @@ def fit_learned_range(
     known = np.isfinite(inputs).all(axis=1) & np.isfinite(days.log_returns_ahead(1))
     centre = inputs[known].mean(axis=0)
     spread = np.maximum(inputs[known].std(axis=0), _SMALLEST_SPREAD)
-    stretch, random_walk_from = calibrate(days, features, held_back_days=recipe.held_back_days)
+    recent, random_walk_from = calibrate(days, features, held_back_days=recipe.held_back_days)
     untrained = LearnedRange(
         base_=fit_scaled_range(BASE_METHOD, days, features, last=len(days.number) - 1),
         members_=(),
         centre_=centre,
         spread_=spread,
-        stretch_=stretch,
+        fitted_on_=int(days.number[-1]),
+        recent_=recent,
         random_walk_from_=random_walk_from,
         lookback=recipe.lookback,
     )
@@ -66,7 +67,7 @@ def fit_learned_range(
 
 
 def calibrate(days: DayAxis, features: Features, *, held_back_days: int) -> tuple[FloatArray, int | None]:
-    """Stretch of each horizon and where skill ends, from the newest days.
+    """What the newest days held in units of what was forecast for them, and where skill ends.
 
     The regression alone stands in for the whole model: it is fitted again on the days before the held-back
     ones, which costs milliseconds, while the networks keep all days to learn from.
@@ -77,25 +78,22 @@ def calibrate(days: DayAxis, features: Features, *, held_back_days: int) -> tupl
         held_back_days: How many of the newest days.
 
     Returns:
-        Array of shape (7,), and 2 … 7 or None. Ones and None where too little lies before the held-back days.
+        Array of shape (held_back_days, 7), and 2 … 7 or None. NaN and None where too little lies before the
+        held-back days.
     """
+    recent = np.full((held_back_days, len(HORIZONS)), np.nan)
     start = len(days.number) - held_back_days
     try:
         earlier = fit_scaled_range(BASE_METHOD, days, features, last=start - 1)
     except TooLittleHistoryError:
-        return np.ones(len(HORIZONS)), None
+        return recent, None
     places = start + np.flatnonzero(days.observed[start:])
-    actual = outcomes_ahead(days)[places]
+    actual = days.outcomes[places]
     quantiles = earlier.quantiles(days, features, places)
-    stretch = best_stretch(actual, quantiles, earlier.deviation(days, features, places))
+    recent[places - start] = in_units(actual, quantiles)
     walk = random_walk_quantiles(days, places)
-    published = with_random_walk(quantiles * stretch[:, None], walk, start=None)
-    return stretch, skill_ends_at(actual, published, walk)
-
-
-def outcomes_ahead(days: DayAxis) -> FloatArray:
-    """Log returns ahead of every day, array of shape (n_days, 7), NaN where the axis ends before."""
-    return np.stack([days.log_returns_ahead(horizon) for horizon in HORIZONS], axis=1)
+    published = with_random_walk(quantiles, walk, start=None)
+    return recent, skill_ends_at(actual, published, walk)
 
 
 def _rows(
@@ -111,7 +109,7 @@ def _rows(
     whole = np.isfinite(windows).all(axis=(1, 2)) & np.isfinite(days.log_returns_ahead(1))
     places = first + np.flatnonzero(whole[first:])
     deviation = model.base_.deviation(days, features, places)
-    outcomes = outcomes_ahead(days)[places] / deviation
+    outcomes = days.outcomes[places] / deviation
     weights = np.where(np.isfinite(outcomes), _weights(deviation, places, half_life_days), 0.0)
     return NetworkRows(windows[places], np.nan_to_num(outcomes, nan=0.0), weights)
 

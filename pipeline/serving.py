@@ -26,7 +26,8 @@ _MOST_NAMED: Final = 5
 def serve(model: Model, rows: pd.DataFrame, *, series: Series, missing: Collection[date]) -> pd.DataFrame:
     """The forecast made after the newest of `rows`.
 
-    Only the newest 400 days are read: no forecast depends on more.
+    Only the newest days are read that the forecast depends on: 400, and with a fit that is older than some days
+    those that calibrate it (`Model.days_read`).
 
     Args:
         model: A fitted model.
@@ -42,10 +43,12 @@ def serve(model: Model, rows: pd.DataFrame, *, series: Series, missing: Collecti
 
     Raises:
         CandleFileError: A day is unreadable, doubled, absent, or has a value that is no price.
-        TooLittleHistoryError: There are fewer than 400 days.
+        TooLittleHistoryError: There are fewer days than that.
     """
-    newest = _newest_days(_with_days(rows))
-    _refuse_holes(newest, missing)
+    ordered = _with_days(rows)
+    days = model.days_read(ordered[DATE].iloc[-1].date())
+    newest = _newest_days(ordered, days)
+    _refuse_holes(newest, missing, days)
     _refuse_values(newest)
     candles = newest.rename(columns={VOLUME: VOLUME_BASE}).reindex(columns=list(CANDLE_COLUMNS))
     as_of = candles[DATE].iloc[-1].date()
@@ -76,27 +79,27 @@ def _with_days(rows: pd.DataFrame) -> pd.DataFrame:
     return ordered
 
 
-def _newest_days(rows: pd.DataFrame) -> pd.DataFrame:
+def _newest_days(rows: pd.DataFrame, days: int) -> pd.DataFrame:
     last = rows[DATE].iloc[-1]
     span = (last - rows[DATE].iloc[0]).days + 1
-    if span < MINIMUM_DAYS:
+    if span < days:
         raise TooLittleHistoryError(
-            f"{MINIMUM_DAYS} daily candles are needed; got {len(rows)}, from {rows[DATE].iloc[0].date()}"
+            f"{days} daily candles are needed; got {len(rows)}, from {rows[DATE].iloc[0].date()}"
             f" to {last.date()}."
         )
-    recent: pd.DataFrame = rows[rows[DATE] > last - timedelta(days=MINIMUM_DAYS)].reset_index(drop=True)
+    recent: pd.DataFrame = rows[rows[DATE] > last - timedelta(days=days)].reset_index(drop=True)
     return recent
 
 
-def _refuse_holes(rows: pd.DataFrame, missing: Collection[date]) -> None:
+def _refuse_holes(rows: pd.DataFrame, missing: Collection[date], days: int) -> None:
     last = rows[DATE].iloc[-1]
-    expected = pd.date_range(end=last, periods=MINIMUM_DAYS)
+    expected = pd.date_range(end=last, periods=days)
     holes = [day.date() for day in expected.difference(pd.DatetimeIndex(rows[DATE]))]
     unknown = [day.isoformat() for day in holes if day not in missing]
     if unknown:
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         raise CandleFileError(
-            f"The last {MINIMUM_DAYS} days have a hole: {', '.join(unknown[:_MOST_NAMED])}{more}."
+            f"The last {days} days have a hole: {', '.join(unknown[:_MOST_NAMED])}{more}."
             " Send these days too: the source had them when the model was fitted, or they came later."
         )
 

@@ -47,13 +47,14 @@ def backtest(
     Example: coincast backtest --file btc.csv --recipe har-range --from 2020-01-01 --out har.csv
     """
     from flows.edges.configuration import configuration
-    from flows.edges.runtime import prepare_environment
+    from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     chosen = parse_horizons(horizons)
     if not out.resolve().parent.is_dir():
         raise InputError(f"--out needs a folder that is there; {out.parent} is not.")
     prepare_environment(terminal=True)
+    import_in_background()
     from flows.backtest import BacktestRequest
     from flows.backtest import backtest as walk
     from flows.command.terminal import watched

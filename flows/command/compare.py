@@ -65,13 +65,14 @@ def compare(
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
     from flows.edges.recipe_files import named_recipe
-    from flows.edges.runtime import prepare_environment
+    from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     names = split_names(recipes)
     for name in names:
         named_recipe(name, configuration().places)
     prepare_environment(terminal=True)
+    import_in_background()
     from flows.compare import CompareRequest
     from flows.compare import compare as compare_flow
 

@@ -75,7 +75,7 @@ def run_daily(
     day = parse_date(as_of, option="--as-of") if as_of else None
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     prepare_environment(terminal=True)
-    import_in_background()
+    import_in_background(contract=True)
     from flows.daily import SeriesFailedError
     from flows.daily import daily as flow
 

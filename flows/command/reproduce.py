@@ -34,9 +34,10 @@ def reproduce(
     one = Series.parse(series)
     day = parse_date(as_of, option="--as-of")
     from flows.edges.configuration import configuration
-    from flows.edges.runtime import prepare_environment
+    from flows.edges.runtime import import_in_background, prepare_environment
 
     prepare_environment(terminal=True)
+    import_in_background()
     from flows.edges.database import open_database
     from flows.edges.ledger import Ledger
     from flows.edges.snapshots import SnapshotStore

@@ -48,7 +48,7 @@ def sweep(
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
     from flows.edges.recipe_files import named_recipe
-    from flows.edges.runtime import prepare_environment
+    from flows.edges.runtime import import_in_background, prepare_environment
     from pipeline.errors import InputError
     from pipeline.variation import parse_vary
 
@@ -58,6 +58,7 @@ def sweep(
     if sampler not in ("grid", "tpe"):
         raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
     prepare_environment(terminal=True)
+    import_in_background()
     from flows.sweep import SweepRequest
     from flows.sweep import sweep as sweep_flow
 

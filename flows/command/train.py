@@ -42,11 +42,12 @@ def train(
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
     from flows.edges.recipe_files import named_recipe
-    from flows.edges.runtime import prepare_environment
+    from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     named_recipe(recipe, configuration().places)
     prepare_environment(terminal=True)
+    import_in_background()
     from flows.train import TrainRequest
     from flows.train import train as train_flow
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from flows.edges.configuration import PROJECT
+from pipeline.bundle import load_bundle
 from pipeline.candles.calendar import missing_bars
 from pipeline.candles.columns import DATE, PRICES, VOLUME_BASE
-from pipeline.forecasting import MINIMUM_DAYS
+from pipeline.forecasting import Model as Forecaster
 from pipeline.series import Series
 from pipeline.serving import FACTS_FILE, INPUT_COLUMNS, OUTPUT_COLUMNS, VOLUME
 
@@ -57,7 +58,7 @@ def write_model_folder(
             artifacts={"bundle": str(draft / "bundle")},
             code_paths=[str(draft / "pipeline")],
             signature=signature(),
-            input_example=input_example(candles),
+            input_example=input_example(candles, load_bundle(bundle)),
             pip_requirements=[f"{name}=={version(name)}" for name in _PACKAGES],
             mlflow_model=described_by,
         )
@@ -66,9 +67,10 @@ def write_model_folder(
         shutil.rmtree(cache)
 
 
-def input_example(candles: "DataFrame") -> "DataFrame":
-    """The newest 400 calendar days of a candle table, as the served model takes them."""
-    oldest = candles[DATE].iloc[-1] - timedelta(days=MINIMUM_DAYS)
+def input_example(candles: "DataFrame", model: Forecaster) -> "DataFrame":
+    """The newest days of a candle table that `model` reads, as it takes them when it is served."""
+    newest = candles[DATE].iloc[-1]
+    oldest = newest - timedelta(days=model.days_read(newest.date()))
     rows = candles.loc[candles[DATE] > oldest, [DATE, *PRICES, VOLUME_BASE]]
     days = rows[DATE].dt.strftime("%Y-%m-%d")
     example: DataFrame = rows.rename(columns={VOLUME_BASE: VOLUME}).assign(date=days).reset_index(drop=True)

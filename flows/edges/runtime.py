@@ -2,12 +2,14 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from threading import Thread
-from typing import Final
+from typing import Final, TextIO
 
+_NETWORKS: Final = ("tensorflow", "keras")
 _DEFAULTS: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -41,30 +43,47 @@ def prepare_environment(*, terminal: bool = False) -> None:
         log.setLevel(logging.INFO)
 
 
-def import_in_background() -> Thread:
-    """Import the slow packages while something else is waited for, such as Prefect's server."""
-    thread = Thread(target=_import_slow_packages, name="imports", daemon=True)
+def import_in_background(*, contract: bool = False) -> Thread:
+    """Import the slow packages, and TensorFlow without its chatter, while something else is waited for.
+
+    Args:
+        contract: Great Expectations too.
+    """
+    packages = (*_NETWORKS, "mlflow", *(("great_expectations",) if contract else ()))
+    thread = Thread(target=_import_packages, args=(packages,), name="imports", daemon=True)
     thread.start()
     return thread
 
 
-def _import_slow_packages() -> None:
-    with _native_chatter_unheard():
-        # TensorFlow looks for a GPU twice and tells standard error so, whatever its log level.
-        tensorflow = import_module("tensorflow")
-        tensorflow.config.set_visible_devices([], "GPU")
-    for module in ("keras", "mlflow", "great_expectations"):
-        import_module(module)
+def _import_packages(packages: Sequence[str]) -> None:
+    for name in packages:
+        with _native_chatter_unheard() if name in _NETWORKS else nullcontext():
+            module = import_module(name)
+            if name == "tensorflow":
+                # It looks for a GPU twice and tells standard error so, whatever its log level.
+                module.config.set_visible_devices([], "GPU")
 
 
 @contextmanager
 def _native_chatter_unheard() -> Iterator[None]:
-    """What native code writes to standard error is dropped; Python's errors are exceptions and stay."""
+    """What native code writes to standard error is dropped; Python's lines go on, through a copy of it."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    spoken = sys.stderr
+    if _is_native(spoken):
+        # Not closed: a handler made meanwhile may keep it.
+        sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1, encoding=spoken.encoding, errors="replace")
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
         os.dup2(kept, 2)
+        sys.stderr = spoken
         os.close(kept)
         os.close(nowhere)
+
+
+def _is_native(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 2
+    except (AttributeError, OSError):
+        return False

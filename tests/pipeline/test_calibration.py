@@ -1,33 +1,65 @@
-"""What the held-back days say about width and skill."""
+"""What recent outcomes say about quantiles and skill."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.calibration import PRIOR_DAYS, best_stretch, skill_ends_at
+from pipeline.calibration import PRIOR_DAYS, in_units, recalibrated, skill_ends_at
 from pipeline.quantiles import LEVELS
 
 NORMAL = stats.norm.ppf(LEVELS)
+UNIT = stats.norm.ppf(0.8)
 
 
 def outcomes(deviation, days=4000, seed=1):
     return np.random.default_rng(seed).normal(0, deviation, (days, 7))
 
 
+def test_a_unit_is_the_forecasts_80_percent_quantile():
+    quantiles = np.broadcast_to(0.02 * NORMAL, (5, 7, 23))
+    assert in_units(np.full((5, 7), 0.02 * UNIT), quantiles) == pytest.approx(np.ones((5, 7)))
+
+
 @pytest.mark.parametrize("true_width", [0.9, 1.0, 1.15])
-def test_the_stretch_finds_the_width_less_what_the_prior_holds_back(true_width):
-    days = 4000
-    quantiles = np.broadcast_to(0.02 * NORMAL, (days, 7, 23))
-    found = best_stretch(outcomes(0.02 * true_width), quantiles, np.full((days, 7), 0.02))
-    assert found == pytest.approx(true_width ** (days / (days + PRIOR_DAYS)), abs=0.05)
+def test_ranges_find_the_width_less_what_the_prior_holds_back(true_width):
+    days, forecast = 4000, np.tile(0.02 * NORMAL, (7, 1))
+    recent = in_units(outcomes(0.02 * true_width), np.broadcast_to(forecast, (days, 7, 23)))
+    expected = true_width ** (days / (days + PRIOR_DAYS))
+    told = [3, 4, 5, 17, 18, 19]
+    assert recalibrated(forecast, recent.T)[:, told] == pytest.approx(expected * forecast[:, told], rel=0.06)
 
 
-def test_the_unit_does_not_matter_and_no_days_change_nothing():
-    quantiles, unit = np.broadcast_to(NORMAL, (300, 7, 23)), np.ones((300, 7))
-    actual = outcomes(1.1, days=300)
-    same = best_stretch(1e-6 * actual, 1e-6 * quantiles, 1e-6 * unit)
-    assert np.array_equal(best_stretch(actual, quantiles, unit), same)
-    assert (best_stretch(np.full((300, 7), np.nan), quantiles, unit) == 1).all()
+def test_tails_follow_what_came():
+    """Outcomes of Student's t with 3 degrees beside a normal forecast: wider tails, a narrower centre."""
+    days = 20_000
+    heavy = np.random.default_rng(5).standard_t(3, (days, 7)) / stats.t.ppf(0.8, 3)
+    moved = recalibrated(np.tile(NORMAL / UNIT, (7, 1)), heavy.T)
+    expected = stats.t.ppf(LEVELS, 3) / stats.t.ppf(0.8, 3)
+    assert moved[0] == pytest.approx(expected, rel=0.05)
+
+
+def test_no_days_change_nothing_and_few_change_little():
+    forecast = np.tile(0.02 * NORMAL, (7, 1))
+    assert np.array_equal(recalibrated(forecast, np.full((7, 180), np.nan)), forecast)
+    one = np.full((7, 180), np.nan)
+    one[:, 3] = 2.0
+    # The 1 % quantile of −2 and 2 is −1.96.
+    ratio = (1.96 * UNIT / NORMAL[-1]) ** (1 / (1 + PRIOR_DAYS))
+    assert recalibrated(forecast, one)[:, 0] == pytest.approx(ratio * forecast[:, 0])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 180), st.floats(0.1, 10))
+def test_quantiles_stay_symmetric_rise_and_know_no_unit(seed, days, unit):
+    random = np.random.default_rng(seed)
+    forecast = np.tile(NORMAL, (7, 1)) * random.uniform(0.01, 0.2, (7, 1))
+    recent = random.standard_t(3, (7, days))
+    moved = recalibrated(forecast, recent)
+    assert (np.diff(moved, axis=1) >= 0).all()
+    assert moved == pytest.approx(-moved[:, ::-1], rel=1e-9, abs=1e-12)
+    assert recalibrated(unit * forecast, recent) == pytest.approx(unit * moved)
+    assert np.array_equal(recalibrated(forecast, recent[:, random.permutation(days)]), moved)
 
 
 def test_skill_ends_where_every_later_horizon_is_significantly_worse():

@@ -1,14 +1,18 @@
 """Fit and issue: one interface for every recipe, no row after as_of, the same bytes twice."""
 
-from datetime import date
+import math
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
 from pipeline.baselines import random_walk_quantiles
+from pipeline.calibration import recalibrated
 from pipeline.day_axis import DayAxis
 from pipeline.errors import DateError, InputError, TooLittleHistoryError
+from pipeline.features import build_features
 from pipeline.forecasting import MINIMUM_DAYS, fit, issue
+from pipeline.learned_range import with_random_walk
 from pipeline.recipes import find_recipe
 from pipeline.series import Series
 
@@ -45,18 +49,57 @@ def test_the_same_rows_and_seed_give_the_same_bytes_whatever_comes_later(name, s
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_day_alone_has_the_bits_it_has_among_others_and_from_400_days(name, broken_grid):
+def test_a_day_alone_has_the_bits_it_has_among_others_and_from_the_days_it_reads(name, broken_grid):
     model = fit(find_recipe(name), broken_grid, as_of=date(2023, 6, 1), seed=1)
     rows = np.arange(640, len(broken_grid))
     together = model.log_return_quantiles(broken_grid, rows)
     for row in (700, 820, len(broken_grid) - 1):
         alone = issue(model, broken_grid, series=SERIES, as_of=broken_grid["date"].iloc[row].date())
-        first = broken_grid["date"].iloc[row] - np.timedelta64(MINIMUM_DAYS - 1, "D")
+        day = broken_grid["date"].iloc[row]
+        first = day - np.timedelta64(model.days_read(day.date()) - 1, "D")
         recent = broken_grid[broken_grid["date"] >= first]
         served = issue(model, recent, series=SERIES, as_of=alone.as_of)
         expected = alone.last_close * np.exp(together[row - 640])
         assert np.array_equal(alone.quantiles, expected)
         assert np.array_equal(served.quantiles, expected)
+
+
+@pytest.mark.slow
+def test_outcomes_since_the_fit_calibrate_like_those_before_it(simulated_grid):
+    """A naive loop over the 180 days whose outcome is known, each forecast alone by the model as it is."""
+    fit_day, today = date(2023, 6, 1), date(2023, 9, 1)
+    model = fit(find_recipe("tiny-range"), simulated_grid, as_of=fit_day, seed=1)
+    learned = model.learned_
+    past = simulated_grid[simulated_grid["date"] <= np.datetime64(today)]
+    days = DayAxis.of(past)
+    features, place = build_features(days), days.place_of(today)
+    recent = np.full((7, 180), np.nan)
+    for horizon in range(1, 8):
+        for back in range(180):
+            then = place - horizon - back
+            outcome = math.log(days.close[then + horizon] / days.close[then])
+            if then + horizon > days.place_of(fit_day):
+                said = learned.uncalibrated(days, features, np.array([then]))[0, horizon - 1, 17]
+                recent[horizon - 1, 179 - back] = outcome / said
+            elif (slot := then - days.place_of(fit_day) + 179) >= 0:
+                recent[horizon - 1, 179 - back] = learned.recent_[slot, horizon - 1]
+    own = recalibrated(learned.uncalibrated(days, features, np.array([place]))[0], recent)
+    walk = random_walk_quantiles(days, np.array([place]))
+    expected = with_random_walk(own[None], walk, start=learned.random_walk_from_)[0]
+    assert np.isfinite(recent).sum() > 7 * 170
+    assert model.log_return_quantiles(past, np.array([len(past) - 1]))[0] == pytest.approx(
+        expected, rel=1e-12
+    )
+
+
+@pytest.mark.slow
+def test_a_network_reads_more_days_the_older_its_fit_is(simulated_grid):
+    model = fit(find_recipe("tiny-range"), simulated_grid, as_of=AS_OF, seed=1)
+    ages = [model.days_read(AS_OF + timedelta(days=age)) for age in (0, 23, 24, 180, 1000)]
+    assert ages == [400, 400, 401, 557, 557]
+    assert (
+        fit(find_recipe("har-range"), simulated_grid, as_of=AS_OF, seed=1).days_read(date(2030, 1, 1)) == 400
+    )
 
 
 def test_the_random_walk_says_that_it_is_one(simulated_grid):

@@ -84,7 +84,7 @@ def test_a_version_holds_the_bundle_and_answers_with_the_ledgers_bits(
     assert np.array_equal(again.quantiles, fitted.forecast.quantiles)
 
     served = mlflow.pyfunc.load_model(made.uri)
-    answer = served.predict(input_example(fitted.candles))
+    answer = served.predict(input_example(fitted.candles, load_bundle(fitted.bundle)))
     assert np.array_equal(answer[list(QUANTILE_COLUMNS)].to_numpy(), fitted.forecast.quantiles)
     assert served.metadata.signature.inputs.input_names() == [
         "date",

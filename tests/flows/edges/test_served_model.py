@@ -23,6 +23,7 @@ from flows.edges.registry import RegisteredModel
 from flows.edges.succession import promote
 from flows.edges.tracking import Tracking, tracked_run
 from flows.edges.turns import turns_of
+from pipeline.bundle import load_bundle
 from pipeline.serving import QUANTILE_COLUMNS
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def test_a_post_of_candles_is_answered_with_the_ledgers_bits_or_a_reason(address: str, fitted: Any) -> None:
-    rows = input_example(fitted.candles)
+    rows = input_example(fitted.candles, load_bundle(fitted.bundle))
     for orient in ("split", "records"):
         body = json.dumps({f"dataframe_{orient}": json.loads(_json(rows, orient))})
         answer = requests.post(address, data=body, headers={"Content-Type": "application/json"}, timeout=60)
