@@ -12,6 +12,8 @@ from pipeline.errors import InputError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 SERIES = Series.parse("binance/BTCUSDT/1d")
 
 

@@ -28,6 +28,8 @@ from pipeline.record import IssueContext
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 BTC = Series.parse("binance/BTCUSDT/1d")
 LAST = date(2026, 3, 29)
 

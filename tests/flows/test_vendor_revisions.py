@@ -18,6 +18,8 @@ from pipeline.record import IssueContext
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 FIRST = date(2026, 1, 1)
 MARKET = simulate_candles(seed=5, first=FIRST, last=date(2026, 3, 31), price=50_000.0)
 

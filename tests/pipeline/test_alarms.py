@@ -112,6 +112,7 @@ def test_a_good_forecaster_raises_at_most_one_false_day_in_a_thousand() -> None:
     [(2.0, 60), (1.5, 120), (0.5, 90)],
     ids=["half as wide", "two thirds", "twice as wide"],
 )
+@pytest.mark.slow
 def test_broken_ranges_are_found_soon_after_a_good_year(factor: float, within: int) -> None:
     delays = []
     for seed in range(8):
@@ -122,6 +123,7 @@ def test_broken_ranges_are_found_soon_after_a_good_year(factor: float, within: i
     assert sum(delay < within for delay in delays) >= 7
 
 
+@pytest.mark.slow
 def test_a_model_that_becomes_worse_than_the_random_walk_is_found() -> None:
     found = 0
     for seed in range(8):

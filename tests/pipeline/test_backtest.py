@@ -16,6 +16,8 @@ from pipeline.quantiles import LEVELS
 from pipeline.recipes import find_recipe
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = date(2023, 3, 1), date(2024, 5, 31)
 HAR = find_recipe("har-range")
 SERIES = Series.parse("binance/BTCUSDT/1d")

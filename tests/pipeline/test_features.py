@@ -37,6 +37,7 @@ def test_the_last_400_days_give_the_same_bits_as_the_whole_file(end, simulated_g
 
 @given(scale=st.floats(1e-9, 1e9), volume=st.floats(1e-6, 1e6))
 @settings(max_examples=25, deadline=None)
+@pytest.mark.slow
 def test_the_unit_of_price_and_volume_does_not_matter(scale, volume, simulated_grid):
     grid = simulated_grid.iloc[:400]
     other = grid.assign(

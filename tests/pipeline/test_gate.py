@@ -70,6 +70,7 @@ def verdict(
     return decide(fit, record, contenders=Contenders(name, champion, published), shape=FitShape())
 
 
+@pytest.mark.slow
 def test_a_challenger_of_the_same_recipe_with_shuffled_labels_is_always_refused_and_told_why() -> None:
     for seed in range(WORLDS):
         decision = verdict(seed, "shuffled", name=THEIRS)
@@ -77,6 +78,7 @@ def test_a_challenger_of_the_same_recipe_with_shuffled_labels_is_always_refused_
         assert any("same recipe fitted for the champion" in reason for reason in decision.reasons)
 
 
+@pytest.mark.slow
 def test_a_recipe_with_shuffled_labels_is_nearly_always_refused() -> None:
     promoted = [verdict(seed, "shuffled").promote for seed in range(WORLDS)]
     assert np.mean(promoted) <= 0.10
@@ -86,6 +88,7 @@ def test_a_recipe_five_percent_worse_is_always_refused() -> None:
     assert not any(verdict(seed, 1.05 * world(seed)["equal"]).promote for seed in range(WORLDS))
 
 
+@pytest.mark.slow
 def test_the_same_fit_again_is_promoted_wherever_it_beats_the_random_walk() -> None:
     for seed in range(WORLDS):
         decision = verdict(seed, "champion", name=THEIRS)
@@ -94,6 +97,7 @@ def test_the_same_fit_again_is_promoted_wherever_it_beats_the_random_walk() -> N
         assert decision.figures["fit_to_champion_sure"] == 0.5
 
 
+@pytest.mark.slow
 def test_an_equal_recipe_is_promoted_and_not_taken_for_worse() -> None:
     decisions = [verdict(seed, "equal") for seed in range(WORLDS)]
     assert np.mean([decision.promote for decision in decisions]) >= 0.8
@@ -101,6 +105,7 @@ def test_an_equal_recipe_is_promoted_and_not_taken_for_worse() -> None:
     assert np.mean(called_worse) <= 0.1
 
 
+@pytest.mark.slow
 def test_noise_does_not_flip_what_is_published() -> None:
     """Half a year of decisions, each winner being the next one's champion."""
     changes = 0

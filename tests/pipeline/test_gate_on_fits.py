@@ -14,6 +14,8 @@ from pipeline.recipes import find_recipe
 from pipeline.simulation import simulate_candles
 from pipeline.trial import Trial, fit_baselines, try_models
 
+pytestmark = pytest.mark.slow
+
 AS_OF = date(2026, 3, 29)
 HAR, CANDIDATE, EWMA = "coincast-har_range", "coincast-candidate", "coincast-ewma_range"
 

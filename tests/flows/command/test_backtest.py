@@ -13,6 +13,8 @@ from pipeline.leak import Leak, LeakReport
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):

@@ -23,6 +23,8 @@ from pipeline.forecast import Forecast
 from pipeline.record import IssueContext
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 SERIES = Series("binance", "BTCUSDT")
 Doctor = Callable[[], tuple[int, dict[str, dict[str, str]]]]
 

@@ -19,6 +19,8 @@ from pipeline.forecast import Forecast
 from pipeline.record import IssueContext, quantile_matrix
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 BITCOIN = Series("binance", "BTCUSDT")
 FIRST, DAYS = date(2026, 2, 1), 40
 NEWEST = FIRST + timedelta(days=DAYS - 1)

@@ -17,6 +17,8 @@ from flows.edges.schema import MIGRATIONS, newest_revision
 from flows.edges.tables import metadata, prunings
 from pipeline.errors import SettingsError, StoreError
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 3, 30, 12, tzinfo=UTC)
 OPENER = """
 import sys

@@ -22,6 +22,8 @@ from pipeline.errors import CoincastError, DiskFullError, SourceError, StoreErro
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 BTC = Series.parse("binance/BTCUSDT/1d")
 NAME = BTC.source_name
 NOW = datetime(2026, 3, 30, 0, 20, tzinfo=UTC)

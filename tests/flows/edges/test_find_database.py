@@ -9,6 +9,8 @@ from flows.edges.database import find_database, open_database, reading, revision
 from flows.edges.schema import newest_revision
 from pipeline.errors import StoreError
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_is_not_there_is_not_made(database_url: str, tmp_path: Path) -> None:
     assert revision_of(database_url) is None

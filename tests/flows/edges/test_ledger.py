@@ -19,6 +19,8 @@ from pipeline.quantiles import HORIZONS
 from pipeline.record import IssueContext, quantile_matrix
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 29)
 MakeForecast = Callable[..., Forecast]
 MakeContext = Callable[..., IssueContext]

@@ -17,6 +17,8 @@ from pipeline.forecast import Forecast
 from pipeline.record import IssueContext
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 29)
 TABLES = ("manifests", "issuances", "forecasts", "scores", "publications")
 

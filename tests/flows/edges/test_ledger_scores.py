@@ -16,6 +16,8 @@ from pipeline.quantiles import LEVELS
 from pipeline.record import IssueContext
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 29)
 MODEL, WALK = "coincast-range_lstm", "coincast-random_walk"
 MakeForecast = Callable[..., Forecast]

@@ -14,6 +14,8 @@ from flows.edges import publishing, release_folder
 from flows.edges.publishing import Publication, publish, read_published
 from pipeline.errors import DiskFullError, PublishError, SettingsError
 
+pytestmark = pytest.mark.slow
+
 HUB = "hub/model-output/coincast-random_walk"
 
 

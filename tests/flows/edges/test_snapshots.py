@@ -18,6 +18,8 @@ from pipeline.candles import Account
 from pipeline.errors import CandleFileError, DiskFullError, SettingsError, StoreError
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 BTC = Series.parse("binance/BTCUSDT/1d")
 ETH = Series.parse("binance/ETHUSDT/1d")
 URL = "https://vendor.example/cdd/Binance_BTCUSDT_d.csv"

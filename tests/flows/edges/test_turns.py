@@ -13,6 +13,8 @@ from flows.edges.configuration import configuration
 from flows.edges.turns import turns_of
 from pipeline.errors import StoreError
 
+pytestmark = pytest.mark.slow
+
 # Reads, waits and writes back: without turns most of the additions are lost.
 ADDER = """
 import sys, time

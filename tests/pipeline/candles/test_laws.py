@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
@@ -12,6 +13,8 @@ from pandas.testing import assert_frame_equal
 from pipeline.candles import candles_csv, read_candles
 from pipeline.candles.columns import CANDLE_COLUMNS
 from pipeline.errors import CandleFileError
+
+pytestmark = pytest.mark.slow
 
 FIRST = pd.Timestamp("2019-03-01")
 PRICES = st.floats(min_value=1e-9, max_value=1e9, allow_nan=False)

@@ -11,6 +11,8 @@ from pipeline.page.assembly import build_record
 from pipeline.page.content import Record
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 BITCOIN = Series("binance", "BTCUSDT")
 AS_OF = date(2026, 3, 29)
 MODEL = "coincast-range_lstm"

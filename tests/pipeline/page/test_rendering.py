@@ -16,6 +16,8 @@ from pipeline.page.content import SeriesContent
 from pipeline.page.latest import latest_json, read_latest
 from pipeline.page.rendering import render_index, render_series, render_site
 
+pytestmark = pytest.mark.slow
+
 MakeContent = Callable[..., SeriesContent]
 
 
