@@ -112,6 +112,38 @@ def judge_alarms(series: str, alarms: Sequence[Alarm]) -> tuple[Finding, ...]:
     )
 
 
+def judge_service(name: str, place: str, log: str, *, alive: bool) -> Finding:
+    """Whether what `coincast up` left running still runs.
+
+    Args:
+        name: Of the service.
+        place: What it serves, or of the server that it works for.
+        log: File of its output.
+        alive: Whether its process is there.
+    """
+    if alive:
+        return Finding(f"service {name}", "ok", f"runs, {place}")
+    return Finding(
+        f"service {name}",
+        "failed",
+        f"it was started by `coincast up` and is gone; see {log}",
+        "run `coincast up`",
+    )
+
+
+def judge_automation(wanted: str, there: Sequence[Mapping[str, Any]]) -> Finding:
+    """Whether runs whose machine dies are told from those that go on.
+
+    Args:
+        wanted: Name of the automation on lost heartbeats.
+        there: The server's automations.
+    """
+    if any(one.get("name") == wanted and one.get("enabled") for one in there):
+        return Finding("automation", "ok", "runs without a heartbeat are set to Crashed")
+    said = "a run whose worker and machine die stays Running for ever"
+    return Finding("automation", "warning", said, "run `coincast deploy`, which makes the automation")
+
+
 def judge_deployment(status: int, content: Mapping[str, Any]) -> Finding:
     """Whether Prefect's server has the deployment `daily`, and somebody works for it.
 

@@ -5,13 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flows.doctor import Finding, judge_alarms, judge_clock, judge_deployment, judge_disk, judge_packages
+from flows.doctor import (
+    Finding,
+    judge_alarms,
+    judge_automation,
+    judge_clock,
+    judge_deployment,
+    judge_disk,
+    judge_packages,
+    judge_service,
+)
+from flows.edges.background import RunFolder
 from flows.edges.configuration import Configuration, configuration
 from flows.edges.database import find_database, revision_of
 from flows.edges.ledger import Ledger
 from flows.edges.machine import free_bytes, installed_versions, required_packages
 from flows.edges.services import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots import SnapshotStore
+from flows.server_setup import ZOMBIES
 from flows.watching import series_alarms
 from pipeline.errors import CoincastError, SettingsError
 from pipeline.series import Series
@@ -50,6 +61,7 @@ def _deployment(current: Configuration, now: datetime) -> Iterator[Finding]:
     settings, places = current.settings, current.places
     yield Finding("settings", "ok", f"recipe {settings.recipe}, series {', '.join(settings.series)}")
     yield judge_disk(str(places.home), free_bytes(places.home))
+    yield from _guarded("services", _services(RunFolder(places.home)), "run `coincast up`")
     yield from _guarded("MLflow", _mlflow(places.tracking_uri), "check MLFLOW_TRACKING_URI and its server")
     yield from _prefect(prefect_api())
     yield from _guarded("database", _database(current, now), _PLACES)
@@ -61,6 +73,12 @@ def _guarded(name: str, findings: Iterator[Finding], remedy: str) -> Iterator[Fi
         yield from findings
     except CoincastError as error:
         yield Finding(name, "failed", str(error), remedy)
+
+
+def _services(folder: RunFolder) -> Iterator[Finding]:
+    for one in folder.services():
+        if one.wanted:
+            yield judge_service(one.name, one.url, one.log, alive=one.process.is_alive())
 
 
 def _mlflow(uri: str) -> Iterator[Finding]:
@@ -81,6 +99,9 @@ def _prefect(api: str) -> Iterator[Finding]:
     if health.status == "ok":
         answer = ask(f"{api}/deployments/name/daily/daily", credentials=prefect_credentials())
         yield judge_deployment(answer.status, answer.content)
+        told = ask(f"{api}/automations/filter", credentials=prefect_credentials(), content={})
+        if told.fine:
+            yield judge_automation(ZOMBIES, told.rows)
 
 
 def _server(name: str, address: str, remedy: str) -> Finding:

@@ -15,6 +15,8 @@ CoincastError
     ├── LeakError              a forecast changed with rows after its as_of
     ├── StoreError             a stored file is damaged, missing or locked
     ├── RegistryError          MLflow refused, or a model is not what its record says
+    ├── ServiceError           a server or worker of `coincast up` died, did not answer or refused
+    ├── StaleSourceError       the vendor did not serve the day in time; nothing was made of older data
     └── PublishError           the publication target refused; the previous publication stands
 """
 
@@ -89,6 +91,14 @@ class StoreError(RunError):
 
 class RegistryError(RunError):
     """MLflow refused, or a model is not what its record says."""
+
+
+class ServiceError(RunError):
+    """A server or worker of `coincast up` died, did not answer in time or refused."""
+
+
+class StaleSourceError(RunError):
+    """The vendor did not serve the newest complete day in time; nothing was made of older data."""
 
 
 class PublishError(RunError):

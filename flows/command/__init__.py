@@ -43,6 +43,7 @@ from flows.command import (  # noqa: E402, F401  # noqa: E402, F401
     snapshots,
     sweep,
     train,
+    up,
 )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -37,3 +38,8 @@ def free_bytes(folder: Path) -> int:
     """Bytes left on the disk that `folder` is on, or will be made on."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     return shutil.disk_usage(there).free
+
+
+def host_name() -> str:
+    """What this machine calls itself; the resolver is not asked."""
+    return socket.gethostname()

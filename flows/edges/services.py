@@ -1,10 +1,14 @@
 """Servers that others run: whether they answer, and what Prefect's says of a deployment."""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import requests
+
+from pipeline.errors import SettingsError
 
 _LIMIT_S: Final = 3.0
 
@@ -17,11 +21,13 @@ class Answer:
         status: HTTP status; 0 where there was no answer.
         reason: In words, one bounded line.
         content: The JSON object it sent; empty where it sent none.
+        rows: The objects of the JSON list it sent; empty where it sent none.
     """
 
     status: int
     reason: str
     content: dict[str, Any]
+    rows: tuple[dict[str, Any], ...] = ()
 
     @property
     def fine(self) -> bool:
@@ -35,33 +41,70 @@ def prefect_api() -> str:
 
 
 def prefect_credentials() -> str:
-    """PREFECT_API_AUTH_STRING, which a protected server asks for; empty where it is not set."""
-    return os.environ.get("PREFECT_API_AUTH_STRING", "")
+    """PREFECT_API_AUTH_STRING, which a protected server asks for, or what our own server asks for; else empty."""
+    return os.environ.get("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
 
 
-def ask(url: str, *, credentials: str = "") -> Answer:
-    """One GET with a time-out of three seconds and no retry.
+def is_protected() -> bool:
+    """Whether a server that we start asks for a password: PREFECT_SERVER_API_AUTH_STRING is `user:password`."""
+    user, _, password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "").partition(":")
+    return bool(user and password)
+
+
+def client_variables() -> dict[str, str]:
+    """What a client of the server must find in its environment besides the address."""
+    credentials = prefect_credentials()
+    return {"PREFECT_API_AUTH_STRING": credentials} if credentials else {}
+
+
+def database_variables(url: str) -> dict[str, str]:
+    """What makes Prefect's server keep its data in PostgreSQL, by the driver that it needs; none for its SQLite.
+
+    Raises:
+        SettingsError: The URL is none of PostgreSQL's.
+    """
+    if not url:
+        return {}
+    if not re.match(r"postgres(ql)?(\+\w+)?://", url):
+        raise SettingsError("--postgres is postgresql://user:password@host:5432/database.")
+    address = url.partition("://")[2]
+    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{address}"}
+
+
+def ask(url: str, *, credentials: str = "", content: Mapping[str, Any] | None = None) -> Answer:
+    """One request with a time-out of three seconds and no retry.
 
     Args:
         url: Of what.
         credentials: As `user:password`; empty for none.
+        content: JSON that is posted; None asks by GET.
     """
     user, _, password = credentials.partition(":")
     try:
-        reply = requests.get(
-            url, auth=(user, password) if user else None, timeout=_LIMIT_S, allow_redirects=False
+        reply = requests.request(
+            "GET" if content is None else "POST",
+            url,
+            json=content,
+            auth=(user, password) if user else None,
+            timeout=_LIMIT_S,
+            allow_redirects=False,
         )
     except (requests.RequestException, ValueError) as error:
         return Answer(0, _words(error), {})
-    return Answer(reply.status_code, reply.reason, _object(reply))
+    return _answer(reply)
 
 
-def _object(reply: requests.Response) -> dict[str, Any]:
+def _answer(reply: requests.Response) -> Answer:
     try:
         content = reply.json()
     except requests.JSONDecodeError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        content = None
+    return Answer(
+        reply.status_code,
+        reply.reason,
+        content if isinstance(content, dict) else {},
+        tuple(content) if isinstance(content, list) else (),
+    )
 
 
 def _words(error: Exception) -> str:

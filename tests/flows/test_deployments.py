@@ -142,6 +142,7 @@ def test_prefect_toml_is_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         "server.ephemeral.startup_timeout_seconds": 90,
         "server.analytics_enabled": False,
         "logging.extra_loggers": ["coincast"],
+        "flows.heartbeat_frequency": 30,
     }
 
 

@@ -1,0 +1,119 @@
+"""`coincast up`, `coincast down`, `coincast deploy`: the servers and the worker of one machine."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import app
+from flows.command.options import JsonOption
+from flows.command.output import console, print_json
+
+if TYPE_CHECKING:
+    from flows.server_setup import Setup
+
+BackfillsOption = Annotated[
+    int, typer.Option("--backfills", min=1, help="Runs of the queue `backfill` at once, over all workers.")
+]
+PatienceOption = Annotated[
+    float, typer.Option("--patience", min=1, help="Seconds that each program may take.")
+]
+
+
+@app.command()
+def up(
+    *,
+    postgres: Annotated[
+        str, typer.Option("--postgres", help="URL of a database for Prefect's server; default: its SQLite.")
+    ] = "",
+    host: Annotated[
+        str, typer.Option("--host", help="Address that Prefect's server listens on.")
+    ] = "127.0.0.1",
+    prefect_port: Annotated[int, typer.Option("--prefect-port", min=1, max=65535)] = 4200,
+    mlflow_port: Annotated[int, typer.Option("--mlflow-port", min=1, max=65535)] = 5000,
+    backfills: BackfillsOption = 2,
+    patience: PatienceOption = 120.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Start Prefect's server, MLflow's server and a worker; register deployments, limits and the automation.
+
+    What runs already is left alone: a second time starts only what is missing. Logs are in `run/` of the state folder.
+
+    Example: coincast up --postgres postgresql://coincast@127.0.0.1:5432/prefect
+    """
+    from flows.edges.configuration import configuration
+    from flows.edges.runtime import prepare_environment
+    from flows.local_services import Wish, start_all
+
+    prepare_environment(terminal=True)
+    wish = Wish(host, prefect_port, mlflow_port, postgres, backfills, patience)
+    standings, setup = start_all(wish, configuration().places)
+    if as_json:
+        services = [
+            {
+                "name": one.service.name,
+                "state": one.state,
+                "pid": one.service.pid,
+                "url": one.service.url,
+                "log": one.service.log,
+            }
+            for one in standings
+        ]
+        print_json({"services": services, "environment": wish.variables, **vars(setup)})
+        return
+    out = console()
+    for one in standings:
+        out.print(
+            f"{one.service.name:8} {one.state:8} {one.service.url}  (log: {one.service.log})", markup=False
+        )
+    _tell(setup)
+    out.print(
+        f"\nUI of flows: {wish.api.removesuffix('/api')}    UI of runs: {wish.mlflow_url}", markup=False
+    )
+    for name, value in wish.variables.items():
+        out.print(f"export {name}={value}", markup=False)
+
+
+@app.command()
+def down(*, patience: PatienceOption = 20.0, as_json: JsonOption = False) -> None:
+    """End what `coincast up` started: worker, MLflow, Prefect. A flow that runs is waited for, then killed.
+
+    Example: coincast down --patience 600
+    """
+    from flows.edges.configuration import configuration
+    from flows.local_services import end_all
+
+    outcomes = end_all(configuration().places, patience_s=patience)
+    if as_json:
+        print_json({"services": outcomes})
+        return
+    for name, outcome in outcomes.items():
+        typer.echo(f"{name:8} {outcome}")
+
+
+@app.command()
+def deploy(*, backfills: BackfillsOption = 2, as_json: JsonOption = False) -> None:
+    """Give the server of PREFECT_API_URL what `up` gives its own: work pool, queues, deployments, automation.
+
+    Example: coincast deploy --backfills 4
+    """
+    from flows.edges.configuration import configuration
+    from flows.edges.runtime import prepare_environment
+    from flows.edges.services import prefect_api
+    from flows.server_setup import set_up
+    from pipeline.errors import SettingsError
+
+    prepare_environment(terminal=True)
+    if not prefect_api():
+        raise SettingsError("PREFECT_API_URL is not set: say which server, as in http://127.0.0.1:4200/api.")
+    receipt = configuration().places.home / "run" / "deployed"
+    setup = set_up(prefect_api(), backfills=backfills, receipt=receipt)
+    if as_json:
+        print_json(vars(setup))
+        return
+    _tell(setup)
+
+
+def _tell(setup: "Setup") -> None:
+    verb = "registered" if setup.deployed else "there"
+    typer.echo(f"deployments {verb}: {', '.join(setup.deployments)}")
+    typer.echo(f"automation on lost heartbeats: {setup.automation}")

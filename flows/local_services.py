@@ -1,0 +1,225 @@
+"""One machine's servers and worker: started where they do not run, waited for, and ended in order."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from flows.edges.background import RunFolder, Service, require_free
+from flows.edges.configuration import Places
+from flows.edges.machine import host_name
+from flows.edges.services import ask, client_variables, database_variables, is_protected
+from flows.edges.tracking import open_tracking
+from flows.progress import log
+from flows.server_setup import POOL, Setup, set_up
+from pipeline.errors import InputError, ServiceError, SettingsError
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+# The worker ends first, so that nothing is reported to a server that is gone.
+ENDING: Final = ("worker", "mlflow", "prefect")
+_RECEIPT: Final = "deployed"
+_LOOK_S: Final = 0.25
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to run.
+
+    Attributes:
+        host: Address that Prefect's server listens on; MLflow's, which has no authentication, is on loopback.
+        prefect_port: Prefect's.
+        mlflow_port: MLflow's.
+        postgres: URL of Prefect's database; empty for its SQLite.
+        backfills: Runs of the queue `backfill` that may go on at once.
+        patience_s: Seconds that each may take to answer.
+    """
+
+    host: str
+    prefect_port: int
+    mlflow_port: int
+    postgres: str
+    backfills: int
+    patience_s: float
+
+    @property
+    def api(self) -> str:
+        """Prefect's API as this machine reaches it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.prefect_port}/api"
+
+    @property
+    def mlflow_url(self) -> str:
+        """MLflow's server."""
+        return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process must find in its environment to use them."""
+        return {"PREFECT_API_URL": self.api, "MLFLOW_TRACKING_URI": self.mlflow_url}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A service after `up`: whether it was `started` now or `running` already."""
+
+    service: Service
+    state: str
+
+
+def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
+    """Start what does not run, wait until it answers, and set the server up.
+
+    Raises:
+        InputError: A port is taken, or something runs already with other options.
+        SettingsError: It would listen beyond this machine without a password.
+        ServiceError: Something died or did not answer in time.
+    """
+    if wish.host not in LOOPBACK and not is_protected():
+        raise SettingsError(
+            f"--host {wish.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
+        )
+    folder = RunFolder(places.home)
+    with folder.turn():
+        servers = [_prefect(wish, folder), _mlflow(wish, folder, places)]
+        for standing, answers in servers:
+            _await(standing, answers, wish.patience_s)
+        setup = set_up(wish.api, backfills=wish.backfills, receipt=folder.path / _RECEIPT)
+        worker, answers = _worker(wish, folder)
+        _await(worker, answers, wish.patience_s)
+    return (*(standing for standing, _ in servers), worker), setup
+
+
+def end_all(places: Places, *, patience_s: float) -> dict[str, str]:
+    """End worker, MLflow and Prefect, in this order; what became of each, by name.
+
+    Args:
+        places: Whose.
+        patience_s: Seconds that each may take before it is killed.
+    """
+    folder = RunFolder(places.home)
+    with folder.turn():
+        known = {name: folder.service(name) for name in ENDING}
+        return {
+            name: folder.end(service, patience_s=patience_s) if service else "not running"
+            for name, service in known.items()
+        }
+
+
+_Started = tuple[Standing, Callable[[], bool]]
+
+
+def _prefect(wish: Wish, folder: RunFolder) -> _Started:
+    standing = _running(folder, "prefect", wish.api)
+    if standing is None:
+        require_free(wish.host, wish.prefect_port, name="Prefect's server", option="--prefect-port")
+        command = ("prefect", "server", "start", "--host", wish.host, "--port", str(wish.prefect_port))
+        environment = {
+            "PREFECT_API_URL": wish.api,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **client_variables(),
+            **database_variables(wish.postgres),
+        }
+        started = folder.start("prefect", command, url=wish.api, store=wish.postgres, environment=environment)
+        standing = Standing(started, "started")
+    return standing, lambda: ask(f"{wish.api}/health").fine
+
+
+def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
+    """On the store and the folder of artifacts that commands use without a server.
+
+    Experiments made either way can so be read and written both ways.
+    """
+    standing = _running(folder, "mlflow", wish.mlflow_url)
+    if standing is None:
+        store, artifacts = _store(folder, places, wish)
+        require_free("127.0.0.1", wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
+        command = (
+            "mlflow", "server", "--host", "127.0.0.1", "--port", str(wish.mlflow_port), "--workers", "1",
+            "--default-artifact-root", artifacts, "--no-serve-artifacts",
+        )  # fmt: skip
+        environment = {
+            "MLFLOW_BACKEND_STORE_URI": store,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        started = folder.start("mlflow", command, url=wish.mlflow_url, store=store, environment=environment)
+        standing = Standing(started, "started")
+    return standing, lambda: ask(f"{wish.mlflow_url}/health").fine
+
+
+def _worker(wish: Wish, folder: RunFolder) -> _Started:
+    name = f"coincast {host_name()}"
+    standing = _running(folder, "worker", wish.api)
+    begun = time.time()
+    if standing is None:
+        command = ("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
+        environment = {**wish.variables, **client_variables()}
+        started = folder.start("worker", command, url=wish.api, store="", environment=environment)
+        standing = Standing(started, "started")
+        return standing, lambda: _asks_for_work(wish.api, name, since=begun)
+    return standing, lambda: True
+
+
+def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
+    """URI of MLflow's database, made where there is none, and of the folder of its artifacts.
+
+    Raises:
+        InputError: MLFLOW_TRACKING_URI names another server, which then keeps runs and models itself.
+    """
+    uri = places.tracking_uri
+    if uri.rstrip("/") == wish.mlflow_url:
+        # Its own line, exported: the store is the one of the last time.
+        known = folder.service("mlflow")
+        uri = known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}"
+    elif uri.startswith("http"):
+        raise InputError(
+            f"MLFLOW_TRACKING_URI names the server {uri.rpartition('@')[2]}; unset it, or name a database, so that "
+            "`coincast up` can serve it."
+        )
+    tracking = open_tracking(replace(places, tracking_uri=uri))
+    if tracking.artifacts is None:
+        raise InputError(f"{uri} is no database; MLFLOW_TRACKING_URI names one, or nothing.")
+    return tracking.uri, tracking.artifacts.as_uri()
+
+
+def _running(folder: RunFolder, name: str, url: str) -> Standing | None:
+    known = folder.service(name)
+    if known is None or not known.process.is_alive():
+        return None
+    if known.url != url:
+        raise InputError(f"{name} runs already at {known.url}, not {url}; run `coincast down` first.")
+    return Standing(known, "running")
+
+
+def _await(standing: Standing, answers: Callable[[], bool], seconds: float) -> None:
+    """Wait until a service answers.
+
+    Raises:
+        ServiceError: It died, or took too long; told with the end of its log.
+    """
+    service, deadline = standing.service, time.monotonic() + seconds
+    while not answers():
+        alive = service.process.is_alive()
+        if not alive or time.monotonic() > deadline:
+            fate = f"does not answer at {service.url} after {seconds:.0f} s" if alive else "died at once"
+            raise ServiceError(
+                f"{service.name} {fate}; {service.log} ends with:\n{service.last_lines()}\n"
+                "Correct that and run `coincast up` again, or end the others by `coincast down`."
+            )
+        time.sleep(_LOOK_S)
+    log.info("%s: %s at %s", service.name, standing.state, service.url)
+
+
+def _asks_for_work(api: str, name: str, *, since: float) -> bool:
+    """Whether that worker told the server of itself after an instant, in seconds since 1970."""
+    variables = client_variables()
+    told = ask(
+        f"{api}/work_pools/{POOL}/workers/filter",
+        credentials=variables.get("PREFECT_API_AUTH_STRING", ""),
+        content={},
+    )
+    return any(
+        row["name"] == name and datetime.fromisoformat(row["last_heartbeat_time"]).timestamp() >= since
+        for row in told.rows
+    )

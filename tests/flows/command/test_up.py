@@ -1,0 +1,224 @@
+"""`coincast up` and `down` with real servers on loopback, started once; and what they refuse, without any."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from typer.testing import CliRunner
+
+from flows.command import app
+from flows.edges.background import RunFolder
+from flows.edges.configuration import PROJECT
+from flows.edges.processes import running
+from flows.server_setup import ZOMBIES
+from pipeline.errors import CoincastError
+
+Coincast = Callable[..., dict[str, Any]]
+PORTS = ("--prefect-port", "--mlflow-port")
+PROJECT_FILE = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
+DEPLOYMENTS = {f"{one['name']}/{one['name']}" for one in PROJECT_FILE["deployments"]}
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Machine:
+    """A state folder of its own, and the command with it."""
+
+    def __init__(self, folder: Path) -> None:
+        foreign = ("PREFECT_", "COINCAST_", "MLFLOW_")
+        own = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        self.home = folder / "home"
+        self.store = folder / "mlruns" / "mlflow.db"
+        self.environment = own | {
+            "COINCAST_HOME": str(self.home),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.store}",
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_SERVER_UI_ENABLED": "false",
+            "OMP_NUM_THREADS": "1",
+        }
+        ports = free_ports(2)
+        self.ports = [text for pair in zip(PORTS, map(str, ports), strict=True) for text in pair]
+        self.api, self.mlflow = f"http://127.0.0.1:{ports[0]}/api", f"http://127.0.0.1:{ports[1]}"
+
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from flows.command import main; main()", *words]
+        return subprocess.run(
+            command,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def up(self, *words: str, **variables: str) -> dict[str, Any]:
+        done = self.run("up", *self.ports, "--json", *words, **variables)
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told | {"states": {one["name"]: one["state"] for one in told["services"]}}
+
+    def pids(self) -> set[int]:
+        """Of everything that was started, and of all that it started."""
+        there = running()
+        found = {one.pid for one in RunFolder(self.home).services() if one.pid}
+        while more := {one.pid for one in there.values() if one.parent in found} - found:
+            found |= more
+        return found & set(there)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine on which `up` was called once."""
+    here = Machine(tmp_path_factory.mktemp("machine"))
+    try:
+        told = here.up()
+        assert told["states"] == {"prefect": "started", "mlflow": "started", "worker": "started"}
+        assert set(told["deployments"]) == DEPLOYMENTS
+        assert told["automation"] == "created"
+        assert told["environment"] == {"PREFECT_API_URL": here.api, "MLFLOW_TRACKING_URI": here.mlflow}
+        yield here
+    finally:
+        before = here.pids()
+        done = here.run("down", "--json")
+        again = here.run("down", "--json")
+    assert set(json.loads(done.stdout)["services"].values()) == {"ended"}
+    assert set(json.loads(again.stdout)["services"].values()) == {"not running"}
+    assert len(before) >= 3
+    assert before & set(running()) == set()
+
+
+@pytest.mark.slow
+def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: Machine) -> None:
+    def rows(what: str) -> list[Mapping[str, Any]]:
+        return requests.post(f"{machine.api}/{what}/filter", json={}, timeout=20).json()
+
+    deployments = {one["name"]: one for one in rows("deployments")}
+    assert {f"{name}/{name}" for name in deployments} == DEPLOYMENTS
+    assert deployments["daily"]["work_queue_name"] == "daily"
+    queues = {one["name"]: one for one in rows("work_pools/coincast/queues")}
+    assert queues["daily"]["priority"] < queues["backfill"]["priority"]
+    assert queues["backfill"]["concurrency_limit"] == 2
+    (automation,) = rows("automations")
+    assert automation["name"] == ZOMBIES
+    assert automation["trigger"]["within"] == 90
+    assert automation["actions"][0]["state"] == "CRASHED"
+
+
+@pytest.mark.slow
+def test_experiments_are_read_and_written_with_and_without_the_server(
+    machine: Machine, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    embedded = machine.environment["MLFLOW_TRACKING_URI"]
+    clients = {"embedded": MlflowClient(embedded), "served": MlflowClient(machine.mlflow)}
+    for made, client in clients.items():
+        location = (machine.store.parent / "artifacts" / made).as_uri() if made == "embedded" else None
+        experiment = client.create_experiment(made, artifact_location=location)
+        for user in clients.values():
+            run = user.create_run(experiment).info.run_id
+            user.log_text(run, made, "note.txt")
+            for reader in clients.values():
+                path = reader.download_artifacts(run, "note.txt", str(tmp_path))
+                assert Path(path).read_text() == made
+
+
+@pytest.mark.slow
+def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(machine: Machine) -> None:
+    worker = RunFolder(machine.home).service("worker")
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    doctor = machine.run("doctor", "--json", PREFECT_API_URL=machine.api)
+    findings = {one["name"]: one["status"] for one in json.loads(doctor.stdout)["findings"]}
+    assert doctor.returncode == 1
+    assert {name: findings[name] for name in findings if name.startswith("service")} == {
+        "service prefect": "ok", "service mlflow": "ok", "service worker": "failed",
+    }  # fmt: skip
+    assert findings["automation"] == "ok"
+
+    # As a user does who has exported the lines that `up` printed.
+    told = machine.up(PREFECT_API_URL=machine.api, MLFLOW_TRACKING_URI=machine.mlflow)
+    assert told["states"] == {"prefect": "running", "mlflow": "running", "worker": "started"}
+    assert (told["deployed"], told["automation"]) == (False, "there")
+    automations = requests.post(f"{machine.api}/automations/filter", json={}, timeout=20).json()
+    assert len(automations) == 1
+
+    refused = machine.run("up", *PORTS[:1], "1025", *machine.ports[2:])
+    assert refused.returncode == 2
+    assert "prefect runs already at" in refused.stderr
+    assert "coincast down" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_at_once_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    here = Machine(tmp_path)
+    try:
+        done = here.run("up", *here.ports, "--postgres", "postgresql://nobody:secret@127.0.0.1:1/none")
+    finally:
+        here.run("down")
+    assert done.returncode == 1
+    assert "prefect died at once" in done.stderr
+    assert "Application startup failed" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def refusal(*words: str) -> CoincastError:
+    error = CliRunner().invoke(app, ["up", *words]).exception
+    assert isinstance(error, CoincastError), error
+    return error
+
+
+def test_a_port_that_another_program_has(own_state: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        error = refusal("--prefect-port", str(taken.getsockname()[1]))
+    assert error.exit_code == 2
+    assert "--prefect-port" in str(error)
+    assert RunFolder(own_state).services() == ()
+
+
+def test_beyond_this_machine_a_password_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("", "user", "user:"):
+        monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", wrong)
+        assert "PREFECT_SERVER_API_AUTH_STRING" in str(refusal("--host", "0.0.0.0"))
+
+
+def test_a_database_that_is_not_postgresql() -> None:
+    assert "--postgres is postgresql://" in str(refusal("--postgres", "mysql://localhost/prefect"))
+
+
+def test_down_leaves_a_process_alone_that_has_only_the_number(own_state: Path) -> None:
+    folder = RunFolder(own_state)
+    with folder.turn():
+        ours = folder.start("worker", ["this"], url="u", store="", environment={})
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        record = own_state / "run" / "worker.json"
+        record.write_text(json.dumps({**vars(ours), "pid": stranger.pid}))
+        done = CliRunner().invoke(app, ["down", "--json"])
+        assert json.loads(done.stdout)["services"]["worker"] == "not running"
+        assert stranger.poll() is None
+        record.write_text("{")
+        broken = CliRunner().invoke(app, ["down"])
+        assert "worker.json is damaged" in str(broken.exception)
+    finally:
+        stranger.kill()
+        stranger.wait()

@@ -1,0 +1,128 @@
+"""The unit files and the compose file of deploy/, held against what they start."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from flows.command import app
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+HARDENED = {
+    "NoNewPrivileges": "yes",
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "PrivateTmp": "yes",
+    "Restart": "on-failure",
+    "EnvironmentFile": "/etc/coincast/coincast.env",
+    "User": "coincast",
+}
+
+
+def unit(path: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(path.read_text())
+    return parser
+
+
+def assert_command_exists(words: list[str]) -> None:
+    """A console script of this environment, and where it is ours its verb too."""
+    program = Path(words[0]).name
+    assert (Path(sys.executable).parent / program).exists(), words
+    if program == "coincast":
+        assert words[1] in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def test_there_is_a_unit_for_each_program() -> None:
+    assert [path.stem for path in UNITS] == ["coincast-mlflow", "coincast-prefect", "coincast-worker"]
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_a_unit_is_hardened_restarts_and_starts_what_exists(path: Path) -> None:
+    parsed = unit(path)
+    service = dict(parsed["Service"])
+    assert {key: service.get(key) for key in HARDENED} == HARDENED
+    assert parsed["Install"]["WantedBy"] == "multi-user.target"
+    for key in ("ExecStartPre", "ExecStart"):
+        if key in service:
+            assert service[key].startswith("/opt/coincast/.venv/bin/")
+            assert_command_exists(service[key].split())
+    assert "0.0.0.0" not in path.read_text()
+    needed = [name for name in re.findall(r"coincast-\w+\.service", path.read_text())]
+    assert all((path.parent / name).exists() for name in needed)
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_systemd_takes_a_unit(path: Path, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    for one in UNITS:
+        text = one.read_text().replace("/opt/coincast/.venv/bin", str(Path(sys.executable).parent))
+        (tmp_path / one.name).write_text(text.replace("User=coincast\nGroup=coincast\n", ""))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / path.name)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert [line for line in done.stderr.splitlines() if path.name in line] == []
+
+
+def test_the_environment_file_names_what_a_protected_server_needs() -> None:
+    lines = [line for line in (DEPLOY / "coincast.env.example").read_text().splitlines() if line[0] != "#"]
+    values = dict(line.split("=", 1) for line in lines)
+    assert values["PREFECT_SERVER_API_AUTH_STRING"] == values["PREFECT_API_AUTH_STRING"]
+    assert {"COINCAST_HOME", "PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MLFLOW_BACKEND_STORE_URI"} <= set(
+        values
+    )
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_service_is_watched_and_published_on_loopback_only(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert service["restart"] == "unless-stopped"
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "network_mode" not in service
+    assert "privileged" not in service
+    for needed, how in service.get("depends_on", {}).items():
+        assert needed in COMPOSE["services"]
+        assert how == {"condition": "service_healthy"}
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_every_secret_is_required_and_none_is_written_down(name: str) -> None:
+    for key, value in COMPOSE["services"][name]["environment"].items():
+        taken = re.findall(r"\$\{(\w+)(.*?)\}", value)
+        assert all(rest.startswith(":?") for _, rest in taken), key
+        if re.search(r"PASSWORD|AUTH_STRING|SECRET", key) or "@" in value:
+            assert taken, f"{name}: {key} must come from the environment"
+
+
+@pytest.mark.parametrize("name", [name for name in COMPOSE["services"] if name != "postgres"])
+def test_a_command_exists(name: str) -> None:
+    words = COMPOSE["services"][name]["command"]
+    commands = words[2].replace("exec ", "").split(" && ") if words[:2] == ["sh", "-c"] else [" ".join(words)]
+    for command in commands:
+        assert_command_exists(command.split())
+
+
+def test_volumes_and_files_that_are_named_are_there() -> None:
+    named = [
+        volume.split(":")[0] for one in COMPOSE["services"].values() for volume in one.get("volumes", [])
+    ]
+    assert {name for name in named if not name.startswith(".")} == set(COMPOSE["volumes"])
+    dockerfile = COMPOSE["x-coincast"]["build"]["dockerfile"].removeprefix("deploy/")
+    files = [dockerfile, *(name for name in named if name.startswith("."))]
+    assert all((DEPLOY / name).exists() for name in files)
