@@ -1,9 +1,10 @@
 """What the Prefect UI shows of a run: tables of plain finite values, by series."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
-from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 
 from expectations.verdict import Verdict
@@ -45,6 +46,16 @@ def show_forecasts(series: Series, issued: Sequence[Forecast], published: str) -
     ordered = sorted(issued, key=lambda one: one.model_id != published)
     rows = [{"model": one.model_id, **row} for one in ordered for row in ranges(one)]
     _table(f"{series.slug}-forecast", rows, f"{series}, as of {issued[0].as_of}: published is {published}.")
+
+
+def show_stale_day(series: Series, day: date, message: str) -> None:
+    """That a day was given up, and what to do."""
+    if _watched():
+        create_markdown_artifact(
+            f"**{series}: {day} is stale.** {message}",
+            key=f"{series.slug}-stale",
+            description=f"{series}: {day}",
+        )
 
 
 def _table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:

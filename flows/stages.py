@@ -148,8 +148,8 @@ def publish(days: Sequence[Day], stores: Stores) -> Publication:
     log.info(
         "published to %s: %s, %d files", publication.target, publication.outcome, len(publication.changed)
     )
-    for day in days:
-        emit_alarms(day.job, _alarms(day.job, stores))
+    for job in {day.job.series: day.job for day in days}.values():
+        emit_alarms(job, _alarms(job, stores))
     return publication
 
 

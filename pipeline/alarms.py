@@ -87,6 +87,22 @@ def stale_source(
     return Alarm(series, STALE_SOURCE, message, stale_at.date())
 
 
+def late_source(series: str, *, expected: date, last_candle: date, waited: timedelta) -> Alarm:
+    """The alarm of a day that its run waited for in vain.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`.
+        expected: The newest complete day.
+        last_candle: Day of the newest candle that the source has.
+        waited: How long.
+    """
+    message = (
+        f"The source has no candle of {expected} after {waited / timedelta(minutes=1):.0f} minutes of waiting, its "
+        f"newest is of {last_candle}; nothing was forecast: run `coincast daily --series {series}` when it has come."
+    )
+    return Alarm(series, STALE_SOURCE, message, complete_at(expected).date())
+
+
 def record_alarms(
     scores: "DataFrame", *, series: str, model_id: str, series_watched: int = 1
 ) -> tuple[Alarm, ...]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipeline.catching_up import CatchUp
 from pipeline.errors import SettingsError
 from pipeline.series import Series
 
@@ -33,6 +34,10 @@ class Settings(BaseModel):
         download_limit_mb: Largest file accepted from a source, in MiB.
         fit_limit_s: Seconds after which a fit is ended as failed.
         stale_after_days: Days without a new candle after which a source is called stale.
+        wait_for_source_minutes: How long the scheduled run waits for a late file before the day is called stale.
+        poll_every_minutes: Minutes between two looks at a late file.
+        catch_up: What missed days get: `latest` (the newest day only), `all` (those of the last 30 days too), or
+            `none` (a run that starts a day late forecasts nothing).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -51,6 +56,9 @@ class Settings(BaseModel):
     download_limit_mb: int = Field(default=64, ge=1)
     fit_limit_s: float = Field(default=900.0, gt=0)
     stale_after_days: int = Field(default=2, ge=1)
+    wait_for_source_minutes: int = Field(default=320, ge=0, le=1200)
+    poll_every_minutes: int = Field(default=10, ge=1, le=120)
+    catch_up: CatchUp = "latest"
 
     @field_validator("series")
     @classmethod

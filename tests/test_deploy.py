@@ -58,7 +58,7 @@ def test_a_unit_is_hardened_restarts_and_starts_what_exists(path: Path) -> None:
             assert service[key].startswith("/opt/coincast/.venv/bin/")
             assert_command_exists(service[key].split())
     assert "0.0.0.0" not in path.read_text()
-    needed = [name for name in re.findall(r"coincast-\w+\.service", path.read_text())]
+    needed = re.findall(r"coincast-\w+\.service", path.read_text())
     assert all((path.parent / name).exists() for name in needed)
 
 

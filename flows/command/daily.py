@@ -32,6 +32,9 @@ def daily(
     source: Annotated[str | None, typer.Option(help="URL or folder that holds the CSV files.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Recipe that is fitted and published.")] = None,
     now: NowOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for a late file, as the scheduled run does.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,6 +48,7 @@ def daily(
         as_of=as_of,
         now=now,
         overrides={key: value for key, value in overrides.items() if value is not None},
+        wait=wait,
         quiet=quiet,
         as_json=as_json,
     )
@@ -56,6 +60,7 @@ def run_daily(
     as_of: str | None,
     now: str | None,
     overrides: dict[str, Any],
+    wait: bool = False,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -81,7 +86,9 @@ def run_daily(
 
     with watched(quiet=quiet or as_json):
         try:
-            outcomes = flow(series=[str(one) for one in wanted], as_of=as_of, now=now, overrides=overrides)
+            outcomes = flow(
+                series=[str(one) for one in wanted], as_of=as_of, now=now, overrides=overrides, wait=wait
+            )
         except SeriesFailedError as failed:
             _report(failed.outcomes, quiet=quiet, as_json=as_json, failures=failed.failures)
             raise
