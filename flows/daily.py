@@ -1,6 +1,5 @@
 """The flow `daily`: what the deployment runs every night, and `coincast daily` and `coincast demo` at once."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect import flow
@@ -8,27 +7,12 @@ from prefect import flow
 from flows.arguments import parse_date, parse_now, parse_series
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
+from flows.faults import raise_failures
 from flows.jobs import plan_jobs
 from flows.night import run_night
 from flows.outcome import DayOutcome
 from flows.stores import open_stores
 from flows.waiting import Waiting
-from pipeline.errors import RunError
-
-
-class SeriesFailedError(RunError):
-    """Some series of several failed; the others are done.
-
-    Attributes:
-        outcomes: Of those that are done.
-        failures: One line for each that failed, by series.
-    """
-
-    def __init__(self, outcomes: Sequence[DayOutcome], failures: Mapping[str, str]) -> None:
-        named = "; ".join(f"{series}: {message}" for series, message in failures.items())
-        super().__init__(f"{len(failures)} of {len(failures) + len(outcomes)} series failed. {named}")
-        self.outcomes = tuple(outcomes)
-        self.failures = dict(failures)
 
 
 @flow(name="daily")
@@ -59,8 +43,5 @@ def daily(
     jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     waiting = Waiting.of(current.settings) if wait else Waiting()
     night = run_night(jobs, open_stores(current.places), waiting)
-    if not night.failures:
-        return night.outcomes
-    if len(jobs) == 1 and not night.outcomes:
-        raise next(iter(night.failures.values()))
-    raise SeriesFailedError(night.outcomes, {name: str(error) for name, error in night.failures.items()})
+    raise_failures(night.outcomes, night.failures)
+    return night.outcomes

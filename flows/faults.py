@@ -1,11 +1,12 @@
-"""What the machine does wrong, said as an error of ours."""
+"""What goes wrong: the machine's faults as errors of ours, and one series' failure kept from the others."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from pipeline.errors import DiskFullError, StoreError
+from flows.progress import log
+from pipeline.errors import CoincastError, DiskFullError, RunError, StoreError
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -31,3 +32,42 @@ def explained() -> Iterator[None]:
                 f"{where} cannot be written: {error.strerror}; check its owner and rights."
             ) from error
         raise
+
+
+class SeriesFailedError(RunError):
+    """Some series of several failed; the others are done.
+
+    Attributes:
+        outcomes: Of those that are done.
+        failures: One line for each that failed, by series.
+    """
+
+    def __init__(self, outcomes: Sequence[Any], failures: Mapping[str, str]) -> None:
+        named = "; ".join(f"{series}: {message}" for series, message in failures.items())
+        super().__init__(f"{len(failures)} of {len(failures) + len(outcomes)} series failed. {named}")
+        self.outcomes = tuple(outcomes)
+        self.failures = dict(failures)
+
+
+@contextmanager
+def kept(failures: dict[str, CoincastError], name: str) -> Iterator[None]:
+    """Whatever fails in the body is logged and kept under a name; who comes next is not stopped by it."""
+    try:
+        with explained():
+            yield
+    except CoincastError as error:
+        log.error("%s: %s", name, error)
+        failures[name] = error
+
+
+def raise_failures(outcomes: Sequence[Any], failures: Mapping[str, CoincastError]) -> None:
+    """End a run over several series.
+
+    Raises:
+        CoincastError: The only thing that was asked for failed.
+        SeriesFailedError: Some of several failed.
+    """
+    if len(failures) == 1 and not outcomes:
+        raise next(iter(failures.values()))
+    if failures:
+        raise SeriesFailedError(outcomes, {name: str(error) for name, error in failures.items()})

@@ -1,7 +1,6 @@
 """One run over several series: each is forecast as soon as its file has the day, and none waits for another."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,7 +8,7 @@ from prefect.context import FlowRunContext
 
 from flows import tasks
 from flows.edges.snapshots import Snapshot
-from flows.faults import explained
+from flows.faults import explained, kept
 from flows.jobs import Job
 from flows.market import is_issued, read_market
 from flows.outcome import DayOutcome, DoneDay, describe
@@ -49,7 +48,7 @@ def run_night(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> Night:
         done: list[DoneDay] = []
         late: list[Job] = []
         for job in pending:
-            with _failures_kept(night, str(job.series)):
+            with kept(night.failures, str(job.series)):
                 present, watch = wait.now(job), watches[job.series]
                 snapshot = wait.look(present, stores, watch)
                 if snapshot is None:
@@ -73,7 +72,7 @@ def _forecast(
         days = (*_missed_days(job, stores, snapshot), None)
     for day in days:
         name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
-        with _failures_kept(night, name):
+        with kept(night.failures, name):
             yield forecast_day(replace(job, as_of=day), stores, snapshot, watch=watch)
 
 
@@ -137,13 +136,3 @@ def _is_meant(job: Job) -> bool:
         newest,
     )
     return False
-
-
-@contextmanager
-def _failures_kept(night: Night, name: str) -> Iterator[None]:
-    try:
-        with explained():
-            yield
-    except CoincastError as error:
-        log.error("%s: %s", name, error)
-        night.failures[name] = error

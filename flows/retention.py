@@ -1,13 +1,54 @@
 """What the ledger names is kept: the schedule's and the command's one way to prune a registered model."""
 
-from flows.edges.configuration import Places
+from typing import Any
+
+from prefect import flow
+
+from flows.arguments import parse_series
+from flows.artifacts import show_prunings
+from flows.edges.configuration import Places, configuration
 from flows.edges.database import open_database
 from flows.edges.ledger import Ledger
 from flows.edges.registry import RegisteredModel
 from flows.edges.retention import Pruning, plan_pruning, prune
-from flows.edges.tracking import Tracking
+from flows.edges.runtime import prepare_environment
+from flows.edges.tracking import Tracking, open_tracking
 from flows.edges.turns import turns_of
+from flows.faults import kept, raise_failures
+from pipeline.errors import CoincastError
 from pipeline.series import Series
+
+
+@flow(name="retention")
+def retention(
+    series: list[str] | None = None,
+    keep: int = 30,
+    dry_run: bool = False,
+    overrides: dict[str, Any] | None = None,
+) -> dict[str, Pruning]:
+    """Delete old model versions, their files and their runs; what is aliased or published stays.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`; default: the settings'.
+        keep: Newest versions to keep in any case.
+        dry_run: Only say what would go.
+        overrides: Settings that win over coincast.toml and the environment.
+
+    Raises:
+        CoincastError: The only series failed.
+        SeriesFailedError: Some of several series failed.
+    """
+    prepare_environment()
+    current = configuration(overrides)
+    tracking = open_tracking(current.places)
+    done: dict[str, Pruning] = {}
+    failures: dict[str, CoincastError] = {}
+    for one in parse_series(series, current.settings.series):
+        with kept(failures, str(one)):
+            done[str(one)] = prune_series(one, tracking, current.places, keep=keep, dry_run=dry_run)
+    show_prunings(done, dry_run=dry_run)
+    raise_failures(list(done), failures)
+    return done
 
 
 def prune_series(series: Series, tracking: Tracking, places: Places, *, keep: int, dry_run: bool) -> Pruning:

@@ -11,7 +11,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from flows import stages
+from flows import stages, weeks
 from pipeline.errors import CoincastError
 
 _Stage = TypeVar("_Stage", bound=Callable[..., Any])
@@ -49,3 +49,5 @@ register: Final = stage("register", stages.register, retries=2, seconds=600)
 forecast: Final = stage("forecast", stages.forecast, retries=2, seconds=120)
 score: Final = stage("score", stages.score, retries=2, seconds=300)
 publish: Final = stage("publish", stages.publish, retries=2, seconds=300)
+sum_up_week: Final = stage("sum-up-week", weeks.sum_up_week, retries=1, seconds=300)
+report_week: Final = stage("report-week", weeks.report_week, retries=2, seconds=300)

@@ -81,8 +81,8 @@ def run_daily(
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     prepare_environment(terminal=True)
     import_in_background(contract=True)
-    from flows.daily import SeriesFailedError
     from flows.daily import daily as flow
+    from flows.faults import SeriesFailedError
 
     with watched(quiet=quiet or as_json):
         try:

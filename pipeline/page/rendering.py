@@ -27,7 +27,7 @@ def render_site(contents: Sequence[SeriesContent]) -> dict[str, bytes]:
 
 def render_series(content: SeriesContent) -> bytes:
     """One series' page: self-contained, the same bytes for the same content."""
-    return _render("series.html.j2", series_view(content))
+    return render("series.html.j2", series_view(content))
 
 
 def render_index(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
@@ -38,7 +38,7 @@ def render_index(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
     """
     cards = [_card(entry) for _, entry in sorted(entries.items())]
     simulated = [card["simulated"] for card in cards]
-    return _render(
+    return render(
         "index.html.j2",
         {
             "cards": cards,
@@ -82,5 +82,6 @@ def _unbroken(text: str) -> Markup:
     return Markup(re.sub(r"\(?\d[\d.,]* %\)?;?", r'<span class="nw">\g<0></span>', str(escape(text))))  # noqa: S704
 
 
-def _render(template: str, values: Mapping[str, Any]) -> bytes:
+def render(template: str, values: Mapping[str, Any]) -> bytes:
+    """A template of `templates/` with these values."""
     return _environment().get_template(template).render(values).encode()

@@ -137,7 +137,7 @@ def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
 
 
 def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: Ledger) -> None:
-    from flows.daily import SeriesFailedError
+    from flows.faults import SeriesFailedError
 
     other = Series("simulated", "NOSUCHUSDT")
     with pytest.raises(SeriesFailedError, match="1 of 2 series failed") as failed:

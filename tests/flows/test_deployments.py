@@ -92,7 +92,7 @@ def test_prefect_yaml_says_nothing_that_prefect_ignores() -> None:
         ("      name: coincast", "      pool: coincast", "names no work pool"),
         ("        slug:", "        name:", "a schedule has no ['slug']"),
         ("        timezone:", "        time_zone:", "a schedule has no ['timezone']"),
-        ("    parameters: {}", "    parameters: {serie: []}", "'serie' is no key"),
+        ("    parameters: {wait", "    parameters: {await", "'await' is no key"),
         ("    description:", "    about:", "has no description"),
         ("deployments:", "versions: 1\ndeployments:", "'versions' is no key"),
     ],

@@ -1,9 +1,7 @@
-"""A vendor that is late, by a clock that the test moves; and what missed days get."""
+"""A vendor that is late, by a clock that the test moves; and a run that starts a day late."""
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,6 @@ from flows.jobs import plan_jobs
 from flows.progress import Stopwatch
 from flows.stores import open_stores
 from flows.waiting import Wait, Waiting
-from pipeline.record import mode_of
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -141,39 +138,15 @@ def wait_for_events(client, resource: str) -> list[dict]:
 
 
 def test_without_waiting_the_file_is_what_it_is(files: dict[str, bytes]) -> None:
+    from prefect import flow
+
     with serve_market(files) as site:
         current = configuration({"source": site.url, "recipe": "tiny-range"})
         (job,) = plan_jobs(current, [LATE], as_of=None, now=Watch().start)
-        snapshot = Wait(Waiting()).look(job, open_stores(current.places), Stopwatch())
+        stores = open_stores(current.places)
+        snapshot = flow(name="look")(lambda: Wait(Waiting()).look(job, stores, Stopwatch()))()
     assert snapshot is not None
     assert snapshot.last == LAST - timedelta(days=1)
-
-
-def test_what_missed_days_get(files: dict[str, bytes], ledger: Ledger) -> None:
-    from flows.daily import daily
-
-    def night(last: date, policy: str) -> list[tuple[str, str]]:
-        files[PROMPT.source_name] = market_file(last, PROMPT)
-        overrides = {"source": site.url, "recipe": "tiny-range", "catch_up": policy}
-        now = f"{last + timedelta(days=1)}T00:20:00Z"
-        outcomes = daily(series=[str(PROMPT)], now=now, overrides=overrides)
-        return [(outcome.as_of, outcome.outcome) for outcome in outcomes]
-
-    first, missed, second = (LAST - timedelta(days=back) for back in (3, 2, 1))
-    with serve_market(files) as site:
-        assert night(first, "all") == [(first.isoformat(), "published")]
-        assert night(second, "latest") == [(second.isoformat(), "published")]
-        assert night(LAST, "all") == [(day.isoformat(), "published") for day in (missed, LAST)]
-        assert night(LAST, "all") == [(LAST.isoformat(), "nothing new, nothing changed")]
-    rows = ledger.forecasts(PROMPT, model_ids=[MODEL])
-    assert sorted(set(rows["as_of"].dt.date)) == [first, missed, second, LAST]
-    caught = rows[rows["as_of"] == missed.isoformat()]
-    now = datetime.combine(LAST + timedelta(days=1), time(0, 20), UTC)
-    assert caught["mode"].tolist() == [mode_of(target.date(), now=now) for target in caught["target_date"]]
-    assert set(caught["mode"]) == {"live", "backfill"}
-    assert {ledger.manifest(one).trained_as_of for one in caught["manifest_id"]} == {missed}
-    page = (Path(configuration().places.publish_url) / "latest.json").read_text()
-    assert json.loads(page)["series"][PROMPT.slug]["as_of"] == LAST.isoformat()
 
 
 @pytest.mark.parametrize(("policy", "days"), [("none", 0), ("latest", 1)])

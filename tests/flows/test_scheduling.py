@@ -71,6 +71,11 @@ class Server:
         found: list[dict[str, Any]] = self.post(f"{what}/filter", **filters)
         return found
 
+    def daily(self) -> dict[str, Any]:
+        """The deployment of every night."""
+        [deployment] = self.find("deployments", deployments={"name": {"any_": ["daily"]}})
+        return deployment
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -101,11 +106,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_daily_is_scheduled_by_the_server(server: Server) -> None:
-    runs = wait_for(lambda: server.find("flow_runs", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}}))
+    deployment = server.daily()
+    wanted = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": [deployment["id"]]}}
+    runs = wait_for(lambda: server.find("flow_runs", flow_runs=wanted))
     scheduled = [datetime.fromisoformat(run["expected_start_time"]) for run in runs if run["auto_scheduled"]]
     assert scheduled
     assert all((at.hour, at.minute) == (0, 20) for at in scheduled)
-    [deployment] = server.find("deployments")
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert [schedule["slug"] for schedule in deployment["schedules"]] == ["daily-0020-utc"]
@@ -127,8 +133,7 @@ def test_a_worker_runs_the_day(server: Server, own_state: Path) -> None:
     with serve_market({SERIES.source_name: wire_format(candles, SERIES)}) as site:
         overrides = {"source": site.url, "recipe": "tiny-range"}
         parameters = {"series": [str(SERIES)], "overrides": overrides}
-        [deployment] = server.find("deployments")
-        run = server.post(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
+        run = server.post(f"deployments/{server.daily()['id']}/create_flow_run", parameters=parameters)
         server.prefect(
             "worker", "start", "--pool", "coincast", "--run-once",
             COINCAST_HOME=str(own_state), MLFLOW_TRACKING_URI=os.environ["MLFLOW_TRACKING_URI"],

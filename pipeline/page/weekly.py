@@ -1,0 +1,108 @@
+"""`weekly.html`: the last week of every series on one page, the same bytes for the same week."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from pipeline.page.prices import coin_name, market_name
+from pipeline.page.rendering import render
+from pipeline.page.sentences import days, long_date, percent, short_date
+from pipeline.quantiles import COVERAGES
+from pipeline.week import DAYS, SeriesWeek, WeekScore
+
+WEEKLY: Final = "weekly.html"
+
+
+def render_week(weeks: Sequence[SeriesWeek]) -> bytes:
+    """The page of one week.
+
+    Args:
+        weeks: Of the same week, one for each series.
+    """
+    monday = weeks[0].monday
+    return render(
+        "weekly.html.j2",
+        {
+            "week": weeks[0].name,
+            "first": short_date(monday),
+            "last": long_date(monday + timedelta(days=DAYS - 1)),
+            "simulated": all(week.series.simulated for week in weeks),
+            "weeks": [_view(week) for week in weeks],
+        },
+    )
+
+
+def week_sentence(week: SeriesWeek) -> str:
+    """What became of a week's forecasts, in a sentence of plain words."""
+    live = week.live
+    if live is None or not live.days:
+        return "No forecast issued in time met its day this week."
+    held = f"80 % ranges held on {live.held[80]} of {days(live.days)}"
+    if live.relative_wis is None:
+        return f"{held}."
+    return f"{held}; the error was {live.relative_wis:.2f} times the random walk's."
+
+
+def week_markdown(weeks: Sequence[SeriesWeek]) -> str:
+    """The week for a reader of the Prefect UI."""
+    lines = [f"# {weeks[0].name}", ""]
+    for week in weeks:
+        lines.append(f"**{week.series}**: {week_sentence(week)} {_health(week)}")
+        lines += [f"- {alarm}" for alarm in week.alarms] + [""]
+    return "\n".join(lines)
+
+
+def _view(week: SeriesWeek) -> dict[str, Any]:
+    return {
+        "name": coin_name(week.series),
+        "market": market_name(week.series),
+        "simulated": week.series.simulated,
+        "sentence": week_sentence(week),
+        "scores": [_score(score) for score in (week.live, week.backfill) if score is not None],
+        "decisions": [
+            {
+                "day": long_date(one.as_of),
+                "words": "promoted" if one.promoted else "kept as it was",
+                "published": one.published,
+                "reasons": one.reasons,
+            }
+            for one in week.decisions
+        ],
+        "health": _health(week),
+        "alarms": week.alarms,
+    }
+
+
+def _score(score: WeekScore) -> dict[str, Any]:
+    shares = {coverage: score.held[coverage] / score.days if score.days else None for coverage in COVERAGES}
+    return {
+        "words": "issued in time" if score.mode == "live" else "made afterwards",
+        "scored": score.scored,
+        "days": score.days,
+        "held": [
+            {
+                "nominal": coverage,
+                "count": score.held[coverage],
+                "share": "–" if share is None else percent(share),
+            }
+            for coverage, share in shares.items()
+        ],
+        "ratios": [_ratio(score.relative_wis), _ratio(score.relative_wis_all)],
+    }
+
+
+def _ratio(value: float | None) -> dict[str, str] | None:
+    return None if value is None else {"text": f"{value:.3f}", "value": repr(value)}
+
+
+def _health(week: SeriesWeek) -> str:
+    health = week.health
+    parts = [f"{health.candles} of {DAYS} candles"]
+    if health.unforecast:
+        named = ", ".join(short_date(day) for day in health.unforecast)
+        parts.append(f"no forecast in time of {named}")
+    if health.restated:
+        parts.append(f"{days(health.restated)} restated by the vendor")
+    if health.contract:
+        parts.append(f"data contract: {health.contract}")
+    return f"{'; '.join(parts)}."
