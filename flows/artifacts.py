@@ -77,6 +77,11 @@ def show_stale_day(series: Series, day: date, message: str) -> None:
         )
 
 
+def show_backfill(backfill_id: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """What became of a backfill's units, by series."""
+    _table(f"backfill-{backfill_id}", rows, description)
+
+
 def _table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     if _watched():
         create_table_artifact(table=[dict(row) for row in rows], key=key, description=description)

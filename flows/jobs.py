@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
 from flows.edges.recipe_files import named_recipe
-from pipeline.day_axis import day_date, day_number
+from pipeline.day_axis import refit_day
 from pipeline.errors import DateError, InputError
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
@@ -43,9 +43,8 @@ class Job:
         return self.now.astimezone(UTC).date() - timedelta(days=1)
 
     def fit_day(self, as_of: date) -> date:
-        """The refit calendar's last day at or before `as_of`: its count since 1970-01-01 is divisible."""
-        every = self.configuration.settings.refit_every
-        return day_date(day_number(as_of) // every * every)
+        """The last day at or before `as_of` on which the refit calendar fits."""
+        return refit_day(as_of, self.configuration.settings.refit_every)
 
 
 def plan_jobs(

@@ -1,6 +1,6 @@
 """What the stores say of a day, as files for readers: hub, latest.json and pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -26,7 +26,7 @@ from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Is
 from pipeline.page.latest import LATEST, latest_json
 from pipeline.page.merging import merge_publication
 from pipeline.page.rendering import render_site
-from pipeline.recipes import find_recipe
+from pipeline.recipes import Recipe, find_recipe
 from pipeline.record import MODEL_ID, RANDOM_WALK
 from pipeline.standing import standing_forecasts
 from pipeline.trial import BASELINES
@@ -48,8 +48,15 @@ class Day:
     verdict: Verdict
 
 
-def publish_days(days: Sequence[Day], stores: Stores) -> Publication:
+def publish_days(
+    days: Sequence[Day], stores: Stores, *, more: Mapping[str, bytes] | None = None
+) -> Publication:
     """Publish these days and tell the webhook, if anything changed.
+
+    Args:
+        days: At least one.
+        stores: What they are made of.
+        more: Hub files of other days, to be published with them.
 
     Raises:
         PublishError: The target refused; the previous publication stands.
@@ -57,7 +64,7 @@ def publish_days(days: Sequence[Day], stores: Stores) -> Publication:
     """
     configuration = days[0].job.configuration
     contents = []
-    files: dict[str, bytes] = {}
+    files = dict(more or {})
     for day in days:
         rows = _standing_rows(day, stores)
         contents.append(_content(day, stores, rows))
@@ -185,7 +192,7 @@ def midnight(now: datetime) -> datetime:
 
 def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
     forecasts = list(standing_forecasts(rows).values())
-    recipes = {recipe.model_id: recipe for recipe in (*map(find_recipe, BASELINES), day.job.recipe)}
+    recipes = published_recipes(day.job.recipe)
     known = [one for one in forecasts if one.model_id in recipes]
     files = hub_files(
         known,
@@ -197,6 +204,11 @@ def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
         closes = zip(day.market.candles[DATE], day.market.candles[CLOSE], strict=True)
         files |= target_data_files({(at.date(), day.job.series.slug): float(close) for at, close in closes})
     return files
+
+
+def published_recipes(recipe: Recipe) -> dict[str, Recipe]:
+    """What a hub may describe, by model_id: the baselines and the recipe."""
+    return {one.model_id: one for one in (*map(find_recipe, BASELINES), recipe)}
 
 
 def _announce(contents: Sequence[SeriesContent], publication: Publication, *, day: Day) -> None:

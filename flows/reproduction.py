@@ -139,12 +139,12 @@ def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> pd.DataFrame
 
 
 def _fit(manifest: Manifest, grid: pd.DataFrame) -> Model:
-    recipe = _recipe(manifest.recipe)
+    recipe = kept_recipe(manifest.recipe)
     past = rows_until(grid, manifest.trained_as_of)
     return fit(recipe, past, as_of=manifest.trained_as_of, seed=manifest.seed)
 
 
-def _recipe(values: Mapping[str, Any]) -> Recipe:
+def kept_recipe(values: Mapping[str, Any]) -> Recipe:
     """The recipe as it was then, which the catalogue may have changed since."""
     kinds = {recipe.kind: type(recipe) for recipe in catalogue()}
     try:

@@ -112,18 +112,26 @@ def forecast(
     """The published model's forecast and the baselines', checked and kept in the ledger."""
     job, market = day.job, day.market
     as_of = market.as_of
-    fits = [*_baselines(job, market, grid), *registration.fits]
+    fits = [*baselines(job, market, grid, job.fit_day(as_of)), *registration.fits]
+    issued = checked_forecasts(job, grid, as_of, fits)
+    for source, said in zip(fits, issued, strict=True):
+        stores.ledger.issue([said], issue=issue_context(job, market, source, run_id=registration.run_id))
+    stores.ledger.publish(
+        job.series, as_of, model_id=registration.decision.publish, now=job.now, published_at=clock()
+    )
+    artifacts.show_forecasts(job.series, issued, registration.decision.publish)
+    return issued
+
+
+def checked_forecasts(
+    job: Job, grid: pd.DataFrame, as_of: date, fits: Sequence[RegisteredFit]
+) -> tuple[Forecast, ...]:
+    """What each fit says of a day, held against the forecasts' contract."""
     issued = tuple(issue(one.model, grid, series=job.series, as_of=as_of) for one in fits)
     verdict = check_forecasts(
         forecast_table(issued), series=job.series, as_of=as_of, last_close=issued[0].last_close
     )
     verdict.raise_if_critical()
-    for source, said in zip(fits, issued, strict=True):
-        stores.ledger.issue([said], issue=_context(job, market, source, run_id=registration.run_id))
-    stores.ledger.publish(
-        job.series, as_of, model_id=registration.decision.publish, now=job.now, published_at=clock()
-    )
-    artifacts.show_forecasts(job.series, issued, registration.decision.publish)
     return issued
 
 
@@ -158,15 +166,18 @@ def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
     return series_alarms(stores.ledger, stores.snapshots, job.series, settings=settings, now=job.now)
 
 
-def _baselines(job: Job, market: Market, grid: pd.DataFrame) -> list[RegisteredFit]:
-    fit_day = job.fit_day(market.as_of)
+def baselines(job: Job, market: Market, grid: pd.DataFrame, fit_day: date) -> list[RegisteredFit]:
+    """The baselines fitted on the rows at or before `fit_day`; they are not registered."""
     return [
         RegisteredFit(model, manifest_of(job, market, recipe=model.recipe, fit_day=fit_day), "-")
         for model in fit_baselines(grid, as_of=fit_day, seed=job.seed)
     ]
 
 
-def _context(job: Job, market: Market, source: RegisteredFit, *, run_id: str) -> IssueContext:
+def issue_context(
+    job: Job, market: Market, source: RegisteredFit, *, run_id: str, backfilled: bool = False
+) -> IssueContext:
+    """What the ledger keeps beside a fit's forecasts."""
     return IssueContext(
         manifest=source.manifest,
         model_version=source.version,
@@ -177,6 +188,7 @@ def _context(job: Job, market: Market, source: RegisteredFit, *, run_id: str) ->
         issued_at=clock(),
         simulated_time=job.simulated_time,
         simulated_data=job.series.simulated,
+        backfilled=backfilled,
     )
 
 

@@ -30,6 +30,11 @@ def day_date(number: int) -> date:
     return _EPOCH + timedelta(days=number)
 
 
+def refit_day(day: date, every: int) -> date:
+    """The refit calendar's last day at or before `day`: its count since 1970-01-01 is divisible by `every`."""
+    return day_date(day_number(day) // every * every)
+
+
 @dataclass(frozen=True, eq=False)
 class DayAxis:
     """Candles on an axis without gaps.

@@ -37,7 +37,12 @@ _Row = tuple[str, ...]
 
 
 def hub_files(
-    forecasts: Sequence[Forecast], *, now: datetime, recipes: Iterable[Recipe], simulated: bool = False
+    forecasts: Sequence[Forecast],
+    *,
+    now: datetime,
+    recipes: Iterable[Recipe],
+    simulated: bool = False,
+    backfilled: bool = False,
 ) -> dict[str, bytes]:
     """Both hubs' files for these forecasts, by path; a hub without a forecast has no files.
 
@@ -46,13 +51,14 @@ def hub_files(
         now: When they were issued; decides for each horizon whether it is live.
         recipes: What the models are, for their metadata; one for each model_id.
         simulated: Whether the market is made up; every configuration says so.
+        backfilled: Whether a backfill made them: no horizon is live then.
     """
     metadata = {
         recipe.model_id: hub_configuration.model_metadata(recipe, simulated=simulated) for recipe in recipes
     }
     files: dict[str, bytes] = {}
     for mode, folder in FOLDERS.items():
-        rows = _rows_by_model_and_day(forecasts, now=now, mode=mode)
+        rows = _rows_by_model_and_day(forecasts, now=None if backfilled else now, mode=mode)
         if rows:
             files |= _configuration(folder, rows.values(), mode=mode, simulated=simulated)
         for (model_id, day), lines in rows.items():
@@ -101,12 +107,13 @@ def merge_hub_file(path: str, published: bytes, new: bytes) -> bytes:
 
 
 def _rows_by_model_and_day(
-    forecasts: Sequence[Forecast], *, now: datetime, mode: str
+    forecasts: Sequence[Forecast], *, now: datetime | None, mode: str
 ) -> dict[tuple[str, date], list[_Row]]:
+    """The rows of one mode; without `now` all are of a backfill."""
     files: dict[tuple[str, date], list[_Row]] = {}
     for forecast in forecasts:
         for horizon in HORIZONS:
-            if mode_of(forecast.target_date(horizon), now=now) == mode:
+            if mode == (mode_of(forecast.target_date(horizon), now=now) if now else BACKFILL):
                 files.setdefault((forecast.model_id, forecast.as_of), []).extend(_rows(forecast, horizon))
     return {key: sorted(rows, key=_row_order) for key, rows in files.items()}
 

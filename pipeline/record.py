@@ -90,6 +90,7 @@ class IssueContext:
         issued_at: The clock's instant.
         simulated_time: The run was given another `now` than the clock's.
         simulated_data: The candles come from the simulated market.
+        backfilled: Made by a backfill: no horizon is live, open targets included.
     """
 
     manifest: Manifest
@@ -101,6 +102,7 @@ class IssueContext:
     issued_at: datetime
     simulated_time: bool = False
     simulated_data: bool = False
+    backfilled: bool = False
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None or self.issued_at.tzinfo is None:
@@ -109,6 +111,10 @@ class IssueContext:
             raise ValueError(f"vintage must be known or latest, got {self.vintage[:20]!r}")
         if not _SHA256.fullmatch(self.snapshot_sha256):
             raise ValueError(f"snapshot_sha256 must be 64 hex digits, got {self.snapshot_sha256[:70]!r}")
+
+    def mode(self, target_date: date) -> str:
+        """Of a forecast of that day."""
+        return BACKFILL if self.backfilled else mode_of(target_date, now=self.now)
 
 
 def quantile_matrix(forecasts: "DataFrame") -> FloatArray:

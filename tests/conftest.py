@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from flows.edges.runtime import prepare_environment
+
+# Before anything imports Keras: numbers that processes are compared by are those of an operator's run.
+prepare_environment()
+
 MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
 SERVICES_REQUIRED = os.environ.get("COINCAST_REQUIRE_SERVICES") == "1"
 

@@ -24,6 +24,7 @@ def _coincast() -> None:
 
 # Importing a module registers its verbs on `app`; the order is the order of the help page.
 from flows.command import (  # noqa: E402, F401  # noqa: E402, F401
+    backfill,
     backtest,
     compare,
     daily,

@@ -12,7 +12,7 @@ from flows.edges.ledger_tables import forecasts, issuances, manifests, pack_quan
 from pipeline.errors import DateError, InputError
 from pipeline.forecast import Forecast
 from pipeline.quantiles import HORIZONS
-from pipeline.record import LIVE, IssueContext, complete_at, mode_of
+from pipeline.record import LIVE, IssueContext, complete_at
 
 _VALUES: Final = ("last_close", "random_walk_from", "quantiles")
 # Built once: making a statement takes longer than running it.
@@ -94,7 +94,7 @@ class Issuing:
             "as_of": forecast.as_of,
             "horizon": horizon,
             "model_id": forecast.model_id,
-            "mode": mode_of(target_date, now=self._context.now),
+            "mode": self._context.mode(target_date),
             "target_date": target_date,
             "last_close": float(forecast.last_close),
             "random_walk_from": forecast.random_walk_from,

@@ -34,6 +34,11 @@ def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]
     }
 
 
+def merge_hub(files: Mapping[str, bytes], published: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Hub files of this run, with what the same files said of other series and other days."""
+    return {path: _merged(path, content, published) for path, content in files.items()}
+
+
 def _merged(path: str, content: bytes, published: Mapping[str, bytes]) -> bytes:
     if path.partition("/")[0] in FOLDERS.values() and path in published:
         return merge_hub_file(path, published[path], content)

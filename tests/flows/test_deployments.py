@@ -19,6 +19,11 @@ from flows.edges.configuration import PROJECT
 pytestmark = pytest.mark.slow
 
 TEXT = (PROJECT / "prefect.yaml").read_text()
+# What whoever calls a deployment must say.
+REQUIRED = {
+    "backfill": {"first": "2025-01-01", "last": "2025-12-31"},
+    "backfill-chunk": {"backfill_id": "260401-1a2b3c", "chunk": 0},
+}
 NAMES = [deployment["name"] for deployment in yaml.safe_load(TEXT)["deployments"]]
 
 
@@ -117,7 +122,7 @@ def test_every_entrypoint_loads(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(PROJECT)
     [deployment] = [one for one in yaml.safe_load(TEXT)["deployments"] if one["name"] == name]
     loaded = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
-    loaded.validate_parameters(deployment.get("parameters") or {})
+    loaded.validate_parameters(REQUIRED.get(name, {}) | (deployment.get("parameters") or {}))
     assert loaded.name == name
 
 

@@ -307,3 +307,17 @@ def test_any_sequence_of_issues_ends_as_a_plain_dictionary_says(
         assert len(ledger.forecasts(own)) == len(expected)
 
     check()
+
+
+def test_a_backfill_is_never_live_and_stands_beside_what_was(
+    ledger: Ledger, series: Series, make_forecast: MakeForecast, make_context: MakeContext
+) -> None:
+    live, afterwards = make_forecast(DAY), make_forecast(DAY, spread=0.04)
+    ledger.issue([live], issue=make_context(DAY))
+    report = ledger.issue([afterwards], issue=make_context(DAY, backfilled=True))
+    assert (report.written, report.superseded) == (7, 0)
+    rows = ledger.forecasts(series)
+    assert sorted(rows["mode"]) == ["backfill"] * 7 + ["live"] * 7
+    assert quantile_matrix(rows[rows["mode"] == "live"]).tobytes() == live.quantiles.tobytes()
+    assert quantile_matrix(rows[rows["mode"] == "backfill"]).tobytes() == afterwards.quantiles.tobytes()
+    assert ledger.issue([afterwards], issue=make_context(DAY, backfilled=True)).unchanged == 7

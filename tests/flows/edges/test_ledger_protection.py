@@ -115,7 +115,6 @@ def test_replacing_a_forecast_by_its_key_is_refused_too(series: Series, engine: 
         {"horizon": 0},
         {"horizon": 8, "target_date": DAY + timedelta(days=8)},
         {"target_date": DAY + timedelta(days=2)},
-        {"mode": "backfill"},
         {"mode": "rehearsal"},
         {"now": datetime(2026, 3, 31, tzinfo=UTC)},
         {"now": datetime(2026, 3, 29, 23, 59, 59, tzinfo=UTC)},

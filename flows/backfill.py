@@ -1,0 +1,98 @@
+"""The flows `backfill`, which drives a whole backfill, and `backfill-chunk`, which works on one chunk of one."""
+
+from typing import Any
+
+from prefect import flow
+
+from flows.backfill_chunk import work_chunk
+from flows.backfill_execution import Execution
+from flows.backfill_plan import backfill_request, make_plan, open_backfill_stores
+from flows.backfill_run import execute_plan, refresh_snapshots
+from flows.edges.clock import clock
+from flows.edges.configuration import configuration
+from flows.edges.runtime import prepare_environment
+from pipeline.errors import RunError
+
+
+@flow(name="backfill")
+def backfill(
+    first: str,
+    last: str,
+    series: list[str] | None = None,
+    source: str | None = None,
+    recipe: str | None = None,
+    reprocess: str = "missing",
+    order: str = "oldest",
+    refit_every: int | None = None,
+    vintage: str = "latest",
+    chunk_days: int = 28,
+    executor: str = "inline",
+    max_parallel: int | None = None,
+    dask: str | None = None,
+    lease_s: float = 60.0,
+) -> dict[str, Any]:
+    """Plan a backfill, execute it, score and publish it.
+
+    Args:
+        first: First as_of, YYYY-MM-DD.
+        last: Last as_of.
+        series: As `binance/BTCUSDT/1d`; default: the settings'.
+        source: URL or folder of the CSV files; default: the settings'.
+        recipe: Whose forecasts; default: the settings'.
+        reprocess: `missing`, `failed` or `all`.
+        order: `oldest` or `newest` days first.
+        refit_every: Days between fits; default: the settings'.
+        vintage: `latest` or `known`.
+        chunk_days: Days that a worker takes at a time.
+        executor: `inline`, `prefect` or `dask`.
+        max_parallel: Chunks at a time.
+        dask: Address of Dask's scheduler.
+        lease_s: Seconds after which a silent worker is taken for dead.
+
+    Returns:
+        JSON values of what became of it.
+
+    Raises:
+        InputError: It cannot be done as asked; the server lets any text pass as a date.
+        RunError: A unit failed; the others are done.
+    """
+    prepare_environment()
+    current = configuration()
+    execution = Execution(executor, max_parallel, dask, lease_s)
+    request = backfill_request(
+        current,
+        series=series,
+        first=first,
+        last=last,
+        source=source,
+        recipe=recipe,
+        reprocess=reprocess,
+        order=order,
+        refit_every=refit_every,
+        vintage=vintage,
+        chunk_days=chunk_days,
+    )
+    stores = open_backfill_stores(current)
+    refresh_snapshots(request, current, stores)
+    plan = make_plan(request, current, stores, now=clock())
+    outcome = execute_plan(plan, current, stores, execution)
+    if outcome.failed:
+        raise RunError(
+            f"{len(outcome.failed)} units of backfill {outcome.id} failed, the others are over; the first,"
+            f" {outcome.failed[0]['series']} {outcome.failed[0]['as_of']}: {outcome.failed[0]['why']}"
+        )
+    return outcome.as_dict()
+
+
+@flow(name="backfill-chunk")
+def backfill_chunk(backfill_id: str, chunk: int) -> int:
+    """Work on one chunk of a backfill until no unit of it is left.
+
+    Args:
+        backfill_id: Which backfill.
+        chunk: Which of its chunks.
+
+    Returns:
+        How many units were made by this run.
+    """
+    return work_chunk(backfill_id, chunk)

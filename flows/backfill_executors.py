@@ -1,0 +1,143 @@
+"""Who works on a backfill's chunks: this process, processes beside it, Prefect's workers, or a Dask cluster.
+
+Each hands chunks out and comes back when those that it handed out are over or lost. What became of the units, the
+units' table says: a chunk whose worker died is handed out again by whoever drives the backfill next.
+"""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from typing import Final
+
+from flows.backfill_chunk import ChunkWorker, work_chunk
+from flows.edges.backfill_runs import BackfillRuns
+from flows.edges.runtime import prepare_environment
+from flows.progress import log
+from pipeline.errors import InputError, RunError
+
+Executor = Callable[[Sequence[int]], None]
+# What Prefect's server takes in one request.
+_MOST_A_REQUEST: Final = 100
+_LOOK_EVERY_S: Final = 1.0
+_SILENCE_S: Final = 300.0
+
+
+def in_this_process(worker: ChunkWorker) -> Executor:
+    """One chunk after the other, here: everything stays warm."""
+
+    def run(chunks: Sequence[int]) -> None:
+        for chunk in chunks:
+            worker.work(chunk)
+
+    return run
+
+
+def in_processes(backfill_id: str, *, count: int, on_chunk: Callable[[], None]) -> Executor:
+    """So many processes beside this one, each warm. Never threads: two fits in one process have other bits."""
+
+    def run(chunks: Sequence[int]) -> None:
+        with ProcessPoolExecutor(
+            count, mp_context=get_context("spawn"), initializer=prepare_environment
+        ) as pool:
+            handed_out = [pool.submit(work_chunk, backfill_id, chunk) for chunk in chunks]
+            try:
+                for done in as_completed(handed_out):
+                    done.result()
+                    on_chunk()
+            except BrokenProcessPool:
+                log.warning("A worker's process died; its unit is tried again when its lease has run out.")
+
+    return run
+
+
+def on_prefect(
+    backfill_id: str,
+    runs: BackfillRuns,
+    *,
+    at_once: int,
+    unfinished: Callable[[], Collection[int]],
+    on_look: Callable[[], None],
+) -> Executor:
+    """Runs of the deployment `backfill-chunk`, a few at a time, so that other work of the server is not held up.
+
+    A chunk is over when the units' table says so, whatever Prefect believes of its run. A run that ended without
+    finishing its chunk is not waited for.
+
+    Args:
+        backfill_id: Which.
+        runs: The deployment.
+        at_once: Most runs that are scheduled or going on.
+        unfinished: Chunks that have units pending or running.
+        on_look: Told after each look.
+    """
+
+    def run(chunks: Sequence[int]) -> None:
+        waiting = list(chunks)
+        going: dict[str, int] = {}
+        heard = time.monotonic()
+        while waiting or going:
+            try:
+                room = min(_MOST_A_REQUEST, at_once - len(going))
+                if waiting and room > 0:
+                    going |= runs.submit(backfill_id, waiting[:room])
+                    del waiting[:room]
+                over = runs.over(going)
+                heard = time.monotonic()
+            except RunError as error:
+                over = frozenset()
+                if time.monotonic() - heard > _SILENCE_S:
+                    raise
+                log.warning("%s It is asked again.", error)
+            still = unfinished()
+            going = {name: chunk for name, chunk in going.items() if chunk in still and name not in over}
+            waiting = [chunk for chunk in waiting if chunk in still]
+            on_look()
+            if waiting or going:
+                time.sleep(_LOOK_EVERY_S)
+
+    return run
+
+
+def on_dask(backfill_id: str, address: str, *, at_once: int, on_chunk: Callable[[], None]) -> Executor:
+    """A Dask cluster whose workers have this project, its environment and its stores.
+
+    Args:
+        backfill_id: Which.
+        address: Of its scheduler, as `tcp://127.0.0.1:8786`.
+        at_once: Most chunks that are handed out.
+        on_chunk: Told after each chunk.
+    """
+
+    def run(chunks: Sequence[int]) -> None:
+        from distributed import Client
+        from distributed import as_completed as as_dask_completes
+
+        try:
+            client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise InputError(
+                f"No Dask scheduler answers at {address[:80]}; start one, or give its address by --dask."
+            ) from error
+        with client:
+            waiting = [partial(client.submit, work_chunk, backfill_id, chunk, pure=False) for chunk in chunks]
+            handed_out = as_dask_completes([submit() for submit in waiting[:at_once]])  # type: ignore[no-untyped-call]
+            del waiting[:at_once]
+            for done in handed_out:
+                if done.status == "error":
+                    log.warning("A chunk ended early: %s", done.exception())
+                if waiting:
+                    handed_out.add(waiting.pop(0)())  # type: ignore[no-untyped-call]
+                on_chunk()
+
+    return run
+
+
+def no_progress(backfill_id: str) -> RunError:
+    """What to say when chunks are handed out again and again and nothing becomes of them."""
+    return RunError(
+        f"Backfill {backfill_id} does not get on: its workers end before they claim a unit. Look at their logs,"
+        f" then `coincast backfill resume {backfill_id}`."
+    )

@@ -1,0 +1,201 @@
+"""A backfill's plan from what the stores hold: nothing is downloaded and nothing is written."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from flows.arguments import parse_date, parse_series
+from flows.edges.backfill_units import BackfillUnits
+from flows.edges.configuration import Configuration
+from flows.edges.database import open_database
+from flows.edges.ledger import Ledger
+from flows.edges.recipe_files import named_recipe
+from flows.edges.snapshots import SnapshotStore
+from flows.edges.versions import code_version, package_versions
+from pipeline.backfill import BackfillRequest, Known, Plan, View, differences, plan_units
+from pipeline.candles import read_candles
+from pipeline.candles.columns import DATE
+from pipeline.errors import DateError, InputError
+from pipeline.recipes import find_recipe
+from pipeline.recipes.base import Recipe
+from pipeline.record import complete_at
+from pipeline.series import Series
+from pipeline.trial import BASELINES
+
+_DIFFERENCES_TOLD: Final = 3
+_ONE_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, eq=False)
+class BackfillStores:
+    """The stores that a plan is made from; MLflow is none of them."""
+
+    snapshots: SnapshotStore
+    ledger: Ledger
+    units: BackfillUnits
+
+
+def open_backfill_stores(configuration: Configuration) -> BackfillStores:
+    """Open the database and the snapshots.
+
+    Raises:
+        StoreError: One of them does not answer or is damaged.
+    """
+    engine: sa.Engine = open_database(configuration.places.database_url)
+    snapshots = SnapshotStore(engine, configuration.places.snapshots_url)
+    return BackfillStores(snapshots, Ledger(engine), BackfillUnits(engine))
+
+
+def backfill_request(
+    configuration: Configuration, *, series: Sequence[str] | None, first: str, last: str, **choices: Any
+) -> BackfillRequest:
+    """What was asked for in words, checked; what was left open is the settings'.
+
+    Args:
+        configuration: Settings.
+        series: As `binance/BTCUSDT/1d`; None for the settings'.
+        first: First as_of, YYYY-MM-DD.
+        last: Last as_of.
+        choices: Other fields of `BackfillRequest`; None for the usual.
+
+    Raises:
+        InputError: Something cannot be done as asked.
+    """
+    settings = configuration.settings
+    wanted = parse_series(series, settings.series)
+    hourly = next((one for one in wanted if one.timeframe != "1d"), None)
+    if hourly is not None:
+        raise InputError(
+            f"{hourly}: backfills are of daily series; write {hourly.exchange}/{hourly.symbol}/1d."
+        )
+    begin, end = parse_date(first, option="--from"), parse_date(last, option="--to")
+    if begin > end:
+        raise DateError(f"--from {begin} is after --to {end}; turn them round.")
+    usual = {name: getattr(settings, name) for name in ("source", "recipe", "seed", "refit_every")}
+    given = {name: value for name, value in choices.items() if value is not None}
+    try:
+        request = BackfillRequest(
+            series=tuple(str(one) for one in wanted), first=begin, last=end, **{**usual, **given}
+        )
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise InputError(f"{fault['loc'][0]}: {fault['msg'][:200]}.") from error
+    ranged_recipe(request, configuration)
+    return request
+
+
+def ranged_recipe(request: BackfillRequest, configuration: Configuration) -> Recipe:
+    """The recipe that is asked for.
+
+    Raises:
+        InputError: There is none, or it forecasts no range.
+    """
+    recipe = named_recipe(request.recipe, configuration.places)
+    if recipe.kind == "point":
+        raise InputError(
+            f"Recipe {recipe.name!r} forecasts a price without a range and cannot be backfilled; "
+            "use `coincast compare` for it, and a recipe like 'range-lstm' here."
+        )
+    return recipe
+
+
+def make_plan(
+    request: BackfillRequest, configuration: Configuration, stores: BackfillStores, *, now: datetime
+) -> Plan:
+    """What would be done at `now`.
+
+    Raises:
+        InputError: The recipe cannot be backfilled.
+        StoreError: A store is damaged.
+    """
+    recipe = ranged_recipe(request, configuration)
+    known = {
+        name: _known(request, Series.parse(name), recipe, stores, last_look=now) for name in request.series
+    }
+    return Plan(
+        request=request,
+        recipe=recipe.as_values(),
+        now=now,
+        code=code_version(),
+        packages=package_versions(),
+        units=plan_units(request, known, now=now),
+    )
+
+
+def checked_plan(file: Path, configuration: Configuration, stores: BackfillStores) -> Plan:
+    """The plan of a file, if it still holds; units that were made meanwhile are skipped.
+
+    Raises:
+        InputError: It is no plan, or the stores, the recipe or coincast changed.
+    """
+    try:
+        plan = Plan.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}); write a plan by --plan-out.") from error
+    except ValidationError as error:
+        raise InputError(f"{file} is no plan of this coincast; write one by --plan-out.") from error
+    present = make_plan(plan.request, configuration, stores, now=plan.now)
+    if found := differences(plan, present):
+        more = f" and {len(found) - _DIFFERENCES_TOLD} more" if len(found) > _DIFFERENCES_TOLD else ""
+        raise InputError(
+            f"{file} no longer holds: {'; '.join(found[:_DIFFERENCES_TOLD])}{more}. Make the plan again."
+        )
+    return present
+
+
+def model_ids(recipe: Recipe) -> tuple[str, ...]:
+    """The models whose forecasts a unit makes: the recipe's and the baselines'."""
+    return tuple(dict.fromkeys((*(find_recipe(name).model_id for name in BASELINES), recipe.model_id)))
+
+
+def _known(
+    request: BackfillRequest, series: Series, recipe: Recipe, stores: BackfillStores, *, last_look: datetime
+) -> Known:
+    done = [
+        stores.ledger.complete_days(series, model_id=one, since=request.first, until=request.last)
+        for one in model_ids(recipe)
+    ]
+    return Known(
+        view=_views(request, series, stores.snapshots, last_look=last_look),
+        done=frozenset.intersection(*done),
+        failed=stores.units.failed_days(series, recipe.model_id, since=request.first, until=request.last),
+    )
+
+
+def _views(
+    request: BackfillRequest, series: Series, store: SnapshotStore, *, last_look: datetime
+) -> Callable[[date], View | None]:
+    """The snapshot that each day is made of: the newest, or the newest that was fetched by the end of the day after."""
+    fetches = [one for one in store.fetches(series) if one.fetched_at <= last_look]
+    instants = [one.fetched_at for one in fetches]
+
+    @cache
+    def view(sha256: str) -> View:
+        return View(sha256, _candle_days(sha256, series, store))
+
+    def known(day: date) -> View | None:
+        place = (
+            len(fetches)
+            if request.vintage == "latest"
+            else bisect_right(instants, complete_at(day + _ONE_DAY))
+        )
+        return view(fetches[place - 1].sha256) if place else None
+
+    return known
+
+
+def _candle_days(sha256: str, series: Series, store: SnapshotStore) -> list[int]:
+    """Days that the snapshot has a candle of; none where its file is not stored any more."""
+    snapshot = store.find(sha256, series)
+    if snapshot is None or sha256 not in store.stored():
+        return []
+    reading = read_candles(store.read(snapshot), series=series, fetched_at=snapshot.fetched_at)
+    days: list[int] = reading.candles[DATE].to_numpy().astype("datetime64[D]").astype("int64").tolist()
+    return days

@@ -1,0 +1,86 @@
+"""What readers see of a backfill: its days in the backfill hub, and its record on each series' page."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from expectations.checking import check_candles
+from flows.edges.backfill_units import Backfill
+from flows.edges.configuration import Configuration
+from flows.edges.publishing import Publication, publish
+from flows.jobs import plan_jobs
+from flows.market import read_market
+from flows.progress import log
+from flows.publication import Day, midnight, publish_days, published_recipes
+from flows.reproduction import kept_recipe
+from flows.stores import Stores
+from pipeline.errors import DateError
+from pipeline.forecast import Forecast
+from pipeline.hub import hub_files, join_hub_files
+from pipeline.page.merging import merge_hub
+from pipeline.record import AS_OF, BACKFILL
+from pipeline.series import Series
+from pipeline.standing import standing_forecasts
+
+
+def publish_backfill(
+    backfill: Backfill, units: Sequence[Mapping[str, Any]], configuration: Configuration, stores: Stores
+) -> Publication | None:
+    """One publication of all days that are done; None where none is.
+
+    Raises:
+        PublishError: The target refused; the previous publication stands.
+        DiskFullError: There is no room; the previous publication stands.
+    """
+    files: dict[str, bytes] = {}
+    for name in backfill.request.series:
+        done = [unit["as_of"] for unit in units if (unit["series"], unit["status"]) == (name, "done")]
+        if done:
+            files = join_hub_files(files, _hub(backfill, Series.parse(name), done, stores))
+    if not files:
+        return None
+    days = [day for name in backfill.request.series if (day := _newest_day(name, configuration, stores))]
+    if days:
+        return publish_days(days, stores, more=files)
+    return publish(files, configuration.places.publish_url, merge=merge_hub)
+
+
+def _hub(backfill: Backfill, series: Series, done: Sequence[date], stores: Stores) -> dict[str, bytes]:
+    recipes = published_recipes(kept_recipe(backfill.recipe))
+    rows = stores.ledger.forecasts(
+        series, since=min(done), until=max(done), model_ids=list(recipes), mode=BACKFILL
+    )
+    wanted = set(done)
+    said: list[Forecast] = [
+        forecast
+        for day, group in rows.groupby(rows[AS_OF].dt.date)
+        if day in wanted
+        for forecast in standing_forecasts(group).values()
+    ]
+    return hub_files(
+        said, now=backfill.now, recipes=recipes.values(), simulated=series.simulated, backfilled=True
+    )
+
+
+def _newest_day(name: str, configuration: Configuration, stores: Stores) -> Day | None:
+    """The day that the series' page shows, as it stands now; None where nothing was published yet."""
+    series = Series.parse(name)
+    publication = stores.ledger.publication(series)
+    snapshot = stores.snapshots.latest(series)
+    if publication is None or snapshot is None:
+        return None
+    try:
+        (job,) = plan_jobs(configuration, [series], as_of=publication.as_of, now=None)
+        market = read_market(job, stores.snapshots, snapshot)
+    except DateError as error:
+        log.warning("The page of %s stays as it is: %s", name, error)
+        return None
+    verdict = check_candles(
+        market.candles,
+        series=series,
+        as_of=market.as_of,
+        now=midnight(job.now),
+        account=market.account,
+        stale_after_days=job.configuration.settings.stale_after_days,
+    )
+    return Day(job, market, verdict)

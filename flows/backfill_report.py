@@ -1,0 +1,71 @@
+"""What a backfill says when it is over: how good its forecasts were, in MLflow and as a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flows.edges.backfill_units import Backfill
+from flows.edges.ledger import Ledger
+from flows.edges.run import Run
+from pipeline.backfill_scores import leaderboard, scores_by_day
+from pipeline.record import AS_OF, BACKFILL, SERIES
+from pipeline.series import Series
+
+
+def backfill_tags(backfill: Backfill) -> dict[str, object]:
+    """By which the run is found again."""
+    request = backfill.request
+    return {
+        "kind": "backfill",
+        "backfill": backfill.id,
+        "recipe": backfill.recipe["name"],
+        "series": ", ".join(request.series),
+        "first_as_of": request.first,
+        "last_as_of": request.last,
+        "vintage": request.vintage,
+        "refit_every": request.refit_every,
+        "seed": request.seed,
+        "simulated": str(any(Series.parse(one).simulated for one in request.series)).lower(),
+    }
+
+
+def backfill_scores(backfill: Backfill, units: Sequence[Mapping[str, Any]], ledger: Ledger) -> pd.DataFrame:
+    """Scores of the backfilled forecasts of the days that are done; live ones are not among them."""
+    days = {(unit["series"], pd.Timestamp(unit["as_of"])) for unit in units if unit["status"] == "done"}
+    tables = [
+        ledger.scores(Series.parse(name), since=backfill.request.first, mode=BACKFILL)
+        for name in backfill.request.series
+    ]
+    scores = pd.concat(tables, ignore_index=True)
+    mine = [key in days for key in zip(scores[SERIES], scores[AS_OF], strict=True)]
+    return scores.loc[np.array(mine, dtype=bool)]
+
+
+def log_backfill(
+    run: Run,
+    backfill: Backfill,
+    scores: pd.DataFrame,
+    *,
+    counts: Mapping[str, int],
+    seconds: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Numbers, the leaderboard and its days into the run; the leaderboard's rows, the best model first."""
+    board = leaderboard(scores)
+    run.log_metrics(
+        {
+            **{f"backfill_units_{status}": count for status, count in counts.items()},
+            **{f"backfill_{name}_s": value for name, value in seconds.items()},
+            **{
+                f"backfill_{name}_{row['model_id'].removeprefix('coincast-')}": row[name]
+                for row in board
+                for name in ("wis", "relative_wis")
+            },
+        }
+    )
+    if board:
+        run.log_table(board, "leaderboard")
+        run.log_table(scores_by_day(scores), "leaderboard_by_day")
+    run.log_parameters({**backfill.request.model_dump(mode="json"), "recipe": backfill.recipe})
+    return board

@@ -1,0 +1,286 @@
+"""A backfill from its plan to its report: hand out chunks until nothing is left, then score, publish and log."""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+from flows import artifacts
+from flows.backfill_chunk import ChunkWorker, job_of
+from flows.backfill_execution import Execution
+from flows.backfill_executors import (
+    Executor,
+    in_processes,
+    in_this_process,
+    no_progress,
+    on_dask,
+    on_prefect,
+)
+from flows.backfill_plan import BackfillStores
+from flows.backfill_publication import publish_backfill
+from flows.backfill_report import backfill_scores, backfill_tags, log_backfill
+from flows.edges.backfill_runs import open_backfill_runs
+from flows.edges.backfill_units import Backfill
+from flows.edges.clock import clock
+from flows.edges.configuration import Configuration
+from flows.edges.download import download
+from flows.edges.run import Run
+from flows.edges.runtime import prepare_environment
+from flows.edges.tracking import open_tracking, resumed_run, tracked_run
+from flows.faults import explained
+from flows.market import read_market
+from flows.progress import log, watcher
+from flows.stores import Stores
+from pipeline.backfill import BackfillRequest, Plan, status_rows
+from pipeline.errors import InputError, SourceError, UnknownSeriesError
+from pipeline.series import Series
+
+_EXPERIMENT: Final = "backfills"
+_ROUNDS_WITHOUT_PROGRESS: Final = 3
+
+
+@dataclass(frozen=True)
+class BackfillOutcome:
+    """What became of a backfill.
+
+    Attributes:
+        id: By which it is named; empty where nothing was to be done.
+        units: How many have each status.
+        failed: Series, day and reason of each unit that failed.
+        leaderboard: A row a model.
+        scored: Forecasts scored at its end.
+        published: Files that changed.
+        run_url: The MLflow run.
+        seconds: Of this drive, and of the fits of all units.
+    """
+
+    id: str
+    units: dict[str, int]
+    failed: list[dict[str, str]] = field(default_factory=list)
+    leaderboard: list[dict[str, Any]] = field(default_factory=list)
+    scored: int = 0
+    published: int = 0
+    run_url: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+
+def refresh_snapshots(request: BackfillRequest, configuration: Configuration, stores: BackfillStores) -> None:
+    """Ask the source for each series' file once; where it has none to give, what is stored must do."""
+    for name in request.series:
+        series = Series.parse(name)
+        watcher.get().stage(name, "download")
+        try:
+            download(
+                series,
+                request.source,
+                stores.snapshots,
+                now=clock(),
+                limit_mb=configuration.settings.download_limit_mb,
+                on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
+            )
+        except (SourceError, UnknownSeriesError) as error:
+            if stores.snapshots.latest(series) is None:
+                raise
+            log.warning("The stored snapshot of %s is used: %s", name, error)
+
+
+def execute_plan(
+    plan: Plan, configuration: Configuration, stores: BackfillStores, execution: Execution
+) -> BackfillOutcome:
+    """Make what the plan says.
+
+    Raises:
+        InputError: Nothing of it can be made.
+        CoincastError: A store, the registry or an executor refused.
+    """
+    prepare_environment()
+    if not plan.to_do:
+        return _nothing_to_do(plan)
+    tracking = open_tracking(configuration.places)
+    request = plan.request
+    draft = Backfill(
+        id=f"{clock():%y%m%d}-{uuid.uuid4().hex[:6]}",
+        request=request,
+        recipe=plan.recipe,
+        model_id=plan.model_id,
+        now=plan.now,
+        created_at=clock(),
+        lease_s=execution.lease_s,
+        run_id="",
+    )
+    name = f"backfill {draft.id} {plan.recipe['name']} {request.first} to {request.last}"
+    with tracked_run(tracking.experiment(_EXPERIMENT), name, tags=backfill_tags(draft)) as run:
+        backfill = replace(draft, run_id=run.id)
+        stores.units.add(backfill, plan.units)
+        log.info("backfill %s: %d units, %d fits", backfill.id, len(plan.to_do), plan.fits)
+        everything = Stores(stores.snapshots, stores.ledger, tracking)
+        return _carry_out(backfill, configuration, (stores, everything), execution, run)
+
+
+def resume_backfill(
+    backfill_id: str,
+    configuration: Configuration,
+    stores: BackfillStores,
+    execution: Execution,
+    *,
+    reopen: tuple[str, ...] = ("cancelled",),
+) -> BackfillOutcome:
+    """Go on with a backfill: what is pending, what a dead worker held, and units of the states `reopen`.
+
+    Raises:
+        InputError: There is no such backfill.
+        CoincastError: As `execute_plan`.
+    """
+    prepare_environment()
+    backfill = stores.units.find(backfill_id)
+    stores.units.reopen(backfill.id, *reopen)
+    tracking = open_tracking(configuration.places)
+    everything = Stores(stores.snapshots, stores.ledger, tracking)
+    experiment = tracking.experiment(_EXPERIMENT)
+    records = [
+        one for one in experiment.find_runs(tags={"backfill": backfill.id}) if one.id == backfill.run_id
+    ]
+    name, tags = f"backfill {backfill.id}, resumed", backfill_tags(backfill)
+    going_on = resumed_run(experiment, records[0]) if records else tracked_run(experiment, name, tags=tags)
+    with going_on as run:
+        return _carry_out(backfill, configuration, (stores, everything), execution, run)
+
+
+def _nothing_to_do(plan: Plan) -> BackfillOutcome:
+    """Done already, or refused.
+
+    Raises:
+        InputError: Every unit is refused.
+    """
+    refused = [unit for unit in plan.units if unit.outcome == "refuse"]
+    if len(refused) == len(plan.units):
+        first = refused[0]
+        raise InputError(
+            f"None of {len(refused)} units can be made; the first, {first.series} {first.as_of}: {first.why}."
+            " --dry-run tells of all."
+        )
+    return BackfillOutcome("", {"done": len(plan.units) - len(refused), "refused": len(refused)})
+
+
+def _carry_out(
+    backfill: Backfill,
+    configuration: Configuration,
+    all_stores: tuple[BackfillStores, Stores],
+    execution: Execution,
+    run: Run,
+) -> BackfillOutcome:
+    stores, everything = all_stores
+    started = time.perf_counter()
+    watcher.get().stage(f"backfill {backfill.id}", f"{len(backfill.request.series)} series")
+    with _told_at_the_end(backfill, stores):
+        drive(backfill, stores, _executor(backfill, configuration, stores, execution))
+    units = stores.units.rows(backfill.id)
+    scored = _score(backfill, configuration, everything)
+    published = publish_backfill(backfill, units, configuration, everything)
+    seconds = {
+        "fits": sum(unit["fit_s"] or 0.0 for unit in units),
+        "units": sum(unit["total_s"] or 0.0 for unit in units),
+        "wall": time.perf_counter() - started,
+    }
+    counts = stores.units.counts(backfill.id)
+    scores = backfill_scores(backfill, units, stores.ledger)
+    board = log_backfill(run, backfill, scores, counts=counts, seconds=seconds)
+    return BackfillOutcome(
+        id=backfill.id,
+        units=counts,
+        failed=[_reason(unit) for unit in units if unit["status"] == "failed"],
+        leaderboard=board,
+        scored=scored,
+        published=len(published.changed) if published else 0,
+        run_url=run.url,
+        seconds=seconds,
+    )
+
+
+def drive(backfill: Backfill, stores: BackfillStores, executor: Executor) -> None:
+    """Hand out chunks until no unit is pending and none is in a worker's hands.
+
+    Raises:
+        RunError: The workers do not get on.
+    """
+    units, rounds, before = stores.units, 0, None
+    while True:
+        chunks = units.open_chunks(backfill.id, now=clock())
+        counts = units.counts(backfill.id)
+        if chunks:
+            rounds = rounds + 1 if counts == before else 0
+            if rounds == _ROUNDS_WITHOUT_PROGRESS:
+                raise no_progress(backfill.id)
+            before = counts
+            executor(chunks)
+        elif counts["running"]:
+            # Another driver's worker has them, or a dead one had: their leases will tell.
+            time.sleep(min(1.0, backfill.lease_s / 4))
+        else:
+            return
+
+
+def _executor(
+    backfill: Backfill, configuration: Configuration, stores: BackfillStores, execution: Execution
+) -> Executor:
+    def tell() -> None:
+        counts = stores.units.counts(backfill.id)
+        over = sum(counts.values()) - counts["pending"] - counts["running"]
+        watcher.get().advance(_in_words(counts), over, sum(counts.values()))
+
+    if execution.executor == "prefect":
+        return on_prefect(
+            backfill.id,
+            open_backfill_runs(),
+            at_once=execution.at_once,
+            unfinished=lambda: stores.units.unfinished_chunks(backfill.id),
+            on_look=tell,
+        )
+    if execution.dask is not None:
+        return on_dask(backfill.id, execution.dask, at_once=execution.at_once, on_chunk=tell)
+    if execution.at_once > 1:
+        return in_processes(backfill.id, count=execution.at_once, on_chunk=tell)
+    return in_this_process(ChunkWorker(backfill, stores, configuration, on_unit=tell))
+
+
+def _score(backfill: Backfill, configuration: Configuration, stores: Stores) -> int:
+    """Score what is complete by now, from the newest snapshots; how many forecasts that were."""
+    scored = 0
+    for name in backfill.request.series:
+        series, now = Series.parse(name), clock()
+        snapshot = stores.snapshots.latest(series)
+        if snapshot is None:
+            continue
+        job = replace(job_of(backfill, series, configuration), now=now)
+        truth = read_market(job, stores.snapshots, snapshot).truth
+        report = stores.ledger.score(
+            series, truth, snapshot_sha256=snapshot.sha256, now=now, scored_at=clock()
+        )
+        scored += report.scored
+    return scored
+
+
+@contextmanager
+def _told_at_the_end(backfill: Backfill, stores: BackfillStores) -> Iterator[None]:
+    """A Prefect table of the units by series, also where the body fails."""
+    try:
+        with explained():
+            yield
+    finally:
+        rows = status_rows(stores.units.rows(backfill.id))
+        counts = _in_words(stores.units.counts(backfill.id))
+        artifacts.show_backfill(backfill.id, rows, f"Backfill {backfill.id}: {counts}.")
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def _reason(unit: Mapping[str, Any]) -> dict[str, str]:
+    return {"series": unit["series"], "as_of": unit["as_of"].isoformat(), "why": unit["why"]}

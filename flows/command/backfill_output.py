@@ -1,0 +1,123 @@
+"""What `coincast backfill` prints: plans, outcomes and states."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from flows.command.output import console, print_json, print_table
+
+if TYPE_CHECKING:
+    from flows.backfill_run import BackfillOutcome
+    from flows.edges.backfill_units import Backfill
+    from pipeline.backfill import Plan, Timings
+
+_FAILED_SHOWN: Final = 10
+
+
+def show_plan(plan: "Plan", timings: "Timings | None", *, workers: int, as_json: bool) -> None:
+    """Each unit's outcome, neighbours drawn together on a terminal, and an estimate."""
+    from pipeline.backfill import estimated_seconds, stretches
+
+    seconds = estimated_seconds(plan, timings, workers=workers)
+    if as_json:
+        print_json(
+            {
+                **plan.model_dump(mode="json"),
+                "counts": plan.counts,
+                "fits": plan.fits,
+                "estimated_seconds": seconds,
+            }
+        )
+        return
+    rows = [
+        (
+            one.series,
+            f"{one.first} … {one.last}",
+            one.days,
+            f"{one.outcome}: {one.why}" if one.why else one.outcome,
+        )
+        for one in stretches(plan.units)
+    ]
+    print_table("", ("series", "days", "", "outcome"), rows)
+    chunks = len({unit.chunk for unit in plan.to_do})
+    told = ", ".join(f"{count} {outcome}" for outcome, count in plan.counts.items() if count)
+    typer.echo(f"{told}; {plan.fits} fits in {chunks} chunks")
+    typer.echo("no past run to estimate from" if seconds is None else f"estimated time: {_duration(seconds)}")
+
+
+def show_outcome(outcome: "BackfillOutcome", *, as_json: bool, quiet: bool) -> None:
+    """What became of a backfill.
+
+    Raises:
+        typer.Exit: With 1 where a unit failed.
+    """
+    if as_json:
+        print_json(outcome.as_dict())
+    elif not quiet:
+        _print_outcome(outcome)
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def show_status(
+    backfill: "Backfill", units: Sequence[Mapping[str, Any]], counts: Mapping[str, int], *, as_json: bool
+) -> None:
+    """Every unit as the database has it, or how many of each status there are by series."""
+    if as_json:
+        asked = {
+            "request": backfill.request.model_dump(mode="json"),
+            "created_at": backfill.created_at.isoformat(),
+        }
+        print_json(
+            {"id": backfill.id, **asked, "counts": dict(counts), "units": [dict(unit) for unit in units]}
+        )
+        return
+    from pipeline.backfill import status_rows
+
+    request = backfill.request
+    typer.echo(
+        f"backfill {backfill.id} of {backfill.recipe['name']}, {request.first} to {request.last}: {_told(counts)}"
+    )
+    rows = status_rows(units)
+    print_table("", tuple(rows[0]), [tuple(row.values()) for row in rows])
+    _print_reasons([unit for unit in units if unit["status"] == "failed"], backfill.id)
+
+
+def _print_outcome(outcome: "BackfillOutcome") -> None:
+    if not outcome.id:
+        typer.echo(f"nothing to do: {_told(outcome.units)}")
+        return
+    rows = [
+        (
+            row["model_id"],
+            row["n"],
+            f"{row['wis']:.5f}",
+            f"{row['relative_wis']:.3f}",
+            f"{100 * row['hit_80']:.0f}",
+        )
+        for row in outcome.leaderboard
+    ]
+    if rows:
+        print_table("Backfilled forecasts", ("model", "scored", "WIS", "WIS/walk", "in 80 %"), rows)
+    typer.echo(f"backfill {outcome.id}: {_told(outcome.units)}; {outcome.published} files published")
+    console().print(f"MLflow run: {outcome.run_url}", markup=False)
+    seconds = outcome.seconds
+    typer.echo(f"seconds: {seconds['wall']:.1f}, of them fits {seconds['fits']:.1f}")
+    _print_reasons(outcome.failed, outcome.id)
+
+
+def _print_reasons(failed: Sequence[Mapping[str, Any]], backfill_id: str) -> None:
+    for unit in failed[:_FAILED_SHOWN]:
+        console().print(f"failed: {unit['series']} {unit['as_of']}: {unit['why']}", markup=False)
+    if failed:
+        typer.echo(f"coincast backfill retry {backfill_id}   tries {len(failed)} failed units again")
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=max(1, round(seconds))))

@@ -1,0 +1,383 @@
+"""A backfill gives what `daily --as-of` gave, to the last bit, in whatever order and by however many workers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.backfill_execution import Execution
+from flows.backfill_plan import BackfillStores, backfill_request, make_plan, open_backfill_stores
+from flows.backfill_run import BackfillOutcome, execute_plan, refresh_snapshots, resume_backfill
+from flows.edges.clock import clock
+from flows.edges.configuration import PROJECT, Configuration, configuration
+from flows.edges.ledger import Ledger
+from pipeline.candles import read_candles
+from pipeline.errors import InputError, TrainingError
+from pipeline.record import QUANTILES
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
+
+SERIES = Series("simulated", "BTCUSDT")
+FIRST, LAST = date(2024, 1, 1), date(2025, 6, 30)
+DAYS = 10
+FROM = LAST - timedelta(days=DAYS - 1)
+Values = dict[tuple[str, date, int, str], bytes]
+
+
+def market(last: date = LAST, *, seed: int = 12) -> bytes:
+    return wire_format(simulate_candles(seed=seed, first=FIRST, last=last, price=20_000.0), SERIES)
+
+
+class Deployment:
+    """A database and places of its own; MLflow's store is the module's."""
+
+    def __init__(self, folder: Path, source: Path, tracking_uri: str) -> None:
+        self.folder, self.source = folder, source
+        self.environment = {"COINCAST_HOME": str(folder), "MLFLOW_TRACKING_URI": tracking_uri}
+
+    @property
+    def configuration(self) -> Configuration:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            return configuration()
+
+    @property
+    def stores(self) -> BackfillStores:
+        return open_backfill_stores(self.configuration)
+
+    def asked(self, **choices: Any) -> dict[str, Any]:
+        days = {"first": choices.pop("first", FROM), "last": choices.pop("last", LAST)}
+        usual = {
+            "series": [str(SERIES)],
+            "source": str(self.source),
+            "recipe": "tiny-range",
+            "refit_every": 3,
+        }
+        return {**usual, **{name: day.isoformat() for name, day in days.items()}, **choices}
+
+    def backfill(self, *, execution: Execution | None = None, **choices: Any) -> BackfillOutcome:
+        current, stores = self.configuration, self.stores
+        request = backfill_request(current, **self.asked(**choices))
+        refresh_snapshots(request, current, stores)
+        plan = make_plan(request, current, stores, now=clock())
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            return execute_plan(plan, current, stores, execution or Execution())
+
+    def values(self, mode: str | None = None) -> Values:
+        return values(self.stores.ledger, mode)
+
+
+def values(ledger: Ledger, mode: str | None = None) -> Values:
+    rows = ledger.forecasts(SERIES, mode=mode)
+    return {
+        (row.series, row.as_of.date(), row.horizon, row.model_id): getattr(row, QUANTILES).tobytes()
+        for row in rows.itertuples()
+    }
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One MLflow store for all: making one takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlruns') / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    (folder / SERIES.source_name).write_bytes(market())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(
+    tmp_path_factory: pytest.TempPathFactory, source: Path, tracking_uri: str
+) -> tuple[Deployment, BackfillOutcome]:
+    """Ten days, the oldest first, in chunks of a week, one process."""
+    deployment = Deployment(tmp_path_factory.mktemp("reference"), source, tracking_uri)
+    return deployment, deployment.backfill(chunk_days=7)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, source: Path, tracking_uri: str) -> Callable[[str], Deployment]:
+    return lambda name: Deployment(tmp_path / name, source, tracking_uri)
+
+
+def test_every_day_is_there_once_as_a_backfill(reference: tuple[Deployment, BackfillOutcome]) -> None:
+    deployment, outcome = reference
+    assert outcome.units == {
+        "pending": 0,
+        "running": 0,
+        "done": DAYS,
+        "failed": 0,
+        "refused": 0,
+        "cancelled": 0,
+    }
+    rows = deployment.stores.ledger.forecasts(SERIES, latest_only=False)
+    assert len(rows) == DAYS * 7 * 4
+    assert set(rows["mode"]) == {"backfill"}
+    assert set(rows["issue"]) == {1}
+    assert set(rows["model_version"]) == {"-"}
+    units = deployment.stores.units.rows(outcome.id)
+    assert {unit["attempts"] for unit in units} == {1}
+    # FROM is 2025-06-21, day 20260 of the calendar; fits are on days divisible by three.
+    assert sum(unit["fit_s"] is not None for unit in units) == len({unit["fit_day"] for unit in units}) == 4
+    hub = deployment.folder / "site" / "hub-backfill" / "model-output" / "coincast-tiny_range"
+    assert {path.name[:10] for path in hub.glob("*.csv")} == {
+        (FROM + timedelta(days=offset)).isoformat() for offset in range(DAYS)
+    }
+    assert not (deployment.folder / "site" / "hub").exists()
+    assert deployment.stores.ledger.publication(SERIES) is None
+    assert outcome.scored == DAYS * 7 * 4 - sum(range(1, 8)) * 4
+    assert {row["model_id"] for row in outcome.leaderboard} == set(rows["model_id"])
+
+
+def test_the_run_in_mlflow_has_the_leaderboard(reference: tuple[Deployment, BackfillOutcome]) -> None:
+    from flows.edges.tracking import open_tracking
+
+    deployment, outcome = reference
+    experiment = open_tracking(deployment.configuration.places).find_experiment("backfills")
+    assert experiment is not None
+    (record,) = experiment.find_runs(tags={"backfill": outcome.id})
+    assert (record.status, record.tags["kind"], record.tags["last_as_of"]) == (
+        "FINISHED",
+        "backfill",
+        str(LAST),
+    )
+    assert len(record.metrics) <= 30
+    assert record.metrics["backfill_relative_wis_random_walk"] == 1.0
+    assert record.metrics["backfill_units_done"] == DAYS
+    rows = deployment.stores.ledger.forecasts(SERIES)
+    assert set(rows["run_id"]) == {record.id}
+
+
+def test_the_values_are_those_of_daily(
+    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
+) -> None:
+    from flows.daily import daily
+    from flows.edges.registry import RegisteredModel
+    from flows.edges.tracking import open_tracking
+    from flows.edges.turns import turns_of
+
+    deployment, (expected, _) = fresh("daily"), reference
+    overrides = {"source": str(deployment.source), "recipe": "tiny-range", "refit_every": 3}
+    days = [LAST - timedelta(days=back) for back in (0, 1, 4)]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployment.environment.items():
+            patch.setenv(name, value)
+        for day in days:
+            daily(series=[str(SERIES)], as_of=day.isoformat(), overrides=overrides)
+    issued, backfilled = deployment.values(), expected.values()
+    assert {key[1] for key in issued} == set(days)
+    assert len(issued) == 3 * 7 * 4
+    assert issued == {key: backfilled[key] for key in issued}
+
+    places = deployment.configuration.places
+    registered = RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
+    before = [(one.version, one.aliases, one.tags) for one in registered.versions()]
+    published = deployment.stores.ledger.publication(SERIES)
+    outcome = deployment.backfill(reprocess="all", chunk_days=3)
+    assert outcome.units["done"] == DAYS
+    assert deployment.values() == backfilled
+    assert [(one.version, one.aliases, one.tags) for one in registered.versions()] == before
+    assert deployment.stores.ledger.publication(SERIES) == published
+
+
+@pytest.mark.parametrize(
+    ("choices", "execution"),
+    [
+        ({"order": "newest", "chunk_days": 1}, Execution()),
+        ({"first": FROM + timedelta(days=2), "chunk_days": 60}, Execution()),
+        ({"order": "newest", "chunk_days": 3}, Execution(max_parallel=2)),
+    ],
+)
+def test_order_chunks_beginning_and_processes_change_no_bit(
+    reference: tuple[Deployment, BackfillOutcome],
+    fresh: Callable[[str], Deployment],
+    choices: dict[str, Any],
+    execution: Execution,
+) -> None:
+    deployment, first = fresh("other"), choices.get("first", FROM)
+    outcome = deployment.backfill(execution=execution, **choices)
+    assert outcome.units["done"] == (LAST - first).days + 1
+    made = {key: value for key, value in reference[0].values().items() if key[1] >= first}
+    assert deployment.values() == made
+
+
+def test_the_same_backfill_again_finds_nothing_to_do(reference: tuple[Deployment, BackfillOutcome]) -> None:
+    again = reference[0].backfill()
+    assert (again.id, again.units) == ("", {"done": DAYS, "refused": 0})
+
+
+def test_known_reads_what_was_fetched_by_then(
+    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment], tmp_path: Path
+) -> None:
+    deployment, seen_on = fresh("known"), LAST - timedelta(days=4)
+    store = deployment.stores.snapshots
+
+    def fetch(data: bytes, at: datetime) -> None:
+        file = tmp_path / "served.csv"
+        file.write_bytes(data)
+        account = read_candles(data, series=SERIES, fetched_at=at).account
+        store.add(file, series=SERIES, url="x", fetched_at=at, etag="", last_modified="", account=account)
+
+    fetch(market(LAST), datetime(2025, 6, 27, 23, 59, tzinfo=UTC))
+    fetch(market(LAST, seed=13), datetime(2025, 6, 29, 12, tzinfo=UTC))
+    current, stores = deployment.configuration, deployment.stores
+    request = backfill_request(
+        current, **deployment.asked(vintage="known", first=seen_on - timedelta(days=2))
+    )
+    plan = make_plan(request, current, stores, now=clock())
+    whys = {unit.as_of.day: unit.why or unit.outcome for unit in plan.units}
+    # What was fetched on a day has the candles up to the day before.
+    assert whys == {
+        24: "no snapshot was known by then", 25: "no snapshot was known by then", 26: "create",
+        27: "after the last candle", 28: "create", 29: "after the last candle", 30: "after the last candle",
+    }  # fmt: skip
+    shas = {unit.as_of.day: unit.snapshot for unit in plan.to_do}
+    assert shas[26] != shas[28]
+    execute_plan(plan, current, stores, Execution())
+    rows = stores.ledger.forecasts(SERIES)
+    assert set(rows["vintage"]) == {"known"}
+    expected = reference[0].values()
+    made = deployment.values()
+    assert all((made[key] == expected[key]) == (key[1].day == 26) for key in made)
+
+
+def test_one_fit_that_fails_stops_no_other_and_retry_makes_only_its_units(
+    reference: tuple[Deployment, BackfillOutcome],
+    fresh: Callable[[str], Deployment],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import flows.backfill_chunk as chunk
+
+    deployment, train, fitted = fresh("failing"), chunk.train, []
+    broken = LAST - timedelta(days=4)
+
+    def sometimes(job: Any, grid: Any, fit_day: date) -> Any:
+        fitted.append(fit_day)
+        if broken - timedelta(days=3) < fit_day <= broken:
+            raise TrainingError("The loss is no number.")
+        return train(job, grid, fit_day)
+
+    monkeypatch.setattr(chunk, "train", sometimes)
+    outcome = deployment.backfill(chunk_days=7)
+    assert (outcome.units["done"], outcome.units["failed"]) == (DAYS - 3, 3)
+    assert {unit["why"] for unit in outcome.failed} == {"The loss is no number."}
+    assert len(fitted) == len(set(fitted)) == 4
+    monkeypatch.setattr(chunk, "train", lambda job, grid, day: fitted.append(day) or train(job, grid, day))
+    fitted.clear()
+    current, stores = deployment.configuration, deployment.stores
+    plan = make_plan(backfill_request(current, **deployment.asked()), current, stores, now=clock())
+    assert plan.counts == {"create": 0, "retry": 3, "skip": DAYS - 3, "refuse": 0}
+    again = resume_backfill(outcome.id, current, stores, Execution(), reopen=("failed",))
+    assert (again.units["done"], len(fitted)) == (DAYS, 1)
+    assert deployment.values() == reference[0].values()
+
+
+def test_a_driver_that_is_killed_loses_at_most_the_unit_in_hand(
+    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
+) -> None:
+    deployment = fresh("killed")
+    order = [
+        sys.executable, "-c", "from flows.command import main; main()", "backfill", "--series", str(SERIES),
+        "--from", str(FROM), "--to", str(LAST), "--source", str(deployment.source), "--recipe", "tiny-range",
+        "--refit-every", "3", "--chunk", "7", "--lease", "2",
+    ]  # fmt: skip
+    with subprocess.Popen(order, cwd=PROJECT, env=os.environ | deployment.environment) as driver:
+        stores = deployment.stores
+        deadline = time.monotonic() + 120
+        while not _done(stores) and driver.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        driver.send_signal(signal.SIGKILL)
+    counts = stores.units.counts(stores.units.find("last").id)
+    assert 1 <= counts["done"] < DAYS
+    assert counts["running"] <= 1
+    outcome = resume_backfill("last", deployment.configuration, stores, Execution())
+    assert outcome.units["done"] == DAYS
+    units = stores.units.rows(outcome.id)
+    assert sum(unit["attempts"] for unit in units) == DAYS + counts["running"]
+    assert set(stores.ledger.forecasts(SERIES, latest_only=False)["issue"]) == {1}
+    assert deployment.values() == reference[0].values()
+
+
+def _done(stores: BackfillStores) -> int:
+    try:
+        return stores.units.counts(stores.units.find("last").id)["done"]
+    except InputError:  # the driver has not begun
+        return 0
+
+
+def test_an_open_target_is_a_backfill_for_ever(
+    fresh: Callable[[str], Deployment], tmp_path: Path, tracking_uri: str
+) -> None:
+    yesterday = clock().date() - timedelta(days=1)
+    (tmp_path / "recent").mkdir()
+    first = yesterday - timedelta(days=500)
+    candles = simulate_candles(seed=3, first=first, last=yesterday, price=20_000.0)
+    (tmp_path / "recent" / SERIES.source_name).write_bytes(wire_format(candles, SERIES))
+    deployment = Deployment(tmp_path / "open", tmp_path / "recent", tracking_uri)
+    outcome = deployment.backfill(first=yesterday, last=yesterday + timedelta(days=1), recipe="har-range")
+    assert (outcome.units["done"], outcome.units["refused"], outcome.scored) == (1, 1, 0)
+    rows = deployment.stores.ledger.forecasts(SERIES)
+    assert set(rows["mode"]) == {"backfill"}
+    assert len(rows) == 3 * 7
+
+
+def test_candles_that_break_the_contract_fail_the_days_from_there_on_only(
+    fresh: Callable[[str], Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import flows.backfill_chunk as chunk
+    from expectations.checking import check_candles
+
+    bad = LAST - timedelta(days=3)
+
+    def checked(candles: Any, **arguments: Any) -> Any:
+        broken = candles.copy()
+        broken.loc[broken["date"] == str(bad), "close"] = -1.0
+        return check_candles(broken, **arguments)
+
+    monkeypatch.setattr(chunk, "check_candles", checked)
+    outcome = fresh("contract").backfill(recipe="har-range")
+    assert outcome.units["done"] == DAYS - 4
+    assert [unit["as_of"] for unit in outcome.failed] == [str(bad + timedelta(days=n)) for n in range(4)]
+    assert all("close" in unit["why"] for unit in outcome.failed)
+
+
+def test_the_deployments_flow_refuses_what_the_server_lets_pass(fresh: Callable[[str], Deployment]) -> None:
+    from flows.backfill import backfill
+
+    with pytest.raises(InputError, match="--from is a date written YYYY-MM-DD"):
+        backfill(first="not-a-date", last="2025-06-30")
+
+
+def test_the_flow_leaves_a_table_and_both_flows_do_the_work(
+    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    from flows.backfill import backfill, backfill_chunk
+
+    deployment = fresh("flow")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployment.environment.items():
+            patch.setenv(name, value)
+        made = backfill(**deployment.asked(first=LAST - timedelta(days=1)))
+        assert made["units"]["done"] == 2
+        assert backfill_chunk(made["id"], 0) == 0
+    with get_client(sync_client=True) as client:
+        keys = {artifact.key: artifact for artifact in client.read_artifacts()}
+    assert '"done": 2' in str(keys[f"backfill-{made['id']}"].data)
+    expected = reference[0].values()
+    assert deployment.values() == {key: expected[key] for key in deployment.values()}
