@@ -37,11 +37,13 @@ class Incumbent:
         recipe: Its recipe.
         version: Its number in the registry.
         habit: The gate's figures for earlier fits of the candidate's recipe.
+        held: Whether a rollback made it champion.
     """
 
     recipe: Recipe | None = None
     version: int | None = None
     habit: tuple[dict[str, float], ...] = ()
+    held: bool = False
 
     @property
     def model_id(self) -> str | None:
@@ -80,6 +82,7 @@ def judge_fit(
             candidate=job.recipe.model_id,
             champion=incumbent.model_id,
             published=_published_before(job, stores, as_of),
+            held=incumbent.held,
         ),
         shape=FitShape(
             difference=fit_difference(

@@ -12,7 +12,7 @@ from expectations.verdict import Verdict
 from flows.edges.configuration import Places
 from flows.edges.recipe_files import named_recipe
 from flows.edges.registry import ModelVersion, RegisteredModel
-from flows.edges.succession import CHAMPION, challenge, promote_over
+from flows.edges.succession import CHAMPION, challenge, is_held, promote_over
 from flows.edges.tracking import tracked_run
 from flows.edges.turns import turns_of
 from flows.edges.versions import code_version, package_versions
@@ -88,6 +88,7 @@ def register_fit(
         recipe=_recipe_of(holder, job.configuration.places) if holder and kept else None,
         version=holder.version if holder else None,
         habit=_habit(registered, job.recipe),
+        held=kept is not None and is_held(registered),
     )
     decision = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
     manifest = manifest_of(job, market, recipe=job.recipe, fit_day=model.trained_as_of)

@@ -28,17 +28,26 @@ HABIT_FIGURES: Final = {
     "fit_to_har_range": "score against har-range",
     "fit_distance_to_har_range": "distance from har-range",
 }
+_HELD: Final = "A rollback put the champion back: it stays until `coincast models promote` names a version."
 RANDOM_WALK_ID: Final = "coincast-random_walk"
 HAR_RANGE_ID: Final = "coincast-har_range"
 
 
 @dataclass(frozen=True)
 class Contenders:
-    """Model ids of the two recipes, and of what was published last (None before the first time)."""
+    """Who they are.
+
+    Attributes:
+        candidate: Model id of the fit's recipe.
+        champion: Of the champion's; None where there is none.
+        published: Of what was published last; None before the first time.
+        held: Whether a rollback put the champion back: then it stays until a person promotes.
+    """
 
     candidate: str
     champion: str | None = None
     published: str | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ def decide(
     figures |= score_figures("fit", fit, seed) | score_figures("record", record, seed)
     faults = _unsound(figures, contenders, habit)
     figures["fit_sound"] = float(not faults)
-    refusals = [*faults, *_bad_record(figures, contenders)]
+    refusals = [*faults, *_bad_record(figures, contenders), *([_HELD] if contenders.held else [])]
     publish = contenders.candidate if not refusals else _best_of_the_rest(figures, contenders)
     reasons = (
         *refusals,
@@ -204,8 +213,10 @@ def _beats(figures: Mapping[str, float], name: str, *, known: bool) -> bool:
 
 def _best_of_the_rest(figures: Mapping[str, float], contenders: Contenders) -> str:
     champion = contenders.champion
+    # The record of the champion's recipe is the candidate's where they are of one recipe.
+    of_champion = "to" if champion == contenders.candidate else "champion_to"
     for model, name in (
-        (champion, "record_champion_to_random_walk"),
+        (champion, f"record_{of_champion}_random_walk"),
         (HAR_RANGE_ID, "record_har_range_to_random_walk"),
     ):
         if model is not None and _beats(figures, name, known=contenders.published == model):

@@ -48,6 +48,8 @@ def promote(
 ) -> None:
     """Make a version champion, whatever the gate said of it; the champion becomes previous.
 
+    What a rollback held is held no more: the gate decides again from the next daily run on.
+
     Example: coincast models promote 3 --series binance/BTCUSDT/1d
     """
     from flows.edges.succession import promote as move
@@ -58,7 +60,9 @@ def promote(
 
 @models.command()
 def rollback(*, series: OneSeries, as_json: JsonOption = False) -> None:
-    """Make the previous champion champion again; the next daily run publishes or challenges it.
+    """Make the previous champion champion again, and hold it until `models promote` names a version.
+
+    Daily runs go on fitting and judging; they publish from the champion.
 
     Example: coincast models rollback --series binance/BTCUSDT/1d
     """

@@ -18,6 +18,8 @@ PREVIOUS: Final = "previous"
 # Tags of a version: the champion that it came after, and that it was taken back.
 FOLLOWS: Final = "follows"
 ROLLED_BACK: Final = "rolled_back"
+# Tag of the registered model: the version that a rollback made champion, until a person promotes one.
+HELD: Final = "held"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ def challenge(model: RegisteredModel, version: int) -> None:
 
 
 def promote(model: RegisteredModel, version: int) -> Move:
-    """Make a version champion, whoever is; the former one becomes `previous`.
+    """Make a version champion, whoever is; the former one becomes `previous`. What a rollback held is held no more.
 
     Raises:
         RegistryError: There is no such version.
     """
     with refusals(f"to promote version {version} of {model.name}"), model.turn(model.name):
+        model.client.get_model_version(model.name, str(version))
+        if _held(model):
+            model.client.delete_registered_model_tag(model.name, HELD)
         return _crown(model, version, model.aliases())
 
 
@@ -49,20 +54,20 @@ def promote_over(model: RegisteredModel, version: int, *, champion: int | None) 
     """Make a version champion if the champion still is the one that it was judged against (None for none).
 
     Where another run was faster nothing moves: its version was judged against that champion, ours was not
-    judged against its version.
+    judged against its version. Nor does it move past a champion that a rollback put back.
 
     Raises:
         RegistryError: There is no such version.
     """
     with refusals(f"to promote version {version} of {model.name}"), model.turn(model.name):
         aliases = model.aliases()
-        if aliases.get(CHAMPION) != champion:
+        if aliases.get(CHAMPION) != champion or _held(model):
             return Move(False, aliases.get(CHAMPION), aliases.get(PREVIOUS))
         return _crown(model, version, aliases)
 
 
 def rollback(model: RegisteredModel) -> Move:
-    """Make `previous` champion again; `previous` is then the champion that this one had come after.
+    """Make `previous` champion again and hold it; `previous` is then the champion that this one had come after.
 
     Raises:
         RegistryError: There is no previous champion.
@@ -77,12 +82,23 @@ def rollback(model: RegisteredModel) -> Move:
         if fallen is not None:
             model.client.set_model_version_tag(model.name, str(fallen), ROLLED_BACK, "true")
         before = _predecessor(model, champion)
+        model.client.set_registered_model_tag(model.name, HELD, str(champion))
         model.client.set_registered_model_alias(model.name, CHAMPION, str(champion))
         if before is None:
             model.client.delete_registered_model_alias(model.name, PREVIOUS)
         else:
             model.client.set_registered_model_alias(model.name, PREVIOUS, str(before))
         return Move(True, champion, before)
+
+
+def is_held(model: RegisteredModel) -> bool:
+    """Whether a rollback put the champion back, and nobody promoted since."""
+    with refusals(f"to read {model.name}"):
+        return _held(model)
+
+
+def _held(model: RegisteredModel) -> bool:
+    return bool(model.aliases()) and HELD in model.client.get_registered_model(model.name).tags
 
 
 def _crown(model: RegisteredModel, version: int, aliases: Mapping[str, int]) -> Move:

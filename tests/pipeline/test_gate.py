@@ -143,6 +143,34 @@ def test_a_refused_fit_leaves_the_champion_in_place() -> None:
     assert decision.reasons[-1] == f"The champion stays: {THEIRS}."
 
 
+def test_an_unsound_fit_of_the_champions_recipe_leaves_the_champion_published() -> None:
+    scores = world(0)
+    record = Scores(scores["champion"], scores["walk"], scores["har"], None)
+    fit = Scores(
+        **{part: None if values is None else values[-FIT_DAYS:] for part, values in vars(record).items()}
+    )
+    decision = decide(
+        fit, record, contenders=Contenders(OURS, OURS, OURS), shape=FitShape(difference=9.0, response=1.0)
+    )
+    assert (decision.promote, decision.publish) == (False, OURS)
+    assert decision.reasons[-1] == f"The champion stays: {OURS}."
+
+
+def test_a_champion_that_a_rollback_put_back_is_held() -> None:
+    scores = world(0)
+    record = Scores(scores["champion"], scores["walk"], scores["har"], None)
+    fit = Scores(
+        **{part: None if values is None else values[-FIT_DAYS:] for part, values in vars(record).items()}
+    )
+    free, held = (
+        decide(fit, record, contenders=Contenders(OURS, OURS, OURS, held=held), shape=FitShape())
+        for held in (False, True)
+    )
+    assert (free.promote, held.promote, held.publish) == (True, False, OURS)
+    assert "coincast models promote" in held.reasons[0]
+    assert held.figures["fit_sound"] == 1
+
+
 def test_the_first_fit_needs_no_champion() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)

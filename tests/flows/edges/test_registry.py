@@ -12,7 +12,7 @@ import pytest
 from flows.edges.configuration import configuration
 from flows.edges.registry import ModelVersion, RegisteredModel
 from flows.edges.retention import plan_pruning, prune
-from flows.edges.succession import Move, challenge, promote, promote_over, rollback
+from flows.edges.succession import Move, challenge, is_held, promote, promote_over, rollback
 from flows.edges.tracking import Tracking, tracked_run
 from flows.edges.turns import turns_of
 from pipeline.bundle import load_bundle
@@ -137,8 +137,11 @@ def test_champions_follow_one_another_and_come_back(
     }
     assert rollback(model) == Move(True, 2, 1)
     assert rollback(model) == Move(True, 1, None)
+    assert is_held(model)
+    assert promote_over(model, 3, champion=1) == Move(False, 1, None)
     assert model.find(3).tags["rolled_back"] == "true"
     assert promote(model, 3) == Move(True, 3, 1)
+    assert not is_held(model)
     assert "rolled_back" not in model.find(3).tags
     with pytest.raises(RegistryError, match="to promote version 9"):
         promote(model, 9)

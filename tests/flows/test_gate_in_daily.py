@@ -1,0 +1,135 @@
+"""The gate inside the daily flow: a fit made bad on purpose is refused, and a rollback lasts."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.edges.configuration import configuration
+from flows.edges.database import open_database
+from flows.edges.demo_site import serve_market
+from flows.edges.ledger import Ledger
+from flows.edges.registry import RegisteredModel
+from flows.edges.succession import CHAMPION, promote, rollback
+from flows.edges.tracking import open_tracking
+from flows.edges.turns import turns_of
+from pipeline.forecasting import Model
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
+
+SERIES = Series("simulated", "BTCUSDT")
+FIRST, LAST = date(2022, 1, 1), date(2026, 3, 29)
+TINY = "coincast-tiny_range"
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[int], Any]]:
+    """The flow on the night after LAST and so many days."""
+    from flows.daily import daily
+
+    files: dict[str, bytes] = {}
+    with serve_market(files) as site:
+
+        def work(later: int) -> Any:
+            last = LAST + timedelta(days=later)
+            candles = simulate_candles(seed=12, first=FIRST, last=last, price=20_000.0)
+            files[SERIES.source_name] = wire_format(candles, SERIES)
+            (outcome,) = daily(
+                series=[str(SERIES)],
+                now=f"{last + timedelta(days=1)}T00:15:00Z",
+                overrides={"source": site.url, "recipe": "tiny-range"},
+            )
+            return outcome
+
+        yield work
+
+
+@pytest.fixture
+def model() -> RegisteredModel:
+    places = configuration().places
+    return RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    engine = open_database(configuration().places.database_url)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+def versions_issued(ledger: Ledger, later: int) -> set[str]:
+    """Versions whose forecasts the ledger has of a night, the recipe's alone."""
+    day = LAST + timedelta(days=later)
+    return set(ledger.forecasts(SERIES, since=day, until=day, model_ids=[TINY])["model_version"])
+
+
+def page() -> str:
+    return (Path(configuration().places.publish_url) / f"{SERIES.slug}.html").read_text()
+
+
+def shuffled(grid: pd.DataFrame, *, until: date) -> pd.DataFrame:
+    """The days up to `until` in another order: what follows a day is not what followed it."""
+    past = (grid["date"] <= pd.Timestamp(until)).to_numpy()
+    order = np.random.default_rng(7).permutation(past.sum())
+    before = grid["close"].shift(1, fill_value=grid["open"].iloc[0])
+    moves = np.log(grid[["open", "high", "low", "close"]].div(before, axis=0))[past].to_numpy()[order]
+    start = np.log(before.iloc[0]) + np.concatenate([[0.0], np.cumsum(moves[:-1, 3])])
+    mixed = grid.copy()
+    mixed.loc[past, ["open", "high", "low", "close"]] = np.exp(start[:, None] + moves)
+    return mixed
+
+
+def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
+    run: Callable[[int], Any], model: RegisteredModel, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline import forecasting
+
+    run(0)
+    promote(model, 1)
+    sound = forecasting.fit
+
+    def unsound(recipe: Any, grid: pd.DataFrame, *, as_of: date, **options: Any) -> Model:
+        bad = recipe.kind == "range"
+        return sound(recipe, shuffled(grid, until=as_of) if bad else grid, as_of=as_of, **options)
+
+    for place in ("flows.stages.fit", "pipeline.evaluation.fit", "flows.judging.fit"):
+        monkeypatch.setattr(place, unsound)
+    run(1)
+    champion = model.at(CHAMPION)
+    assert champion is not None
+    assert champion.version == 1
+    bad = model.find(2)
+    assert bad.tags["gate"] == "refused"
+    reason = bad.tags["gate_reasons"].partition(". ")[0]
+    assert reason in page()
+    assert versions_issued(ledger, 1) == {"1"}
+
+
+def test_a_rollback_lasts_until_a_person_promotes(
+    run: Callable[[int], Any], model: RegisteredModel, ledger: Ledger
+) -> None:
+    run(0)
+    promote(model, 1)
+    run(1)
+    promote(model, 2)
+    assert rollback(model).champion == 1
+    run(2)
+    champion = model.at(CHAMPION)
+    assert champion is not None
+    assert champion.version == 1
+    assert versions_issued(ledger, 2) == {"1"}
+    assert model.find(3).tags["gate"] == "refused"
+    assert "A rollback put the champion back" in model.find(3).tags["gate_reasons"]
+    assert "A rollback put the champion back" in page()
+
+    promote(model, 1)
+    outcome = run(3)
+    assert "rollback" not in model.find(4).tags["gate_reasons"]
+    assert versions_issued(ledger, 3) == {"4" if model.find(4).tags["gate"] == "promoted" else "1"}
+    assert outcome.as_of == (LAST + timedelta(days=3)).isoformat()
