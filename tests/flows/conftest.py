@@ -1,14 +1,23 @@
-"""A ledger with forecasts whose quantiles are known in closed form: log-normal around the last close."""
+"""A ledger with forecasts whose quantiles are known in closed form, and an MLflow server as operators run it."""
 
 import itertools
 import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 import sqlalchemy as sa
 
 from flows.edges.database import open_database
@@ -21,6 +30,9 @@ from pipeline.series import Series
 
 SPREADS = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 _numbers = itertools.count(1)
+_START_LIMIT_S = 240
+_BUCKET = "coincast-models"
+_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
 @pytest.fixture
@@ -68,7 +80,7 @@ def make_context() -> Callable[..., IssueContext]:
     """Context of a run twenty minutes after its as_of's candle was complete, by the clock."""
 
     def make(as_of: date, *, now: datetime | None = None, **changes: object) -> IssueContext:
-        believed = now or datetime.combine(as_of + timedelta(days=1), time(0, 20), UTC)
+        believed = now or datetime(as_of.year, as_of.month, as_of.day, 0, 20, tzinfo=UTC) + timedelta(days=1)
         manifest = Manifest(
             recipe={"name": "tiny-range", "kind": "range"},
             seed=1,
@@ -111,3 +123,65 @@ def make_candles() -> Callable[..., pd.DataFrame]:
         )
 
     return make
+
+
+@pytest.fixture
+def model_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Endpoint of an object store with one empty bucket, `coincast-models`."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    for name, value in _KEYS.items():
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    where = {"LocationConstraint": _KEYS["AWS_DEFAULT_REGION"]}
+    boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET, CreateBucketConfiguration=where)
+    yield endpoint
+    # moto keeps buckets for the process, not for the server.
+    requests.post(f"{endpoint}/moto-api/reset", timeout=10)
+    server.stop()
+
+
+@pytest.fixture
+def tracking_server(postgres_url: str, model_bucket: str, tmp_path: Path) -> Iterator[str]:
+    """Address of an MLflow server on PostgreSQL whose artifacts lie in `model_bucket`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        host, port = probe.getsockname()
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1",
+        "--backend-store-uri", postgres_url, "--artifacts-destination", f"s3://{_BUCKET}",
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "MLFLOW_S3_ENDPOINT_URL": model_bucket,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    with (tmp_path / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            _wait_for(f"http://{host}:{port}/health", server)
+            yield f"http://{host}:{port}"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=30)
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    limit = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < limit and server.poll() is None:
+        try:
+            if requests.get(url, timeout=2).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    pytest.fail(f"the MLflow server does not answer at {url}")

@@ -14,9 +14,11 @@ from flows.edges.database import open_database
 from flows.edges.demo_site import serve_market
 from flows.edges.ledger import Ledger
 from flows.edges.registry import RegisteredModel
+from flows.edges.snapshots import SnapshotStore
 from flows.edges.succession import CHAMPION, promote, rollback
 from flows.edges.tracking import open_tracking
 from flows.edges.turns import turns_of
+from flows.reproduction import reproduce
 from pipeline.forecasting import Model
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -50,8 +52,11 @@ def run() -> Iterator[Callable[[int], Any]]:
         yield work
 
 
-@pytest.fixture
-def model() -> RegisteredModel:
+@pytest.fixture(params=["embedded", "on servers"])
+def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> RegisteredModel:
+    """In SQLite, and in an MLflow server on PostgreSQL whose files lie in an object store."""
+    if request.param == "on servers":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue("tracking_server"))
     places = configuration().places
     return RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
 
@@ -60,6 +65,14 @@ def model() -> RegisteredModel:
 def ledger() -> Iterator[Ledger]:
     engine = open_database(configuration().places.database_url)
     yield Ledger(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def snapshots() -> Iterator[SnapshotStore]:
+    places = configuration().places
+    engine = open_database(places.database_url)
+    yield SnapshotStore(engine, places.snapshots_url)
     engine.dispose()
 
 
@@ -86,7 +99,7 @@ def shuffled(grid: pd.DataFrame, *, until: date) -> pd.DataFrame:
 
 
 def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
-    run: Callable[[int], Any], model: RegisteredModel, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    model: RegisteredModel, run: Callable[[int], Any], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline import forecasting
 
@@ -112,7 +125,7 @@ def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
 
 
 def test_a_rollback_lasts_until_a_person_promotes(
-    run: Callable[[int], Any], model: RegisteredModel, ledger: Ledger
+    model: RegisteredModel, run: Callable[[int], Any], ledger: Ledger, snapshots: SnapshotStore
 ) -> None:
     run(0)
     promote(model, 1)
@@ -133,3 +146,8 @@ def test_a_rollback_lasts_until_a_person_promotes(
     assert "rollback" not in model.find(4).tags["gate_reasons"]
     assert versions_issued(ledger, 3) == {"4" if model.find(4).tags["gate"] == "promoted" else "1"}
     assert outcome.as_of == (LAST + timedelta(days=3)).isoformat()
+    for later in range(4):
+        for again in reproduce(
+            SERIES, LAST + timedelta(days=later), model_id=None, ledger=ledger, snapshots=snapshots
+        ):
+            assert again.equal, again

@@ -1,21 +1,11 @@
 """The same with an MLflow server on PostgreSQL whose artifacts lie on an S3 endpoint: nothing of it is mocked away."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import requests
 
 from flows.edges.configuration import Places, configuration
 from flows.edges.registry import RegisteredModel
@@ -29,90 +19,13 @@ from pipeline.forecasting import issue
 
 pytestmark = pytest.mark.slow
 
-_START_LIMIT_S = 240
-_BUCKET = "coincast-models"
-_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
-
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Endpoint of an object store with one empty bucket."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    for name, value in _KEYS.items():
-        monkeypatch.setenv(name, value)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    where = {"LocationConstraint": _KEYS["AWS_DEFAULT_REGION"]}
-    boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET, CreateBucketConfiguration=where)
-    yield endpoint
-    server.stop()
+def places(tracking_server: str, postgres_url: str) -> Places:
+    return replace(configuration().places, tracking_uri=tracking_server, database_url=postgres_url)
 
 
-@pytest.fixture
-def places(postgres_url: str, bucket: str, tmp_path: Path) -> Iterator[Places]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        address.partition(":")[2],
-    ]
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "MLFLOW_S3_ENDPOINT_URL": bucket,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                *command,
-                "--workers",
-                "1",
-                "--backend-store-uri",
-                postgres_url,
-                "--artifacts-destination",
-                f"s3://{_BUCKET}",
-            ],
-            cwd=tmp_path,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            _wait_for(f"http://{address}/health", server)
-            yield replace(configuration().places, tracking_uri=f"http://{address}", database_url=postgres_url)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=30)
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    limit = time.monotonic() + _START_LIMIT_S
-    while time.monotonic() < limit and server.poll() is None:
-        try:
-            if requests.get(url, timeout=2).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
-    pytest.fail(f"the MLflow server does not answer at {url}")
-
-
-def test_runs_models_and_champions_live_on_a_server(places: Places, fitted: Any, bucket: str) -> None:
+def test_runs_models_and_champions_live_on_a_server(places: Places, fitted: Any, model_bucket: str) -> None:
     import boto3
 
     tracking = open_tracking(places)
@@ -140,7 +53,9 @@ def test_runs_models_and_champions_live_on_a_server(places: Places, fitted: Any,
     kept = load_bundle(model.bundle(champion))
     again = issue(kept, daily_grid(fitted.candles), series=fitted.series, as_of=date(2026, 3, 29))
     assert np.array_equal(again.quantiles, fitted.forecast.quantiles)
-    stored = boto3.client("s3", endpoint_url=bucket).list_objects_v2(Bucket=_BUCKET)["Contents"]
+    stored = boto3.client("s3", endpoint_url=model_bucket).list_objects_v2(Bucket="coincast-models")[
+        "Contents"
+    ]
     assert any(item["Key"].endswith("bundle/arrays.npz") for item in stored)
 
     done = prune(model, tracking, plan_pruning(model, keep=1, published_versions=(), published_runs=()))
