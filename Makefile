@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --group dev pyproject.toml -o
 
-.PHONY: run setup test test-fast check lock clean bench
+.PHONY: run setup test test-fast soak check lock clean bench
 
 run: $(READY) ## the whole daily job against a simulated market, offline
 	@$(BIN)/coincast demo
@@ -29,6 +29,9 @@ test: $(READY) ## the whole suite
 
 test-fast: $(READY) ## what needs neither Keras, Great Expectations nor a server
 	$(BIN)/python -m pytest -m "not slow"
+
+soak: $(READY) ## what takes minutes: kills that only time heals
+	$(BIN)/python -m pytest -m soak
 
 check: $(READY) ## style, types, import directions, lock file
 	$(BIN)/ruff check .

@@ -1,21 +1,36 @@
-"""What the Prefect UI shows of a run: tables of plain finite values, by series."""
+"""What the Prefect UI shows of a run: tables of plain finite values, by series; links; bars of long work."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
+from math import isfinite
+from pathlib import Path
 from typing import Any, Final
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+import httpx
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.context import FlowRunContext, TaskRunContext
 
 from expectations.verdict import Verdict
+from flows.edges.ledger import Ledger
 from flows.edges.retention import Pruning
 from flows.outcome import ranges
 from flows.registration import Registration
 from flows.vendor_revisions import Change
 from pipeline.forecast import Forecast
+from pipeline.page.latest import page_name
+from pipeline.scorecard import build_scorecard
 from pipeline.series import Series
 
 _ROWS: Final = 100
+_BETWEEN_S: Final = 2.0
 
 
 def show_verdict(series: Series, verdict: Verdict) -> None:
@@ -44,6 +59,69 @@ def show_forecasts(series: Series, issued: Sequence[Forecast], published: str) -
     _table(f"{series.slug}-forecast", rows, f"{series}, as of {issued[0].as_of}: published is {published}.")
 
 
+def show_scorecard(series: Series, ledger: Ledger) -> None:
+    """How the series' forecasts turned out, live and backfilled apart, by model and days ahead."""
+    if not _watched():
+        return
+    rows = [
+        {
+            "mode": line.mode,
+            "model": line.model_id,
+            "days_ahead": line.horizon,
+            "scored": line.n,
+            **{f"held_{figure.nominal}_pct": round(100 * figure.share, 1) for figure in line.coverage},
+            "error_over_walk": _finite(line.skill.relative_wis if line.skill else None),
+            "mean_miss": _finite(line.mae),
+        }
+        for line in build_scorecard(ledger.scores(series)).lines
+    ]
+    _table(f"{series.slug}-scorecard", rows, f"{series}: how the forecasts turned out.")
+
+
+def show_page(series: Series, target: str) -> None:
+    """The way to the series' published page."""
+    _link(f"{series.slug}-page", _address(f"{target}/{page_name(series.slug)}"), f"Page of {series}")
+
+
+@contextmanager
+def shown_progress(key: str, description: str) -> Iterator[Callable[[float, float], None]]:
+    """A bar in the Prefect UI for as long as the body takes; full when it ends well.
+
+    A write every two seconds at most, and none that fails the work: what cannot be watched goes on.
+
+    Args:
+        key: Of lower-case letters, digits and dashes.
+        description: What goes on.
+
+    Yields:
+        To be called with what is done and what there is to do.
+
+    Example:
+        with shown_progress("backfill-7", "binance/BTCUSDT/1d, 365 days") as show:
+            for number, unit in enumerate(units, start=1):
+                work(unit)
+                show(number, len(units))
+    """
+    if not _watched():
+        yield lambda _done, _total: None
+        return
+    bar = create_progress_artifact(0.0, key=key, description=description)
+    told = time.monotonic()
+
+    def show(done: float, total: float) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _BETWEEN_S:
+            told = time.monotonic()
+            _update(100 * min(done / total, 1.0) if total > 0 else 0.0)
+
+    def _update(percent: float) -> None:
+        with suppress(httpx.HTTPError):
+            update_progress_artifact(bar, progress=percent)
+
+    yield show
+    _update(100.0)
+
+
 def show_prunings(done: Mapping[str, Pruning], *, dry_run: bool) -> None:
     """How many versions, runs and files went, by series."""
     rows = [
@@ -59,12 +137,15 @@ def show_prunings(done: Mapping[str, Pruning], *, dry_run: bool) -> None:
     _table("retention", rows, "What would be deleted." if dry_run else "What was deleted.")
 
 
-def show_week(week: str, markdown: str, rows: Sequence[Mapping[str, Any]], *, run_url: str) -> None:
-    """The week in words, as a table of series, and the way to its MLflow run."""
+def show_week(
+    week: str, markdown: str, rows: Sequence[Mapping[str, Any]], *, links: Mapping[str, str]
+) -> None:
+    """The week in words, as a table of series, and the ways to its page and its MLflow run."""
     if _watched():
         create_markdown_artifact(markdown, key="weekly-report", description=f"{week}: the week in words.")
     _table("weekly-report-series", rows, f"{week}: one line a series.")
-    _link("weekly-report-mlflow", run_url, f"MLflow run of {week}")
+    for name, address in links.items():
+        _link(f"weekly-report-{name}", _address(address), f"{week}: {name}")
 
 
 def show_stale_day(series: Series, day: date, message: str) -> None:
@@ -87,8 +168,18 @@ def _table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> Non
         create_table_artifact(table=[dict(row) for row in rows], key=key, description=description)
 
 
+def _address(place: str) -> str:
+    """A URL as it is, a file as one."""
+    return place if "://" in place else Path(place).resolve().as_uri()
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has a form for."""
+    return round(value, 6) if value is not None and isfinite(value) else None
+
+
 def _link(key: str, address: str, text: str) -> None:
-    if _watched() and address.startswith("http"):
+    if _watched():
         create_link_artifact(link=address, link_text=text, key=key)
 
 

@@ -1,6 +1,7 @@
 """The stages of a day as plain functions; their policies are in flows/tasks.py, their order in flows/daily.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 import pandas as pd
@@ -26,7 +27,9 @@ from pipeline.evaluation import TEST_DAYS, Evaluation
 from pipeline.evaluation import evaluate as judge
 from pipeline.forecast import Forecast
 from pipeline.forecasting import Model, fit, issue
+from pipeline.recipes.ranges import RangeRecipe
 from pipeline.record import IssueContext
+from pipeline.training import EpochListener
 from pipeline.trial import fit_baselines
 
 
@@ -78,19 +81,21 @@ def features(day: Day) -> pd.DataFrame:
 
 def train(job: Job, grid: pd.DataFrame, fit_day: date) -> Model:
     """The recipe fitted on the rows at or before `fit_day`."""
-    return fit(
-        job.recipe,
-        grid,
-        as_of=fit_day,
-        seed=job.seed,
-        time_limit_s=job.configuration.settings.fit_limit_s,
-        on_epoch=_report_epoch,
-    )
+    with _epochs_shown(job, "train", f"{job.recipe.name} on rows up to {fit_day}") as on_epoch:
+        return fit(
+            job.recipe,
+            grid,
+            as_of=fit_day,
+            seed=job.seed,
+            time_limit_s=job.configuration.settings.fit_limit_s,
+            on_epoch=on_epoch,
+        )
 
 
 def evaluate(job: Job, grid: pd.DataFrame, as_of: date) -> Evaluation:
     """The same fit ended 90 days earlier, judged on those 90 days beside the random walk."""
-    return judge(job.recipe, grid, as_of=as_of, seed=job.seed, test_days=TEST_DAYS, on_epoch=_report_epoch)
+    with _epochs_shown(job, "evaluate", f"{job.recipe.name} without the last {TEST_DAYS} days") as on_epoch:
+        return judge(job.recipe, grid, as_of=as_of, seed=job.seed, test_days=TEST_DAYS, on_epoch=on_epoch)
 
 
 def register(
@@ -147,6 +152,7 @@ def score(day: Day, stores: Stores) -> int:
     )
     for line in report.lines:
         log.info("%s: %s", job.series, line)
+    artifacts.show_scorecard(job.series, stores.ledger)
     return report.scored
 
 
@@ -158,6 +164,7 @@ def publish(days: Sequence[Day], stores: Stores) -> Publication:
     )
     for job in {day.job.series: day.job for day in days}.values():
         emit_alarms(job, _alarms(job, stores))
+        artifacts.show_page(job.series, publication.target)
     return publication
 
 
@@ -192,5 +199,18 @@ def issue_context(
     )
 
 
-def _report_epoch(epoch: int, _values: Mapping[str, float]) -> None:
-    watcher.get().advance("epochs", epoch, None)
+@contextmanager
+def _epochs_shown(job: Job, stage: str, what: str) -> Iterator[EpochListener]:
+    """Epochs of a fit, on the terminal and in the Prefect UI; baselines have none."""
+    recipe = job.recipe
+    total = recipe.epochs * recipe.members if isinstance(recipe, RangeRecipe) else None
+    if total is None:
+        yield lambda _epoch, _values: None
+        return
+    with artifacts.shown_progress(f"{job.series.slug}-{stage}", f"{job.series}: {what}") as show:
+
+        def report(epoch: int, _values: Mapping[str, float]) -> None:
+            watcher.get().advance("epochs", epoch, total)
+            show(epoch, total)
+
+        yield report

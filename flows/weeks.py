@@ -96,7 +96,7 @@ def report_week(weeks: Sequence[SeriesWeek], stores: Stores, configuration: Conf
         run_url=_keep(stores.tracking.experiment(EXPERIMENT), weeks, page),
         rows=rows,
     )
-    show_week(report.week, week_markdown(weeks), rows, run_url=report.run_url)
+    show_week(report.week, week_markdown(weeks), rows, links={"mlflow": report.run_url, "page": report.page})
     return report
 
 

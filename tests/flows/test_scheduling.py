@@ -143,7 +143,8 @@ def test_a_worker_runs_the_day(server: Server, own_state: Path) -> None:
     assert run["state_type"] == "COMPLETED", lines
     assert any("published to" in line for line in lines), lines
     keys = {artifact["key"] for artifact in server.find("artifacts")}
-    assert {f"{SERIES.slug}-{what}" for what in ("data", "gate", "forecast")} <= keys
+    shown = ("data", "train", "evaluate", "gate", "mlflow", "forecast", "scorecard", "page")
+    assert {f"{SERIES.slug}-{what}" for what in shown} <= keys
     places = configuration().places
     rows = Ledger(open_database(places.database_url)).forecasts(SERIES)
     assert set(rows["as_of"].dt.date) == {candles["date"].iloc[-1].date()}

@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from typer.testing import CliRunner
 from flows.command import app
 from flows.edges.background import RunFolder
 from flows.edges.configuration import PROJECT
+from flows.edges.demo_site import serve_market
 from flows.edges.processes import running
 from flows.server_setup import ZOMBIES
 from pipeline.errors import CoincastError
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
 
 Coincast = Callable[..., dict[str, Any]]
 PORTS = ("--prefect-port", "--mlflow-port")
@@ -164,6 +169,59 @@ def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(machine
     assert refused.returncode == 2
     assert "prefect runs already at" in refused.stderr
     assert "coincast down" in refused.stderr
+
+
+@pytest.mark.soak
+def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(machine: Machine) -> None:
+    """By the automation: 90 seconds after the last heartbeat, which may be 30 seconds away."""
+    series = Series("simulated", "BTCUSDT")
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+
+    def file(last: date) -> bytes:
+        return wire_format(
+            simulate_candles(seed=3, first=last - timedelta(days=900), last=last, price=9e3), series
+        )
+
+    def begin(url: str) -> str:
+        deployment = requests.get(f"{machine.api}/deployments/name/daily/daily", timeout=20).json()["id"]
+        parameters = {"series": [str(series)], "overrides": {"source": url, "recipe": "tiny-range"}}
+        run = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        url = f"{machine.api}/deployments/{deployment}/create_flow_run"
+        return str(requests.post(url, json=run, timeout=20).json()["id"])
+
+    def state_of(run: str) -> str:
+        return str(requests.get(f"{machine.api}/flow_runs/{run}", timeout=20).json()["state_type"])
+
+    def wait_for(run: str, state: str, seconds: float) -> float:
+        begun = time.monotonic()
+        while (now := state_of(run)) != state:
+            assert time.monotonic() - begun < seconds, now
+            time.sleep(1)
+        return time.monotonic() - begun
+
+    files = {series.source_name: file(yesterday - timedelta(days=1))}
+    with serve_market(files) as site:
+        waiting = begin(site.url)
+        wait_for(waiting, "RUNNING", 60)
+        while not site.requests:
+            time.sleep(0.5)
+        # Long enough for a heartbeat; the run waits for the day, which does not come.
+        time.sleep(35)
+        worker = RunFolder(machine.home).service("worker")
+        assert worker is not None
+        there = running().values()
+        family = {worker.pid}
+        while more := {one.pid for one in there if one.parent in family} - family:
+            family |= more
+        assert len(family) > 1
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        assert state_of(waiting) == "RUNNING"
+        print(f"Crashed {wait_for(waiting, 'CRASHED', 240):.0f} s after the kill")
+
+        files[series.source_name] = file(yesterday)
+        assert machine.up()["states"]["worker"] == "started"
+        print(f"Completed {wait_for(begin(site.url), 'COMPLETED', 400):.0f} s after it was asked for")
 
 
 @pytest.mark.slow

@@ -1,0 +1,101 @@
+"""Artifacts on a real Prefect server."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows import artifacts
+from flows.edges.ledger import Ledger
+from pipeline.forecast import Forecast
+from pipeline.record import IssueContext
+from pipeline.series import Series
+
+pytestmark = pytest.mark.slow
+
+DAY = date(2026, 3, 20)
+
+
+def newest(key: str) -> dict:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        wanted = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"}
+        found: list[dict] = client._client.post("/artifacts/filter", json=wanted).json()
+    return found[0]
+
+
+def test_a_bar_follows_the_work_and_stays_where_it_failed(
+    prefect_harness: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect import flow
+
+    monkeypatch.setattr(artifacts, "_BETWEEN_S", 0.0)
+    seen: list[float] = []
+
+    @flow
+    def working() -> None:
+        with artifacts.shown_progress("long-work", "Four units.") as show:
+            for done in (1, 2):
+                show(done, 4)
+                seen.append(newest("long-work")["data"])
+
+    @flow
+    def failing() -> None:
+        with artifacts.shown_progress("short-work", "Units.") as show:
+            show(3, 4)
+            raise ValueError("no")
+
+    working()
+    with pytest.raises(ValueError, match="no"):
+        failing()
+    assert seen == [25.0, 50.0]
+    assert newest("long-work")["data"] == 100.0
+    assert newest("short-work")["data"] == 75.0
+
+
+def test_without_a_flow_nothing_is_asked_of_a_server(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    monkeypatch.setattr(artifacts, "create_progress_artifact", lambda *_, **__: pytest.fail("it was"))
+    monkeypatch.setattr(artifacts, "create_table_artifact", lambda *_, **__: pytest.fail("it was"))
+    with artifacts.shown_progress("work", "Units.") as show:
+        show(1, 2)
+    artifacts.show_scorecard(Series("binance", "NONEUSDT"), ledger)
+
+
+def test_the_scorecard_is_a_row_for_each_model_mode_and_day_ahead(
+    prefect_harness: None,
+    ledger: Ledger,
+    series: Series,
+    make_forecast: Callable[..., Forecast],
+    make_context: Callable[..., IssueContext],
+    make_candles: Callable[..., pd.DataFrame],
+) -> None:
+    from prefect import flow
+
+    days = [DAY + timedelta(days=number) for number in range(4)]
+    for as_of in days:
+        for model, spread in (("coincast-range_lstm", 0.02), ("coincast-random_walk", 0.03)):
+            ledger.issue([make_forecast(as_of, model_id=model, spread=spread)], issue=make_context(as_of))
+    # The 80 % range of 2 % a day ends at 1.28 deviations: the first move is beyond, the others are not.
+    closes = [100.0, 100.0 * float(np.exp(0.02 * 2.0)), *[100.0] * 3]
+    now = datetime(2026, 3, 25, tzinfo=UTC)
+    ledger.score(series, make_candles(DAY, closes), snapshot_sha256="a" * 64, now=now, scored_at=now)
+
+    @flow
+    def showing() -> None:
+        artifacts.show_scorecard(series, ledger)
+
+    showing()
+    rows = json.loads(newest(f"{series.slug}-scorecard")["data"])
+    assert {(row["mode"], row["model"]) for row in rows} == {
+        ("live", "coincast-range_lstm"),
+        ("live", "coincast-random_walk"),
+    }
+    (mine,) = (row for row in rows if row["model"] == "coincast-range_lstm" and row["days_ahead"] == 1)
+    assert (mine["scored"], mine["held_80_pct"]) == (4, 75.0)
+    assert mine["error_over_walk"] is not None
+    (walk,) = (row for row in rows if row["model"] == "coincast-random_walk" and row["days_ahead"] == 1)
+    assert walk["error_over_walk"] is None
