@@ -8,7 +8,7 @@ from prefect.context import FlowRunContext
 
 from flows import tasks
 from flows.edges.snapshots import Snapshot
-from flows.faults import explained, kept
+from flows.faults import kept
 from flows.jobs import Job
 from flows.market import is_issued, read_market
 from flows.outcome import DayOutcome, DoneDay, describe
@@ -26,7 +26,8 @@ class Night:
 
     Attributes:
         outcomes: Of the days that are done.
-        failures: Of the others, by series, or series and day where it is a missed one.
+        failures: Of the others, by series, or series and day where it is a missed one; of what was made and
+            could not be published, by `publication`.
     """
 
     outcomes: list[DayOutcome] = field(default_factory=list)
@@ -56,7 +57,8 @@ def run_night(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> Night:
                 else:
                     done += _forecast(present, stores, snapshot, watch=watch, night=night)
         if done:
-            night.outcomes += _publish(done, stores)
+            with kept(night.failures, "publication"):
+                night.outcomes += _publish(done, stores)
         if late:
             wait.rest()
         pending = late
@@ -101,7 +103,7 @@ def forecast_day(job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwat
 def _publish(done: Sequence[DoneDay], stores: Stores) -> list[DayOutcome]:
     """One publication of all; its seconds are counted to the last series."""
     watch = done[-1].watch
-    with watch.stage(f"{len({one.day.job.series for one in done})} series", "publish"), explained():
+    with watch.stage(f"{len({one.day.job.series for one in done})} series", "publish"):
         publication = tasks.publish([one.day for one in done], stores)
     return [describe(one, stores, publication) for one in done]
 
