@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
+from uuid import UUID
 
 import httpx
 from prefect.artifacts import (
@@ -105,7 +106,7 @@ def shown_progress(key: str, description: str) -> Iterator[Callable[[float, floa
     if not _watched():
         yield lambda _done, _total: None
         return
-    bar = create_progress_artifact(0.0, key=key, description=description)
+    bar = cast(UUID, create_progress_artifact(0.0, key=key, description=description))
     told = time.monotonic()
 
     def show(done: float, total: float) -> None:

@@ -13,16 +13,17 @@ from pipeline.series import Series
 
 pytestmark = pytest.mark.slow
 
+# No other test's flow speaks of it.
+SERIES = Series("simulated", "ALARMUSDT")
 ALARMS = tuple(
-    Alarm("simulated/BTCUSDT/1d", kind, "Look at it.", date(2026, 3, 29))
-    for kind in (NO_FORECAST, STALE_SOURCE)
+    Alarm(str(SERIES), kind, "Look at it.", date(2026, 3, 29)) for kind in (NO_FORECAST, STALE_SOURCE)
 )
 
 
 @pytest.fixture
 def job() -> Job:
     now = datetime(2026, 3, 30, 0, 20, tzinfo=UTC)
-    (planned,) = plan_jobs(configuration(), [Series("simulated", "BTCUSDT")], as_of=None, now=now)
+    (planned,) = plan_jobs(configuration(), [SERIES], as_of=None, now=now)
     return planned
 
 
@@ -40,11 +41,14 @@ def test_each_alarm_of_a_flow_is_an_event_that_says_what_it_is_about(prefect_har
     with get_client(sync_client=True) as client:
         while len(found) < len(ALARMS) and time.monotonic() < deadline:
             time.sleep(0.3)
-            wanted = {"event": {"prefix": ["coincast.alarm."]}}
+            wanted = {
+                "event": {"prefix": ["coincast.alarm."]},
+                "resource": {"id": [f"coincast.series.{SERIES.slug}"]},
+            }
             found = client._client.post("/events/filter", json={"filter": wanted}).json()["events"]
     assert {one["event"] for one in found} == {"coincast.alarm.no-forecast", "coincast.alarm.stale-source"}
     for one in found:
-        assert one["resource"]["prefect.resource.id"] == "coincast.series.simulated-btcusdt-1d"
+        assert one["resource"]["prefect.resource.id"] == f"coincast.series.{SERIES.slug}"
         assert one["resource"]["coincast.simulated-data"] == "true"
         assert one["resource"]["coincast.simulated-time"] == "true"
         assert one["payload"]["message"] == "Look at it."
