@@ -28,8 +28,12 @@ def up(
     host: Annotated[
         str, typer.Option("--host", help="Address that Prefect's server listens on.")
     ] = "127.0.0.1",
-    prefect_port: Annotated[int, typer.Option("--prefect-port", min=1, max=65535)] = 4200,
-    mlflow_port: Annotated[int, typer.Option("--mlflow-port", min=1, max=65535)] = 5000,
+    prefect_port: Annotated[
+        int, typer.Option("--prefect-port", min=1, max=65535, help="Of Prefect's server and UI.")
+    ] = 4200,
+    mlflow_port: Annotated[
+        int, typer.Option("--mlflow-port", min=1, max=65535, help="Of MLflow's, always on loopback.")
+    ] = 5000,
     backfills: BackfillsOption = 2,
     patience: PatienceOption = 120.0,
     as_json: JsonOption = False,

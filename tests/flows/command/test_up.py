@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from pipeline.errors import CoincastError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
-Coincast = Callable[..., dict[str, Any]]
+pytestmark = pytest.mark.slow
+
 PORTS = ("--prefect-port", "--mlflow-port")
 PROJECT_FILE = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
 DEPLOYMENTS = {f"{one['name']}/{one['name']}" for one in PROJECT_FILE["deployments"]}
@@ -109,7 +110,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert before & set(running()) == set()
 
 
-@pytest.mark.slow
 def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: Machine) -> None:
     def rows(what: str) -> list[Mapping[str, Any]]:
         return requests.post(f"{machine.api}/{what}/filter", json={}, timeout=20).json()
@@ -126,7 +126,6 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert automation["actions"][0]["state"] == "CRASHED"
 
 
-@pytest.mark.slow
 def test_experiments_are_read_and_written_with_and_without_the_server(
     machine: Machine, tmp_path: Path
 ) -> None:
@@ -145,7 +144,6 @@ def test_experiments_are_read_and_written_with_and_without_the_server(
                 assert Path(path).read_text() == made
 
 
-@pytest.mark.slow
 def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(machine: Machine) -> None:
     worker = RunFolder(machine.home).service("worker")
     assert worker is not None
@@ -224,7 +222,6 @@ def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(
         print(f"Completed {wait_for(begin(site.url), 'COMPLETED', 400):.0f} s after it was asked for")
 
 
-@pytest.mark.slow
 def test_a_server_that_dies_at_once_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     here = Machine(tmp_path)
     try:

@@ -10,6 +10,8 @@ import pytest
 
 from flows.edges.processes import Process, end, running
 
+pytestmark = pytest.mark.slow
+
 STUBBORN = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -19,6 +19,7 @@ from pipeline.record import bounds, hit
 from pipeline.scoring import probability_integral_transform, weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
+from pipeline.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 
 AS_OF = date(2026, 3, 29)
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
@@ -33,6 +34,22 @@ def make_content() -> Callable[..., SeriesContent]:
 @pytest.fixture(scope="session")
 def make_scores() -> Callable[..., pd.DataFrame]:
     return _scores
+
+
+@pytest.fixture(scope="session")
+def week() -> SeriesWeek:
+    """Seven days of which one was not forecast, a promotion, an alarm, and two days made afterwards."""
+    live = WeekScore("live", 28, 7, {50: 3, 80: 5, 90: 6, 95: 7}, 0.931, 0.955)
+    late = replace(live, mode="backfill", scored=14, days=2, relative_wis=None, relative_wis_all=None)
+    return SeriesWeek(
+        series=Series("binance", "BTCUSDT"),
+        monday=date(2026, 3, 23),
+        live=live,
+        backfill=late,
+        decisions=(GateDay(date(2026, 3, 24), True, MODEL, "It beats the random walk."),),
+        health=WeekHealth(candles=6, unforecast=(date(2026, 3, 26),), restated=2, contract="warning"),
+        alarms=("The source is late.",),
+    )
 
 
 def market(price: float, *, days: int = 900, seed: int = 3) -> pd.Series:

@@ -14,7 +14,9 @@ from pipeline.page.content import SeriesContent
 from pipeline.page.latest import latest_json
 from pipeline.page.rendering import render_site
 from pipeline.page.sentences import reader_sentence
+from pipeline.page.weekly import WEEKLY, render_week
 from pipeline.quantiles import HORIZONS, interval
+from pipeline.week import SeriesWeek
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +25,7 @@ ARTIFACTS = Path(__file__).resolve().parents[3] / ".ci" / "artifacts"
 # While the forecast is fresh, and long after.
 THE_DAY, LONG_AFTER = "2026-03-30T12:00:00Z", "2026-04-10T12:00:00Z"
 BITCOIN, SHIBA, ETHER = "binance-btcusdt-1d.html", "binance-shibusdt-1d.html", "kraken-ethusd-1d.html"
-PAGES = (BITCOIN, SHIBA, ETHER, "index.html")
+PAGES = (BITCOIN, SHIBA, ETHER, "index.html", WEEKLY)
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
 
 
@@ -47,10 +49,13 @@ def contents(make_content: MakeContent) -> dict[str, SeriesContent]:
 
 
 @pytest.fixture(scope="module")
-def site(contents: dict[str, SeriesContent], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(
+    contents: dict[str, SeriesContent], week: SeriesWeek, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("site")
     everything = list(contents.values())
-    publish({**render_site(everything), "latest.json": latest_json(everything)}, str(folder))
+    pages = {**render_site(everything), WEEKLY: render_week([week])}
+    publish({**pages, "latest.json": latest_json(everything)}, str(folder))
     return folder
 
 
