@@ -18,7 +18,7 @@ import yaml
 from typer.testing import CliRunner
 
 from flows.command import app
-from flows.edges.background import RunFolder
+from flows.edges.background import RunFolder, Service
 from flows.edges.configuration import PROJECT
 from flows.edges.demo_site import serve_market
 from flows.edges.processes import running
@@ -262,12 +262,13 @@ def test_a_database_that_is_not_postgresql() -> None:
 
 def test_down_leaves_a_process_alone_that_has_only_the_number(own_state: Path) -> None:
     folder = RunFolder(own_state)
-    with folder.turn():
-        ours = folder.start("worker", ["this"], url="u", store="", environment={})
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         record = own_state / "run" / "worker.json"
-        record.write_text(json.dumps({**vars(ours), "pid": stranger.pid}))
+        record.parent.mkdir(parents=True)
+        there = Service("worker", stranger.pid, "another time", url="u", store="", log="l")
+        record.write_text(json.dumps(vars(there)))
+        assert folder.service("worker") == there
         done = CliRunner().invoke(app, ["down", "--json"])
         assert json.loads(done.stdout)["services"]["worker"] == "not running"
         assert stranger.poll() is None

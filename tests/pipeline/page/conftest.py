@@ -40,7 +40,7 @@ def make_scores() -> Callable[..., pd.DataFrame]:
 def week() -> SeriesWeek:
     """Seven days of which one was not forecast, a promotion, an alarm, and two days made afterwards."""
     live = WeekScore("live", 28, 7, {50: 3, 80: 5, 90: 6, 95: 7}, 0.931, 0.955)
-    late = replace(live, mode="backfill", scored=14, days=2, relative_wis=None, relative_wis_all=None)
+    late = WeekScore("backfill", 14, 2, {50: 1, 80: 1, 90: 2, 95: 2}, None, None)
     return SeriesWeek(
         series=Series("binance", "BTCUSDT"),
         monday=date(2026, 3, 23),
