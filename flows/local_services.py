@@ -31,7 +31,7 @@ class Wish:
         prefect_port: Prefect's.
         mlflow_port: MLflow's.
         postgres: URL of Prefect's database; empty for its SQLite.
-        backfills: Runs of the queue `backfill` that may go on at once.
+        chunks: Runs of the queue `backfill-chunks` that may go on at once.
         patience_s: Seconds that each may take to answer.
     """
 
@@ -39,7 +39,7 @@ class Wish:
     prefect_port: int
     mlflow_port: int
     postgres: str
-    backfills: int
+    chunks: int
     patience_s: float
 
     @property
@@ -84,7 +84,7 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
         servers = [_prefect(wish, folder), _mlflow(wish, folder, places)]
         for standing, answers in servers:
             _await(standing, answers, wish.patience_s)
-        setup = set_up(wish.api, backfills=wish.backfills, receipt=folder.path / _RECEIPT)
+        setup = set_up(wish.api, chunks=wish.chunks, receipt=folder.path / _RECEIPT)
         worker, answers = _worker(wish, folder)
         _await(worker, answers, wish.patience_s)
     return (*(standing for standing, _ in servers), worker), setup

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
 POOL: Final = "coincast"
-# Lower goes first: however long a backfill's queue is, the next free place is the day's.
-QUEUES: Final = {"daily": 1, "backfill": 2}
+CHUNKS: Final = "backfill-chunks"
+# Lower goes first: however many chunks of a backfill wait, the next free place is the day's, and then the driver's.
+QUEUES: Final = {"daily": 1, "backfill": 2, CHUNKS: 3}
 ZOMBIES: Final = "coincast: flow runs without a heartbeat have crashed"
 # Three heartbeats of prefect.toml's `flows.heartbeat_frequency`.
 SILENCE: Final = timedelta(seconds=90)
@@ -44,12 +45,12 @@ class Setup:
     automation: str
 
 
-def set_up(api: str, *, backfills: int, receipt: Path) -> Setup:
+def set_up(api: str, *, chunks: int, receipt: Path) -> Setup:
     """Give the server what is missing; a second time changes nothing.
 
     Args:
         api: The server's API.
-        backfills: Runs of the queue `backfill` that may go on at once, over all workers.
+        chunks: Runs of the queue `backfill-chunks` that may go on at once, over all workers.
         receipt: File that remembers what was registered where.
 
     Raises:
@@ -62,7 +63,7 @@ def set_up(api: str, *, backfills: int, receipt: Path) -> Setup:
     text = project.read_bytes()
     names = deployment_names(text)
     with _client(api) as client:
-        _make_pool(client, backfills)
+        _make_pool(client, chunks)
         registered = f"{api} {sha256(text).hexdigest()}"
         fresh = not _has_all(client, names) or _last(receipt) != registered
         if fresh:
@@ -125,7 +126,7 @@ def _client(api: str) -> "Iterator[SyncPrefectClient]":
         ) from error
 
 
-def _make_pool(client: "SyncPrefectClient", backfills: int) -> None:
+def _make_pool(client: "SyncPrefectClient", chunks: int) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
     from prefect.workers.process import ProcessWorker
@@ -135,9 +136,8 @@ def _make_pool(client: "SyncPrefectClient", backfills: int) -> None:
     except ObjectNotFound:
         template = ProcessWorker.get_default_base_job_template()
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
-    limits = {"backfill": backfills}
     for name, priority in QUEUES.items():
-        limit = limits.get(name)
+        limit = chunks if name == CHUNKS else None
         try:
             client.create_work_queue(name, work_pool_name=POOL, priority=priority, concurrency_limit=limit)
         except ObjectAlreadyExists:

@@ -11,8 +11,8 @@ from flows.command.output import console, print_json
 if TYPE_CHECKING:
     from flows.server_setup import Setup
 
-BackfillsOption = Annotated[
-    int, typer.Option("--backfills", min=1, help="Runs of the queue `backfill` at once, over all workers.")
+ChunksOption = Annotated[
+    int, typer.Option("--chunks", min=1, help="Chunks of backfills that run at once, over all workers.")
 ]
 PatienceOption = Annotated[
     float, typer.Option("--patience", min=1, help="Seconds that each program may take.")
@@ -34,7 +34,7 @@ def up(
     mlflow_port: Annotated[
         int, typer.Option("--mlflow-port", min=1, max=65535, help="Of MLflow's, always on loopback.")
     ] = 5000,
-    backfills: BackfillsOption = 2,
+    chunks: ChunksOption = 2,
     patience: PatienceOption = 120.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +49,7 @@ def up(
     from flows.local_services import Wish, start_all
 
     prepare_environment(terminal=True)
-    wish = Wish(host, prefect_port, mlflow_port, postgres, backfills, patience)
+    wish = Wish(host, prefect_port, mlflow_port, postgres, chunks, patience)
     standings, setup = start_all(wish, configuration().places)
     if as_json:
         services = [
@@ -95,10 +95,10 @@ def down(*, patience: PatienceOption = 20.0, as_json: JsonOption = False) -> Non
 
 
 @app.command()
-def deploy(*, backfills: BackfillsOption = 2, as_json: JsonOption = False) -> None:
+def deploy(*, chunks: ChunksOption = 2, as_json: JsonOption = False) -> None:
     """Give the server of PREFECT_API_URL what `up` gives its own: work pool, queues, deployments, automation.
 
-    Example: coincast deploy --backfills 4
+    Example: coincast deploy --chunks 4
     """
     from flows.edges.configuration import configuration
     from flows.edges.runtime import prepare_environment
@@ -110,7 +110,7 @@ def deploy(*, backfills: BackfillsOption = 2, as_json: JsonOption = False) -> No
     if not prefect_api():
         raise SettingsError("PREFECT_API_URL is not set: say which server, as in http://127.0.0.1:4200/api.")
     receipt = configuration().places.home / "run" / "deployed"
-    setup = set_up(prefect_api(), backfills=backfills, receipt=receipt)
+    setup = set_up(prefect_api(), chunks=chunks, receipt=receipt)
     if as_json:
         print_json(vars(setup))
         return

@@ -118,8 +118,10 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert {f"{name}/{name}" for name in deployments} == DEPLOYMENTS
     assert deployments["daily"]["work_queue_name"] == "daily"
     queues = {one["name"]: one for one in rows("work_pools/coincast/queues")}
-    assert queues["daily"]["priority"] < queues["backfill"]["priority"]
-    assert queues["backfill"]["concurrency_limit"] == 2
+    priorities = [queues[name]["priority"] for name in ("daily", "backfill", "backfill-chunks")]
+    assert priorities == sorted(set(priorities))
+    assert queues["backfill-chunks"]["concurrency_limit"] == 2
+    assert {one["work_queue_name"] for one in deployments.values()} <= set(queues)
     (automation,) = rows("automations")
     assert automation["name"] == ZOMBIES
     assert automation["trigger"]["within"] == 90
