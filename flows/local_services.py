@@ -83,10 +83,10 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
     with folder.turn():
         servers = [_prefect(wish, folder), _mlflow(wish, folder, places)]
         for standing, answers in servers:
-            _await(standing, answers, wish.patience_s)
+            await_answer(standing, answers, wish.patience_s)
         setup = set_up(wish.api, chunks=wish.chunks, receipt=folder.path / _RECEIPT)
         worker, answers = _worker(wish, folder)
-        _await(worker, answers, wish.patience_s)
+        await_answer(worker, answers, wish.patience_s)
     return (*(standing for standing, _ in servers), worker), setup
 
 
@@ -192,7 +192,7 @@ def _running(folder: RunFolder, name: str, url: str) -> Standing | None:
     return Standing(known, "running")
 
 
-def _await(standing: Standing, answers: Callable[[], bool], seconds: float) -> None:
+def await_answer(standing: Standing, answers: Callable[[], bool], seconds: float) -> None:
     """Wait until a service answers.
 
     Raises:

@@ -22,8 +22,9 @@ from flows.edges.background import RunFolder, Service
 from flows.edges.configuration import PROJECT
 from flows.edges.demo_site import serve_market
 from flows.edges.processes import running
+from flows.local_services import Standing, await_answer
 from flows.server_setup import ZOMBIES
-from pipeline.errors import CoincastError
+from pipeline.errors import CoincastError, ServiceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -224,16 +225,24 @@ def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(
         print(f"Completed {wait_for(begin(site.url), 'COMPLETED', 400):.0f} s after it was asked for")
 
 
-def test_a_server_that_dies_at_once_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
-    here = Machine(tmp_path)
+@pytest.mark.parametrize(
+    ("command", "fate"),
+    [(["no_such_server"], "died at once"), (["http.server", "0", "--bind", "127.0.0.1"], "does not answer")],
+)
+def test_what_dies_or_does_not_answer_is_told_with_the_end_of_its_log(
+    command: list[str], fate: str, own_state: Path
+) -> None:
+    folder = RunFolder(own_state)
+    service = folder.start("mlflow", command, url="http://127.0.0.1:1", store="", environment={})
     try:
-        done = here.run("up", *here.ports, "--postgres", "postgresql://nobody:secret@127.0.0.1:1/none")
+        begun = time.monotonic()
+        with pytest.raises(ServiceError, match=f"mlflow {fate}") as told:
+            await_answer(Standing(service, "started"), lambda: False, 1.0)
+        assert time.monotonic() - begun < 5
+        assert ("No module named no_such_server" in str(told.value)) == (fate == "died at once")
+        assert "coincast down" in str(told.value)
     finally:
-        here.run("down")
-    assert done.returncode == 1
-    assert "prefect died at once" in done.stderr
-    assert "Application startup failed" in done.stderr
-    assert "secret" not in done.stderr
+        folder.end(service, patience_s=5)
 
 
 def refusal(*words: str) -> CoincastError:
