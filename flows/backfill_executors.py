@@ -5,7 +5,7 @@ units' table says: a chunk whose worker died is handed out again by whoever driv
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -14,6 +14,8 @@ from typing import Final
 
 from flows.backfill_chunk import ChunkWorker, work_chunk
 from flows.edges.backfill_runs import BackfillRuns
+from flows.edges.backfill_units import Backfill, BackfillUnits
+from flows.edges.clock import clock
 from flows.edges.runtime import prepare_environment
 from flows.progress import log
 from pipeline.errors import InputError, RunError
@@ -54,35 +56,36 @@ def in_processes(backfill_id: str, *, count: int, on_chunk: Callable[[], None]) 
 
 
 def on_prefect(
-    backfill_id: str,
+    backfill: Backfill,
     runs: BackfillRuns,
     *,
     at_once: int,
-    unfinished: Callable[[], Collection[int]],
+    units: BackfillUnits,
     on_look: Callable[[], None],
 ) -> Executor:
     """Runs of the deployment `backfill-chunk`, a few at a time, so that other work of the server is not held up.
 
-    A chunk is over when the units' table says so, whatever Prefect believes of its run. A run that ended without
-    finishing its chunk is not waited for.
+    A chunk is over when the units' table says so, whatever Prefect believes of its run. Not waited for is a run
+    that ended, and one whose worker held a lease and let it run out: killed with its worker, it is *Running* for ever.
 
     Args:
-        backfill_id: Which.
+        backfill: Which.
         runs: The deployment.
         at_once: Most runs that are scheduled or going on.
-        unfinished: Chunks that have units pending or running.
+        units: Their states.
         on_look: Told after each look.
     """
 
     def run(chunks: Sequence[int]) -> None:
         waiting = list(chunks)
         going: dict[str, int] = {}
+        alive: dict[int, float] = {}
         heard = time.monotonic()
         while waiting or going:
             try:
                 room = min(_MOST_A_REQUEST, at_once - len(going))
                 if waiting and room > 0:
-                    going |= runs.submit(backfill_id, waiting[:room])
+                    going |= runs.submit(backfill.id, waiting[:room])
                     del waiting[:room]
                 over = runs.over(going)
                 heard = time.monotonic()
@@ -91,7 +94,9 @@ def on_prefect(
                 if time.monotonic() - heard > _SILENCE_S:
                     raise
                 log.warning("%s It is asked again.", error)
-            still = unfinished()
+            alive |= dict.fromkeys(units.live_chunks(backfill.id, now=clock()), time.monotonic())
+            lost = {chunk for chunk, at in alive.items() if time.monotonic() - at > backfill.lease_s}
+            still = units.unfinished_chunks(backfill.id) - lost
             going = {name: chunk for name, chunk in going.items() if chunk in still and name not in over}
             waiting = [chunk for chunk in waiting if chunk in still]
             on_look()

@@ -35,8 +35,9 @@ _ONE_DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, eq=False)
 class BackfillStores:
-    """The stores that a plan is made from; MLflow is none of them."""
+    """The stores that a plan is made from, and their database; MLflow is none of them."""
 
+    engine: sa.Engine
     snapshots: SnapshotStore
     ledger: Ledger
     units: BackfillUnits
@@ -48,9 +49,9 @@ def open_backfill_stores(configuration: Configuration) -> BackfillStores:
     Raises:
         StoreError: One of them does not answer or is damaged.
     """
-    engine: sa.Engine = open_database(configuration.places.database_url)
+    engine = open_database(configuration.places.database_url)
     snapshots = SnapshotStore(engine, configuration.places.snapshots_url)
-    return BackfillStores(snapshots, Ledger(engine), BackfillUnits(engine))
+    return BackfillStores(engine, snapshots, Ledger(engine), BackfillUnits(engine))
 
 
 def backfill_request(

@@ -235,13 +235,8 @@ def _executor(
         watcher.get().advance(_in_words(counts), over, sum(counts.values()))
 
     if execution.executor == "prefect":
-        return on_prefect(
-            backfill.id,
-            open_backfill_runs(),
-            at_once=execution.at_once,
-            unfinished=lambda: stores.units.unfinished_chunks(backfill.id),
-            on_look=tell,
-        )
+        runs = open_backfill_runs()
+        return on_prefect(backfill, runs, at_once=execution.at_once, units=stores.units, on_look=tell)
     if execution.dask is not None:
         return on_dask(backfill.id, execution.dask, at_once=execution.at_once, on_chunk=tell)
     if execution.at_once > 1:

@@ -224,6 +224,14 @@ class BackfillUnits:
         with reading(self._engine) as connection:
             return frozenset(connection.execute(query.distinct()).scalars())
 
+    def live_chunks(self, backfill_id: str, *, now: datetime) -> frozenset[int]:
+        """Chunks that a live worker holds a unit of."""
+        query = sa.select(units.c.chunk).where(
+            units.c.backfill_id == backfill_id, units.c.status == "running", units.c.lease_until >= now
+        )
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(query.distinct()).scalars())
+
     def counts(self, backfill_id: str) -> dict[str, int]:
         """Units by status, each status named."""
         query = (

@@ -1,11 +1,14 @@
 """A backfill gives what `daily --as-of` gave, to the last bit, in whatever order and by however many workers."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,10 @@ SERIES = Series("simulated", "BTCUSDT")
 FIRST, LAST = date(2024, 1, 1), date(2025, 6, 30)
 DAYS = 10
 FROM = LAST - timedelta(days=DAYS - 1)
+COMMAND = [
+    "-c", "from flows.command import main; main()", "backfill", "--series", str(SERIES),
+    "--from", str(FROM), "--to", str(LAST), "--recipe", "tiny-range", "--refit-every", "3",
+]  # fmt: skip
 Values = dict[tuple[str, date, int, str], bytes]
 
 
@@ -290,11 +297,7 @@ def test_a_driver_that_is_killed_loses_at_most_the_unit_in_hand(
     reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
 ) -> None:
     deployment = fresh("killed")
-    order = [
-        sys.executable, "-c", "from flows.command import main; main()", "backfill", "--series", str(SERIES),
-        "--from", str(FROM), "--to", str(LAST), "--source", str(deployment.source), "--recipe", "tiny-range",
-        "--refit-every", "3", "--chunk", "7", "--lease", "2",
-    ]  # fmt: skip
+    order = [sys.executable, *COMMAND, "--source", str(deployment.source), "--chunk", "7", "--lease", "2"]
     with subprocess.Popen(order, cwd=PROJECT, env=os.environ | deployment.environment) as driver:
         stores = deployment.stores
         deadline = time.monotonic() + 120
@@ -310,6 +313,50 @@ def test_a_driver_that_is_killed_loses_at_most_the_unit_in_hand(
     assert sum(unit["attempts"] for unit in units) == DAYS + counts["running"]
     assert set(stores.ledger.forecasts(SERIES, latest_only=False)["issue"]) == {1}
     assert deployment.values() == reference[0].values()
+
+
+def test_a_dask_cluster_gives_the_same_bits(
+    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
+) -> None:
+    deployment = fresh("dask")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    here = ["--host", "127.0.0.1", "--no-dashboard"]
+    scheduler = ["-m", "distributed.cli.dask_scheduler", *here, "--port", address.rpartition(":")[2]]
+    workers = ["-m", "distributed.cli.dask_worker", address, *here, "--nworkers", "2", "--nthreads", "1"]
+    with process(scheduler, deployment), process(workers, deployment):
+        order = [*COMMAND, "--chunk", "3", "--executor", "dask", "--dask", address, "--json"]
+        done = subprocess.run(
+            [sys.executable, *order, "--source", str(deployment.source)],
+            cwd=PROJECT,
+            env=os.environ | deployment.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["units"]["done"] == DAYS
+    owners = {unit["attempts"] for unit in deployment.stores.units.rows(json.loads(done.stdout)["id"])}
+    assert owners == {1}
+    assert deployment.values() == reference[0].values()
+
+
+@contextmanager
+def process(arguments: list[str], deployment: Deployment) -> Iterator[None]:
+    """A module that runs while the body does, and what it started."""
+    started = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env=os.environ | deployment.environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait(20)
 
 
 def _done(stores: BackfillStores) -> int:

@@ -94,10 +94,12 @@ def test_a_claimed_unit_is_nobody_elses_until_its_lease_ran_out(units: BackfillU
     assert (claim.series, claim.as_of) == (Series.parse(SERIES), FIRST)
     assert units.claim(backfill, 0, owner="b", now=NOON) is None
     assert units.open_chunks(backfill.id, now=NOON) == [1]
+    assert units.live_chunks(backfill.id, now=NOON) == {0}
     other = units.claim(backfill, 1, owner="b", now=NOON)
     assert other is not None
     late = NOON + timedelta(seconds=LEASE_S + 1)
     assert units.open_chunks(backfill.id, now=late) == [0, 1]
+    assert units.live_chunks(backfill.id, now=late) == set()
     taken = units.claim(backfill, 0, owner="b", now=late)
     assert taken is not None
     assert taken.id == claim.id
