@@ -128,7 +128,7 @@ def on_dask(backfill_id: str, address: str, *, at_once: int, on_chunk: Callable[
             ) from error
         with client:
             waiting = [partial(client.submit, work_chunk, backfill_id, chunk, pure=False) for chunk in chunks]
-            handed_out = as_dask_completes([submit() for submit in waiting[:at_once]])  # type: ignore[no-untyped-call]
+            handed_out = as_dask_completes([submit() for submit in waiting[:at_once]], loop=client.loop)  # type: ignore[no-untyped-call]
             del waiting[:at_once]
             for done in handed_out:
                 if done.status == "error":

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cache
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +69,10 @@ def fit_members(
     """
     network, resting = _trainer(recipe.lookback, recipe.units)
     deterministic(seed)
-    starts = [build_network(recipe.lookback, recipe.units).get_weights() for _ in range(recipe.members)]
+    chance = Random(seed)  # noqa: S311 - weights, not secrets
+    starts = [
+        build_network(recipe.lookback, recipe.units, chance).get_weights() for _ in range(recipe.members)
+    ]
     members = []
     for number, start in enumerate(starts):
         deterministic(seed + number)
@@ -98,7 +102,7 @@ def _trainer(lookback: int, units: tuple[int, ...]) -> "tuple[keras.Model, keras
     """
     import keras
 
-    network = build_network(lookback, units)
+    network = build_network(lookback, units, Random(0))  # noqa: S311 - as above
     resting = keras.Variable(np.zeros((len(HORIZONS), len(LEVELS)), dtype="float32"), trainable=False)
     network.compile(
         optimizer=keras.optimizers.Adam(clipnorm=1.0), loss=pinball_of_moves(resting), jit_compile=False

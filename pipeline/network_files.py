@@ -6,6 +6,7 @@ made without TensorFlow.
 
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,8 @@ def weights_file(number: int) -> str:
 
 def write_networks(recipe: RangeRecipe, members: Iterable[Weights], folder: Path) -> None:
     """Write the layers once and the weights of each member."""
-    layers = build_network(recipe.lookback, recipe.units).to_json(indent=1, sort_keys=True)
+    network = build_network(recipe.lookback, recipe.units, Random(0))  # noqa: S311 - only its shape is kept
+    layers = network.to_json(indent=1, sort_keys=True)
     (folder / LAYERS_FILE).write_text(layers + "\n", encoding="utf-8")
     for number, weights in enumerate(members, start=1):
         _write_weights(folder / weights_file(number), weights, depth=len(recipe.units))

@@ -5,6 +5,7 @@ width, and how much of it lies in the tails. With zero weights it is the regress
 history it stays near it.
 """
 
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -58,24 +59,36 @@ def scaled_windows(
     return np.lib.stride_tricks.sliding_window_view(padded, lookback, axis=0).transpose(0, 2, 1)
 
 
-def build_network(lookback: int, units: tuple[int, ...]) -> "keras.Model":
+def build_network(lookback: int, units: tuple[int, ...], chance: Random) -> "keras.Model":
     """One member: stacked LSTMs, then a dense layer over their last state and the last day's inputs.
 
     Args:
         lookback: Days in a window.
         units: Of each LSTM layer.
+        chance: What the initial weights follow from. Keras would draw from the process' generator, and so do
+            other threads, such as those of a Dask worker.
 
     Returns:
         A model from windows of shape (n, lookback, 16) to moves of shape (n, 14): for each horizon the
         logarithm of the width, then the tails' share before its limit.
     """
-    from keras import Input, Model, layers
+    from keras import Input, Model, initializers, layers
+
+    def seed() -> int:
+        return chance.randint(1, 10**9)
 
     window = Input((lookback, N_INPUTS), name="window")
     state = window
     for depth, width in enumerate(units):
         deeper = depth + 1 < len(units)
-        state = layers.LSTM(width, return_sequences=deeper, name=f"lstm_{depth + 1}")(state)
+        state = layers.LSTM(
+            width,
+            kernel_initializer=initializers.GlorotUniform(seed=seed()),
+            recurrent_initializer=initializers.Orthogonal(seed=seed()),
+            seed=seed(),
+            return_sequences=deeper,
+            name=f"lstm_{depth + 1}",
+        )(state)
     today = layers.Flatten(name="today")(layers.Cropping1D((lookback - 1, 0), name="last_day")(window))
     known = layers.Concatenate(name="known")([layers.Rescaling(STATE_VOICE, name="state")(state), today])
     moves = layers.Dense(N_MOVES, kernel_initializer="zeros", name="moves")(known)

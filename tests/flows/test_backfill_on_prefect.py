@@ -129,7 +129,7 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def worker(self) -> Process:
-        order = ["-m", "prefect", "worker", "start", "--pool", "coincast", "--work-queue", "backfill-chunks"]
+        order = ["-m", "prefect", "worker", "start", "--pool", "coincast", "--work-queue", "backfill"]
         return Process(order, self.environment, self.folder / "worker.log")
 
 

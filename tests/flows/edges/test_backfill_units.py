@@ -17,6 +17,8 @@ from pipeline.backfill import BackfillRequest, Timings, Unit
 from pipeline.errors import InputError
 from pipeline.series import Series
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 3, 30, 12, tzinfo=UTC)
 LEASE_S = 60.0
 SERIES = "binance/BTCUSDT/1d"
@@ -176,7 +178,6 @@ def test_a_state_that_cannot_be_is_refused(
         connection.execute(mine.values(**change))
 
 
-@pytest.mark.slow
 def test_several_processes_claim_each_unit_exactly_once(
     units: BackfillUnits, shared_database_url: str
 ) -> None:
