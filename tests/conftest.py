@@ -18,14 +18,6 @@ MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
 SERVICES_REQUIRED = os.environ.get("COINCAST_REQUIRE_SERVICES") == "1"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes is run only where it is asked for: `make soak`."""
-    if "soak" not in config.getoption("markexpr"):
-        for item in items:
-            if item.get_closest_marker("soak"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes; run by `make soak`"))
-
-
 @pytest.fixture(autouse=True)
 def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads the operator's settings or writes the operator's state."""
