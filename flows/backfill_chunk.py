@@ -4,7 +4,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,54 +13,22 @@ from typing import Final
 
 import pandas as pd
 
-from expectations.checking import check_candles
-from expectations.verdict import Verdict
+from flows.backfill_market import Fitted, Seen, fits_of, job_of, verdict_of
 from flows.backfill_plan import BackfillStores, open_backfill_stores
 from flows.edges.backfill_units import Backfill, Claim
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration, configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained
-from flows.jobs import Job
-from flows.market import Market, read_market
+from flows.market import read_market
 from flows.progress import log
-from flows.publication import midnight
-from flows.registration import RegisteredFit, manifest_of
-from flows.reproduction import kept_recipe
-from flows.stages import baselines, checked_forecasts, issue_context, train
+from flows.stages import checked_forecasts, issue_context
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError, DateError, StoreError, TooLittleHistoryError
-from pipeline.recipes.base import Recipe
-from pipeline.series import Series
 
 # A fit in a thread beside another fit would have other bits.
 _ONE_AT_A_TIME: Final = Lock()
 _BEATS_A_LEASE: Final = 3
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """A snapshot as it was read: its candles, their grid, and what the contract says of all of them."""
-
-    job: Job
-    market: Market
-    grid: pd.DataFrame
-    verdict: Verdict
-
-
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    """Fits of one day on one snapshot, or why there are none.
-
-    Attributes:
-        key: Series, snapshot and fit day.
-        fits: The baselines' and the recipe's.
-        error: What the fit raised; it is raised for each unit that needs it.
-    """
-
-    key: tuple[Series, str, date]
-    fits: Sequence[RegisteredFit] = ()
-    error: CoincastError | None = None
 
 
 @dataclass(eq=False)
@@ -82,8 +50,8 @@ class ChunkWorker:
         default_factory=lambda: f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     )
     on_unit: Callable[[], None] = lambda: None
-    _seen: _Seen | None = None
-    _fitted: _Fitted | None = None
+    _seen: Seen | None = None
+    _fitted: Fitted | None = None
 
     def work(self, chunk: int) -> int:
         """Make the chunk's units until none is left to claim; how many were claimed."""
@@ -140,7 +108,7 @@ class ChunkWorker:
             self.stores.ledger.issue([said], issue=context)
         return seconds
 
-    def _read(self, claim: Claim) -> _Seen:
+    def _read(self, claim: Claim) -> Seen:
         last = self._seen
         if last and (last.job.series, last.market.snapshot.sha256) == (claim.series, claim.snapshot_sha256):
             return last
@@ -154,11 +122,11 @@ class ChunkWorker:
         market = replace(
             read_market(job, self.stores.snapshots, snapshot), vintage=self.backfill.request.vintage
         )
-        verdict = _verdict(job, market, market.candles, market.as_of)
-        self._seen = _Seen(job, market, market.grid, verdict)
+        verdict = verdict_of(job, market, market.candles, market.as_of)
+        self._seen = Seen(job, market, market.grid, verdict)
         return self._seen
 
-    def _require_sound(self, seen: _Seen, as_of: date) -> None:
+    def _require_sound(self, seen: Seen, as_of: date) -> None:
         """Hold the candles up to a day against the contract, as the day itself would have.
 
         What is critical is said of rows: where all rows are sound, those up to any day are, and one check does.
@@ -166,18 +134,18 @@ class ChunkWorker:
         if seen.verdict.severity != "critical":
             return
         past = seen.market.candles[seen.market.candles[DATE] <= pd.Timestamp(as_of)]
-        _verdict(seen.job, seen.market, past, as_of).raise_if_critical()
+        verdict_of(seen.job, seen.market, past, as_of).raise_if_critical()
 
-    def _fit(self, seen: _Seen, claim: Claim) -> tuple[_Fitted, float | None]:
+    def _fit(self, seen: Seen, claim: Claim) -> tuple[Fitted, float | None]:
         """The fits that a unit needs, and the seconds that they took if they were made for it."""
         key = claim.series, claim.snapshot_sha256, claim.fit_day
         if self._fitted and self._fitted.key == key:
             return self._fitted, None
         started = time.perf_counter()
         try:
-            self._fitted = _Fitted(key, _fits(seen, self.backfill, claim.fit_day))
+            self._fitted = Fitted(key, fits_of(seen, claim.fit_day))
         except CoincastError as error:
-            self._fitted = _Fitted(key, error=error)
+            self._fitted = Fitted(key, error=error)
         return self._fitted, time.perf_counter() - started
 
     @contextmanager
@@ -228,41 +196,3 @@ def worker_of(backfill_id: str) -> ChunkWorker:
 
 # One is kept, so that a process' next chunk finds its snapshot and fit warm.
 _workers: dict[str, ChunkWorker] = {}
-
-
-def job_of(backfill: Backfill, series: Series, settings: Configuration) -> Job:
-    """A series' day as the backfill sees it."""
-    request = backfill.request
-    chosen = settings.settings.model_copy(update={"seed": request.seed, "refit_every": request.refit_every})
-    recipe: Recipe = kept_recipe(backfill.recipe)
-    return Job(
-        series=series,
-        source=request.source,
-        as_of=None,
-        now=backfill.now,
-        simulated_time=False,
-        recipe=recipe,
-        seed=request.seed,
-        configuration=replace(settings, settings=chosen),
-    )
-
-
-def _fits(seen: _Seen, backfill: Backfill, fit_day: date) -> Sequence[RegisteredFit]:
-    """The baselines' and the recipe's, which may be one of them."""
-    job, market = seen.job, seen.market
-    made = baselines(job, market, seen.grid, fit_day)
-    if job.recipe.model_id in {one.model.model_id for one in made}:
-        return made
-    manifest = manifest_of(job, market, recipe=job.recipe, fit_day=fit_day)
-    return [*made, RegisteredFit(train(job, seen.grid, fit_day), manifest, "-")]
-
-
-def _verdict(job: Job, market: Market, candles: pd.DataFrame, as_of: date) -> Verdict:
-    return check_candles(
-        candles,
-        series=job.series,
-        as_of=as_of,
-        now=midnight(job.now),
-        account=market.account,
-        stale_after_days=job.configuration.settings.stale_after_days,
-    )

@@ -19,7 +19,8 @@ from flows.edges.ledger import Ledger
 from flows.edges.recipe_files import named_recipe
 from flows.edges.snapshots import SnapshotStore
 from flows.edges.versions import code_version, package_versions
-from pipeline.backfill import BackfillRequest, Known, Plan, View, differences, plan_units
+from pipeline.backfill import BackfillRequest, Known, Plan, View, plan_units
+from pipeline.backfill_telling import differences
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError

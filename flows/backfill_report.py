@@ -1,6 +1,7 @@
 """What a backfill says when it is over: how good its forecasts were, in MLflow and as a table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,35 @@ from flows.edges.run import Run
 from pipeline.backfill_scores import leaderboard, scores_by_day
 from pipeline.record import AS_OF, BACKFILL, SERIES
 from pipeline.series import Series
+
+
+@dataclass(frozen=True)
+class BackfillOutcome:
+    """What became of a backfill.
+
+    Attributes:
+        id: By which it is named; empty where nothing was to be done.
+        units: How many have each status.
+        failed: Series, day and reason of each unit that failed.
+        leaderboard: A row a model.
+        scored: Forecasts scored at its end.
+        published: Files that changed.
+        run_url: The MLflow run.
+        seconds: Of this drive, and of the fits of all units.
+    """
+
+    id: str
+    units: dict[str, int]
+    failed: list[dict[str, str]] = field(default_factory=list)
+    leaderboard: list[dict[str, Any]] = field(default_factory=list)
+    scored: int = 0
+    published: int = 0
+    run_url: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
 
 
 def backfill_tags(backfill: Backfill) -> dict[str, object]:
@@ -69,3 +99,13 @@ def log_backfill(
         run.log_table(scores_by_day(scores), "leaderboard_by_day")
     run.log_parameters({**backfill.request.model_dump(mode="json"), "recipe": backfill.recipe})
     return board
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Those that are any, as `3 done, 1 failed`."""
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def reason_of(unit: Mapping[str, Any]) -> dict[str, str]:
+    """A unit and why it has not been made, in JSON values."""
+    return {"series": unit["series"], "as_of": unit["as_of"].isoformat(), "why": unit["why"]}

@@ -2,13 +2,13 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from flows import artifacts
-from flows.backfill_chunk import ChunkWorker, job_of
+from flows.backfill_chunk import ChunkWorker
 from flows.backfill_execution import Execution
 from flows.backfill_executors import (
     Executor,
@@ -18,9 +18,17 @@ from flows.backfill_executors import (
     on_dask,
     on_prefect,
 )
+from flows.backfill_market import job_of
 from flows.backfill_plan import BackfillStores
 from flows.backfill_publication import publish_backfill
-from flows.backfill_report import backfill_scores, backfill_tags, log_backfill
+from flows.backfill_report import (
+    BackfillOutcome,
+    backfill_scores,
+    backfill_tags,
+    in_words,
+    log_backfill,
+    reason_of,
+)
 from flows.edges.backfill_runs import open_backfill_runs
 from flows.edges.backfill_units import Backfill
 from flows.edges.clock import clock
@@ -33,41 +41,13 @@ from flows.faults import explained
 from flows.market import read_market
 from flows.progress import log, watcher
 from flows.stores import Stores
-from pipeline.backfill import BackfillRequest, Plan, status_rows
+from pipeline.backfill import BackfillRequest, Plan
+from pipeline.backfill_telling import status_rows
 from pipeline.errors import InputError, SourceError, UnknownSeriesError
 from pipeline.series import Series
 
 _EXPERIMENT: Final = "backfills"
 _ROUNDS_WITHOUT_PROGRESS: Final = 3
-
-
-@dataclass(frozen=True)
-class BackfillOutcome:
-    """What became of a backfill.
-
-    Attributes:
-        id: By which it is named; empty where nothing was to be done.
-        units: How many have each status.
-        failed: Series, day and reason of each unit that failed.
-        leaderboard: A row a model.
-        scored: Forecasts scored at its end.
-        published: Files that changed.
-        run_url: The MLflow run.
-        seconds: Of this drive, and of the fits of all units.
-    """
-
-    id: str
-    units: dict[str, int]
-    failed: list[dict[str, str]] = field(default_factory=list)
-    leaderboard: list[dict[str, Any]] = field(default_factory=list)
-    scored: int = 0
-    published: int = 0
-    run_url: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
 
 
 def refresh_snapshots(request: BackfillRequest, configuration: Configuration, stores: BackfillStores) -> None:
@@ -194,7 +174,7 @@ def _carry_out(
     return BackfillOutcome(
         id=backfill.id,
         units=counts,
-        failed=[_reason(unit) for unit in units if unit["status"] == "failed"],
+        failed=[reason_of(unit) for unit in units if unit["status"] == "failed"],
         leaderboard=board,
         scored=scored,
         published=len(published.changed) if published else 0,
@@ -232,7 +212,7 @@ def _executor(
     def tell() -> None:
         counts = stores.units.counts(backfill.id)
         over = sum(counts.values()) - counts["pending"] - counts["running"]
-        watcher.get().advance(_in_words(counts), over, sum(counts.values()))
+        watcher.get().advance(in_words(counts), over, sum(counts.values()))
 
     if execution.executor == "prefect":
         runs = open_backfill_runs()
@@ -269,13 +249,5 @@ def _told_at_the_end(backfill: Backfill, stores: BackfillStores) -> Iterator[Non
             yield
     finally:
         rows = status_rows(stores.units.rows(backfill.id))
-        counts = _in_words(stores.units.counts(backfill.id))
+        counts = in_words(stores.units.counts(backfill.id))
         artifacts.show_backfill(backfill.id, rows, f"Backfill {backfill.id}: {counts}.")
-
-
-def _in_words(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-
-
-def _reason(unit: Mapping[str, Any]) -> dict[str, str]:
-    return {"series": unit["series"], "as_of": unit["as_of"].isoformat(), "why": unit["why"]}

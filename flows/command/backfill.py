@@ -1,5 +1,7 @@
 """`coincast backfill`: forecasts of days that are past, as they would have been."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from flows.backfill_execution import Execution
     from flows.backfill_plan import BackfillStores
     from flows.edges.configuration import Configuration
-    from pipeline.backfill import Plan
+    from pipeline.backfill import BackfillRequest, Plan
 
 backfill_app = typer.Typer(
     help="Make the forecasts of past days, as they would have been.",
@@ -95,24 +97,22 @@ def backfill(
     _require_one_way(days, choices, plan=plan, plan_out=plan_out, dry_run=dry_run)
     execution = _execution(executor, max_parallel, dask, lease)
     current, stores = _stores()
+    # Everything that can be wrong with the words is said before anything slow is begun.
+    made: Callable[[], Plan]
+    if plan is not None:
+        made = partial(_same, _kept_plan(plan, current, stores))
+    else:
+        request = _request(days | choices, current)
+        made = partial(_planned, request, current, stores, refresh=not dry_run)
     if dry_run:
-        made = _planned(days | choices, current, stores)
-        if plan_out is not None:
-            plan_out.write_text(made.model_dump_json(), encoding="utf-8")
-        show_plan(made, stores.units.timings(made.model_id), workers=max_parallel or 1, as_json=as_json)
+        _tell(made(), stores, plan_out, workers=max_parallel or 1, as_json=as_json)
         return
     _prepare()
-    from flows.backfill_plan import checked_plan
-    from flows.backfill_run import execute_plan, refresh_snapshots
+    from flows.backfill_run import execute_plan
     from flows.command.terminal import watched
 
     with watched(quiet=quiet or as_json):
-        if plan is not None:
-            made = checked_plan(plan, current, stores)
-        else:
-            refresh_snapshots(_request(days | choices, current), current, stores)
-            made = _planned(days | choices, current, stores)
-        outcome = execute_plan(made, current, stores, execution)
+        outcome = execute_plan(made(), current, stores, execution)
     show_outcome(outcome, as_json=as_json, quiet=quiet)
 
 
@@ -230,17 +230,40 @@ def _stores() -> "tuple[Configuration, BackfillStores]":
     return current, open_backfill_stores(current)
 
 
-def _request(asked: dict[str, Any], current: "Configuration") -> Any:
+def _request(asked: dict[str, Any], current: "Configuration") -> "BackfillRequest":
     from flows.backfill_plan import backfill_request
 
     return backfill_request(current, **asked)
 
 
-def _planned(asked: dict[str, Any], current: "Configuration", stores: "BackfillStores") -> "Plan":
+def _planned(
+    request: "BackfillRequest", current: "Configuration", stores: "BackfillStores", *, refresh: bool
+) -> "Plan":
     from flows.backfill_plan import make_plan
     from flows.edges.clock import clock
 
-    return make_plan(_request(asked, current), current, stores, now=clock())
+    if refresh:
+        from flows.backfill_run import refresh_snapshots
+
+        refresh_snapshots(request, current, stores)
+    return make_plan(request, current, stores, now=clock())
+
+
+def _same(plan: "Plan") -> "Plan":
+    return plan
+
+
+def _tell(plan: "Plan", stores: "BackfillStores", file: Path | None, *, workers: int, as_json: bool) -> None:
+    """Show a plan, and keep it where that is asked for."""
+    if file is not None:
+        file.write_text(plan.model_dump_json(), encoding="utf-8")
+    show_plan(plan, stores.units.timings(plan.model_id), workers=workers, as_json=as_json)
+
+
+def _kept_plan(file: Path, current: "Configuration", stores: "BackfillStores") -> "Plan":
+    from flows.backfill_plan import checked_plan
+
+    return checked_plan(file, current, stores)
 
 
 def _prepare() -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from flows.backfill_execution import Execution
 from flows.backfill_plan import BackfillStores, backfill_request, make_plan, open_backfill_stores
-from flows.backfill_run import BackfillOutcome, execute_plan, refresh_snapshots, resume_backfill
+from flows.backfill_report import BackfillOutcome
+from flows.backfill_run import execute_plan, refresh_snapshots, resume_backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, Configuration, configuration
 from flows.edges.ledger import Ledger
@@ -267,7 +268,7 @@ def test_one_fit_that_fails_stops_no_other_and_retry_makes_only_its_units(
     fresh: Callable[[str], Deployment],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import flows.backfill_chunk as chunk
+    import flows.backfill_market as chunk
 
     deployment, train, fitted = fresh("failing"), chunk.train, []
     broken = LAST - timedelta(days=4)
@@ -385,7 +386,7 @@ def test_an_open_target_is_a_backfill_for_ever(
 def test_candles_that_break_the_contract_fail_the_days_from_there_on_only(
     fresh: Callable[[str], Deployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import flows.backfill_chunk as chunk
+    import flows.backfill_market as chunk
     from expectations.checking import check_candles
 
     bad = LAST - timedelta(days=3)

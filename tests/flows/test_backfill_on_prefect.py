@@ -166,9 +166,12 @@ def test_sixty_units_survive_the_death_of_each_part(
     ]  # fmt: skip
     order = ["-c", "from flows.command import main; main()", "backfill", *asked, "--lease", "3"]
     order += ["--executor", "prefect", "--max-parallel", "1"]
+    runs: list[int] = []
     with ExitStack() as ended:
         process = server.start()
         ended.callback(process.end)
+        # Prefect starts each run in a session of its own, so that it outlives its worker.
+        ended.callback(lambda: [end_run(run) for run in runs])
         server.prefect("work-pool", "create", "coincast", "--type", "process")
         server.prefect("deploy", "--all")
         worker = server.worker()
@@ -178,6 +181,7 @@ def test_sixty_units_survive_the_death_of_each_part(
         first = wait_for(lambda: holder(stores, after=2), driver, worker)
         os.kill(first, signal.SIGKILL)
         second = wait_for(lambda: holder(stores, other_than=first, after=4), driver, worker)
+        runs.append(second)
         worker.kill()
         worker = server.worker()
         ended.callback(worker.end)
@@ -187,7 +191,7 @@ def test_sixty_units_survive_the_death_of_each_part(
             os.kill(third, signal.SIGKILL)
         worker = server.worker()
         ended.callback(worker.end)
-        wait_for(lambda: holder(stores, other_than=third, after=8), driver, worker)
+        runs.append(wait_for(lambda: holder(stores, other_than=third, after=8), driver, worker))
         process.kill()
         assert not driver.ended
         driver.kill()
@@ -213,6 +217,13 @@ def holder(stores: BackfillStores, *, other_than: int = 0, after: int) -> int:
     owners = [unit["lease_owner"] for unit in units if unit["status"] == "running"]
     pids = [int(owner.rsplit(":", 2)[1]) for owner in owners]
     return next((pid for pid in pids if pid != other_than), 0)
+
+
+def end_run(pid: int) -> None:
+    """End what is left of a run's process."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if "prefect.engine" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGKILL)
 
 
 def values(stores: BackfillStores) -> dict[tuple[date, int, str], bytes]:

@@ -11,13 +11,10 @@ from pipeline.backfill import (
     BackfillRequest,
     Known,
     Plan,
-    Timings,
     View,
-    differences,
-    estimated_seconds,
     plan_units,
-    stretches,
 )
+from pipeline.backfill_telling import Timings, differences, estimated_seconds, stretches
 from pipeline.day_axis import day_number
 
 DAY = timedelta(days=1)

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from flows.edges.backfill_tables import backfill_units
 from flows.edges.backfill_units import MOST_ATTEMPTS, Backfill, BackfillUnits
 from flows.edges.database import open_database
-from pipeline.backfill import BackfillRequest, Timings, Unit
+from pipeline.backfill import BackfillRequest, Unit
+from pipeline.backfill_telling import Timings
 from pipeline.errors import InputError
 from pipeline.series import Series
 
