@@ -1,5 +1,7 @@
 """The network in plain arithmetic equals Keras, and its bits depend on the row alone."""
 
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,7 @@ def test_a_cell_that_forgets_everything_and_admits_nothing_stays_empty():
 def test_it_equals_keras(units):
     from pipeline.range_network import build_network
 
-    network = build_network(7, units)
+    network = build_network(7, units, Random(1))
     weights = [weight / 3 for weight in random_weights(units)]
     network.set_weights(weights)
     windows = np.random.default_rng(6).normal(size=(8, 7, N_INPUTS))

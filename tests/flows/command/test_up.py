@@ -103,7 +103,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield here
     finally:
         before = here.pids()
-        done = here.run("down", "--json")
+        done = here.run("down", "--json", "--patience", "120")
         again = here.run("down", "--json")
     assert set(json.loads(done.stdout)["services"].values()) == {"ended"}
     assert set(json.loads(again.stdout)["services"].values()) == {"not running"}

@@ -71,6 +71,8 @@ def test_a_version_holds_the_bundle_and_answers_with_the_ledgers_bits(
     from flows.edges.model_folder import input_example
 
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    # Loading puts the model's copy of `pipeline` on the path, where processes of later tests would find it.
+    monkeypatch.setattr(sys, "path", list(sys.path))
     assert model.versions() == ()
     assert model.at("champion") is None
     made = add(model, tracking, fitted, recipe="har-range", as_of="2026-03-29")
