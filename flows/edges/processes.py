@@ -14,6 +14,8 @@ _PROC: Final = Path("/proc")
 _GONE: Final = frozenset({"Z", "X"})
 _LOOK_S: Final = 0.1
 _LAST_CALL_S: Final = 5.0
+# Prefect 3.8's worker sometimes loses the signal: with nothing at work there is nothing to wait for.
+_IDLE_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,14 @@ def end(process: Process, *, patience_s: float) -> Literal["ended", "killed"]:
 
     Args:
         process: Which must be known to be ours.
-        patience_s: Seconds that it may take.
+        patience_s: Seconds that it may take as long as something that it started is at work; ten where nothing is.
     """
     family = [*_descendants(process), process]
     _send(signal.SIGTERM, [process])
-    if _wait(lambda: process.is_alive(), patience_s):
+    idle_s = min(_IDLE_S, patience_s)
+    if _wait(process.is_alive, idle_s) and (
+        not any(_descendants(process)) or _wait(process.is_alive, patience_s - idle_s)
+    ):
         _send(signal.SIGKILL, _alive(family))
         _wait(lambda: _alive(family), _LAST_CALL_S)
         return "killed"

@@ -105,7 +105,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         before = here.pids()
         done = here.run("down", "--json", "--patience", "120")
         again = here.run("down", "--json")
-    assert set(json.loads(done.stdout)["services"].values()) == {"ended"}
+    fates = json.loads(done.stdout)["services"]
+    # Prefect's worker sometimes loses the signal; it is idle, so it is killed.
+    assert fates.pop("worker") in ("ended", "killed")
+    assert set(fates.values()) == {"ended"}
     assert set(json.loads(again.stdout)["services"].values()) == {"not running"}
     assert len(before) >= 3
     assert before & set(running()) == set()
