@@ -1,5 +1,6 @@
 """A fit before the gate: what is judged, on which days, beside whom."""
 
+import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -51,6 +52,14 @@ class Incumbent:
         return self.recipe.model_id if self.recipe else None
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """The gate's decision, and the seconds of the fits that only the gate asked for."""
+
+    decision: Decision
+    fit_seconds: float
+
+
 def judge_fit(
     job: Job,
     stores: Stores,
@@ -59,7 +68,7 @@ def judge_fit(
     *,
     fits: tuple[Model, Evaluation],
     incumbent: Incumbent,
-) -> Decision:
+) -> Judgement:
     """The gate's decision on a fit.
 
     Args:
@@ -71,11 +80,13 @@ def judge_fit(
         incumbent: The champion and the recipe's habit.
     """
     full, evaluation = fits
+    started = time.perf_counter()
     trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
     newest = slice(-FEWEST_DAYS, None)
     rows = np.flatnonzero(~grid["filled"].to_numpy())[newest]
     record = _record(job, stores, grid, as_of, incumbent)
-    return decide(
+    fit_seconds = time.perf_counter() - started
+    decision = decide(
         trial.scores(job.recipe.model_id, incumbent.model_id),
         record,
         contenders=Contenders(
@@ -93,6 +104,7 @@ def judge_fit(
         habit=incumbent.habit,
         seed=job.seed,
     )
+    return Judgement(decision, fit_seconds)
 
 
 def _trial(

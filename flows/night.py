@@ -93,6 +93,7 @@ def forecast_day(job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwat
             evaluation = tasks.evaluate(job, grid, day.market.as_of)
         with watch.stage(name, "register"):
             registration = tasks.register(day, stores, grid, model=model, evaluation=evaluation)
+        watch.move(registration.judging_seconds, taken_from="register", to="judge")
         with watch.stage(name, "forecast"):
             tasks.forecast(day, stores, grid, registration)
     with watch.stage(name, "score"):

@@ -54,6 +54,7 @@ class Registration:
         metrics: Of the evaluation.
         run_id: MLflow's run of the new fit.
         run_url: Where it can be looked at.
+        judging_seconds: Of the fits that the gate asked for.
     """
 
     fits: tuple[RegisteredFit, ...]
@@ -62,6 +63,7 @@ class Registration:
     metrics: dict[str, float]
     run_id: str
     run_url: str
+    judging_seconds: float
 
 
 def register_fit(
@@ -90,7 +92,8 @@ def register_fit(
         habit=_habit(registered, job.recipe),
         held=kept is not None and is_held(registered),
     )
-    decision = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
+    judgement = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
+    decision = judgement.decision
     manifest = manifest_of(job, market, recipe=job.recipe, fit_day=model.trained_as_of)
     experiment = stores.tracking.experiment(job.series.slug)
     with tracked_run(
@@ -120,6 +123,7 @@ def register_fit(
         metrics=evaluation.metrics,
         run_id=run.id,
         run_url=run.url,
+        judging_seconds=judgement.fit_seconds,
     )
 
 

@@ -14,6 +14,8 @@ from pipeline.record import IssueContext
 from pipeline.series import Series
 from pipeline.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 29)
 
 

@@ -19,6 +19,8 @@ from pipeline.errors import InputError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 BTC = Series("simulated", "BTCUSDT")
 LAST = date(2025, 6, 30)
 DAYS = ["--from", "2025-06-01", "--to", "2025-07-02"]

@@ -18,6 +18,8 @@ from pipeline.record import IssueContext
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
+pytestmark = pytest.mark.slow
+
 BTC = Series("binance", "BTCUSDT")
 MARKET = simulate_candles(seed=5, first=date(2026, 1, 1), last=date(2026, 3, 12), price=50_000.0)
 LAST_DAYS = (date(2026, 3, 10), date(2026, 3, 11), date(2026, 3, 12))

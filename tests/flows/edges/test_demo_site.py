@@ -10,6 +10,8 @@ import requests
 
 from flows.edges.demo_site import Reply, serve_folder, serve_market
 
+pytestmark = pytest.mark.slow
+
 NAME = "Binance_BTCUSDT_d.csv"
 CONTENT = b"https://www.CryptoDataDownload.com\nUnix,Date\n1,2026-03-30\n"
 

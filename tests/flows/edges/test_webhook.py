@@ -15,6 +15,8 @@ import pytest
 from flows.edges import webhook
 from flows.edges.webhook import Announcement, announce
 
+pytestmark = pytest.mark.slow
+
 SENT_AT = datetime(2026, 3, 30, 0, 21, tzinfo=UTC)
 MESSAGE = {"series": ["binance/BTCUSDT/1d"], "as_of": "2026-03-29"}
 
