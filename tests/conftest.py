@@ -1,6 +1,7 @@
 """What every test shares: a state folder of its own, the real files where they lie, services where they answer."""
 
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,14 @@ prepare_environment()
 
 MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
 SERVICES_REQUIRED = os.environ.get("COINCAST_REQUIRE_SERVICES") == "1"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make test-fast` does not even import a module that is slow as a whole."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    marks = re.search(r"^pytestmark = .*\bslow\b", collection_path.read_text(encoding="utf-8"), re.MULTILINE)
+    return True if marks else None
 
 
 @pytest.fixture(autouse=True)
