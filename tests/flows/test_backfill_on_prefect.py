@@ -117,7 +117,10 @@ class Server:
 
     def scheduled(self) -> int:
         """Chunks' runs that wait for a worker."""
-        filters = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        filters = {
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+            "deployments": {"name": {"any_": ["backfill-chunk"]}},
+        }
         answer = requests.post(f"{self.api}/flow_runs/count", json=filters, timeout=30)
         return int(answer.json()) if answer.ok else 0
 
