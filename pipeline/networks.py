@@ -1,5 +1,6 @@
 """Keras networks from a point recipe's layers."""
 
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.recipes.point import Dense, Dropout, Layer, PointRecipe, Recurrent
@@ -11,12 +12,17 @@ if TYPE_CHECKING:
 UNROLLED_STEPS: Final = 16
 
 
-def build_network(recipe: PointRecipe) -> "keras.Model":
-    """The recipe's network with fresh weights and its optimizer; seed before calling.
+def build_network(recipe: PointRecipe, chance: Random) -> "keras.Model":
+    """The recipe's network with fresh weights and its optimizer.
 
     The mean squared error is minimised and the mean absolute percentage error watched, both of the scaled
     target. A recurrent layer hands on its sequence where another follows; a window reaches a dense layer
     as one row of values.
+
+    Args:
+        recipe: Layers, columns, window and fitting.
+        chance: What initial weights and dropout follow from. Keras would draw from the process' generator,
+            and so do other threads.
 
     Returns:
         A compiled model from (n, window, n_columns) to (n, 1).
@@ -31,22 +37,47 @@ def build_network(recipe: PointRecipe) -> "keras.Model":
             stack.append(keras.layers.Flatten())
         if isinstance(layer, Dense) or (isinstance(layer, Recurrent) and not onward):
             in_sequence = False
-        stack.append(_layer(layer, sequences=onward, unroll=recipe.window <= UNROLLED_STEPS))
+        stack.append(_layer(layer, sequences=onward, unroll=recipe.window <= UNROLLED_STEPS, chance=chance))
     network = keras.Sequential(stack, name=recipe.name.replace("-", "_"))
     network.compile(optimizer=_optimizer(recipe), loss="mean_squared_error", metrics=["mape"])
     return network
 
 
-def _layer(layer: Layer, *, sequences: bool, unroll: bool) -> "keras.layers.Layer":
-    from keras import layers
+def _layer(layer: Layer, *, sequences: bool, unroll: bool, chance: Random) -> "keras.layers.Layer":
+    from keras import initializers, layers
 
     if isinstance(layer, Dropout):
-        return layers.Dropout(layer.rate)
+        return layers.Dropout(layer.rate, seed=_seed(chance))
     if isinstance(layer, Dense):
-        return layers.Dense(layer.units, activation=layer.activation)
+        kernel = initializers.GlorotUniform(seed=_seed(chance))
+        return layers.Dense(layer.units, activation=layer.activation, kernel_initializer=kernel)
+    forwards = _recurrent(layer, sequences=sequences, unroll=unroll, chance=chance)
+    if layer.kind != "bidirectional-lstm":
+        return forwards
+    # Left alone, Keras would copy the forward layer's seeds, and both directions would start alike.
+    backwards = _recurrent(layer, sequences=sequences, unroll=unroll, chance=chance, backwards=True)
+    return layers.Bidirectional(forwards, backward_layer=backwards)
+
+
+def _recurrent(
+    layer: Recurrent, *, sequences: bool, unroll: bool, chance: Random, backwards: bool = False
+) -> "keras.layers.Layer":
+    from keras import initializers, layers
+
     cell = {"gru": layers.GRU, "simple-rnn": layers.SimpleRNN}.get(layer.kind, layers.LSTM)
-    recurrent = cell(layer.units, return_sequences=sequences, unroll=unroll)
-    return layers.Bidirectional(recurrent) if layer.kind == "bidirectional-lstm" else recurrent
+    return cell(
+        layer.units,
+        kernel_initializer=initializers.GlorotUniform(seed=_seed(chance)),
+        recurrent_initializer=initializers.Orthogonal(seed=_seed(chance)),
+        seed=_seed(chance),
+        return_sequences=sequences,
+        go_backwards=backwards,
+        unroll=unroll,
+    )
+
+
+def _seed(chance: Random) -> int:
+    return chance.randint(1, 10**9)
 
 
 def _optimizer(recipe: PointRecipe) -> "keras.optimizers.Optimizer":

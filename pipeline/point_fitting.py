@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def fit_point(
     keras.utils.clear_session()
     deterministic(seed)
     fitting = framing.recipe.fitting
-    network = build_network(framing.recipe)
+    network = build_network(framing.recipe, Random(seed))  # noqa: S311 - weights, not secrets
     history = network.fit(
         *_examples(framing, framing.parts.fit),
         validation_data=_examples(framing, framing.parts.validation) if framing.parts.n_validation else None,

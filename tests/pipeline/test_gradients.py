@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,8 @@ INPUTS, TARGETS = CHANCE.normal(size=(8, WINDOW, 2))[:, :, :1], CHANCE.normal(si
 
 def test_the_lstms_gradients_are_those_of_the_gates_written_out() -> None:
     from pipeline.networks import build_network
-    from pipeline.training import deterministic
 
-    deterministic(2)
-    network = build_network(single_layer("lstm", window=WINDOW))
+    network = build_network(single_layer("lstm", window=WINDOW), Random(2))
     kernel, recurrent, bias, dense, shift = (np.asarray(w, dtype=np.float64) for w in network.get_weights())
     weights = CellWeights(kernel, recurrent, bias)
     steps = run_cell(weights, INPUTS)

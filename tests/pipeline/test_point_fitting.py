@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,15 +45,24 @@ def framed(recipe: PointRecipe) -> Framing:
 
 @pytest.mark.parametrize("recipe", POINT_RECIPES, ids=lambda recipe: recipe.name)
 def test_every_recipe_builds_with_the_parameters_its_text_implies(recipe: PointRecipe) -> None:
-    network = build_network(recipe)
+    network = build_network(recipe, Random(1))
     assert network.output_shape == (None, 1)
     if recipe.name in PARAMETERS:
         assert network.count_params() == PARAMETERS[recipe.name]
 
 
+@pytest.mark.parametrize("recipe", POINT_RECIPES, ids=lambda recipe: recipe.name)
+def test_weights_follow_from_the_chance_given_and_not_from_the_process(recipe: PointRecipe) -> None:
+    first, again, other = (build_network(recipe, Random(seed)).get_weights() for seed in (1, 1, 2))
+    assert [w.tobytes() for w in first] == [w.tobytes() for w in again]
+    assert [w.tobytes() for w in first] != [w.tobytes() for w in other]
+    matrices = [weights.tobytes() for weights in first if weights.ndim == 2]
+    assert len(set(matrices)) == len(matrices), "two layers, or both directions of one, start alike"
+
+
 def test_the_clips_reach_the_optimizer() -> None:
-    by_norm = build_network(small(clip_norm=4.0)).optimizer
-    by_value = build_network(small(clip_value=0.5)).optimizer
+    by_norm = build_network(small(clip_norm=4.0), Random(1)).optimizer
+    by_value = build_network(small(clip_value=0.5), Random(1)).optimizer
     assert (by_norm.global_clipnorm, by_norm.clipvalue) == (4.0, None)
     assert (by_value.global_clipnorm, by_value.clipvalue) == (None, 0.5)
 
