@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -158,8 +158,8 @@ def _carry_out(
     stores, everything = all_stores
     started = time.perf_counter()
     watcher.get().stage(f"backfill {backfill.id}", f"{len(backfill.request.series)} series")
-    with _told_at_the_end(backfill, stores):
-        drive(backfill, stores, _executor(backfill, configuration, stores, execution))
+    with _told_at_the_end(backfill, stores), _told_underway(backfill, stores) as tell:
+        drive(backfill, stores, _executor(backfill, configuration, stores, execution, tell))
     units = stores.units.rows(backfill.id)
     scored = _score(backfill, configuration, everything)
     published = publish_backfill(backfill, units, configuration, everything)
@@ -207,13 +207,12 @@ def drive(backfill: Backfill, stores: BackfillStores, executor: Executor) -> Non
 
 
 def _executor(
-    backfill: Backfill, configuration: Configuration, stores: BackfillStores, execution: Execution
+    backfill: Backfill,
+    configuration: Configuration,
+    stores: BackfillStores,
+    execution: Execution,
+    tell: Callable[[], None],
 ) -> Executor:
-    def tell() -> None:
-        counts = stores.units.counts(backfill.id)
-        over = sum(counts.values()) - counts["pending"] - counts["running"]
-        watcher.get().advance(in_words(counts), over, sum(counts.values()))
-
     if execution.executor == "prefect":
         runs = open_backfill_runs()
         return on_prefect(backfill, runs, at_once=execution.at_once, units=stores.units, on_look=tell)
@@ -239,6 +238,21 @@ def _score(backfill: Backfill, configuration: Configuration, stores: Stores) -> 
         )
         scored += report.scored
     return scored
+
+
+@contextmanager
+def _told_underway(backfill: Backfill, stores: BackfillStores) -> Iterator[Callable[[], None]]:
+    """To be called whenever units may have ended: a bar in the terminal, and one in the Prefect UI."""
+    title = f"Backfill {backfill.id}: {backfill.request.first} to {backfill.request.last}"
+    with artifacts.shown_progress(f"backfill-{backfill.id}-progress", title) as show:
+
+        def tell() -> None:
+            counts = stores.units.counts(backfill.id)
+            over = sum(counts.values()) - counts["pending"] - counts["running"]
+            watcher.get().advance(in_words(counts), over, sum(counts.values()))
+            show(over, sum(counts.values()))
+
+        yield tell
 
 
 @contextmanager

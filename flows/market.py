@@ -1,8 +1,7 @@
 """What a run knows of a series' market: the snapshot, its candles, and the day it may look up to."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Final
+from datetime import date
 
 import pandas as pd
 
@@ -12,8 +11,6 @@ from flows.jobs import Job
 from pipeline.candles import Account, daily_grid, read_candles
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
-
-ONE_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, eq=False)

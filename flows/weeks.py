@@ -15,6 +15,9 @@ from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms, usual_model
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
+from pipeline.page.latest import LATEST, write_latest
+from pipeline.page.merging import merge_publication
+from pipeline.page.rendering import INDEX, render_index
 from pipeline.page.weekly import WEEKLY, render_week, week_markdown
 from pipeline.quantiles import HORIZONS
 from pipeline.record import BACKFILL, HORIZON, LIVE, TARGET_DATE
@@ -85,12 +88,13 @@ def sum_up_week(
 def report_week(weeks: Sequence[SeriesWeek], stores: Stores, configuration: Configuration) -> WeekReport:
     """Publish `weekly.html`, keep page and table in an MLflow run, and show them in the Prefect UI.
 
-    The same page is kept in one run, however often it is made.
+    The index leads to the page from then on. The same page is kept in one run, however often it is made.
     """
-    page, rows = render_week(weeks), tuple(week.as_row() for week in weeks)
-    publication = publish({WEEKLY: page}, configuration.places.publish_url)
+    page, rows, week = render_week(weeks), tuple(week.as_row() for week in weeks), weeks[0].name
+    files = {WEEKLY: page, LATEST: write_latest({}, week=week), INDEX: render_index({}, week=week)}
+    publication = publish(files, configuration.places.publish_url, merge=merge_publication)
     report = WeekReport(
-        week=weeks[0].name,
+        week=week,
         outcome=publication.outcome,
         page=f"{publication.target}/{WEEKLY}",
         run_url=_keep(stores.tracking.experiment(EXPERIMENT), weeks, page),

@@ -36,7 +36,6 @@ PIT: Final = "pit"
 
 LIVE: Final = "live"
 BACKFILL: Final = "backfill"
-MODES: Final = (LIVE, BACKFILL)
 VINTAGES: Final = ("known", "latest")
 
 RANDOM_WALK: Final = "coincast-random_walk"

@@ -12,7 +12,6 @@ from pipeline.candles.columns import CANDLE_COLUMNS, CLOSE, DATE, PRICES
 
 # Two figures nearer than this, relatively, are the same written twice: 11761.000000000002.
 SAME: Final = 1e-9
-RESTATED_COLUMNS: Final = (DATE, "field", "old", "new", "relative_change")
 _FIELDS: Final = [name for name in CANDLE_COLUMNS if name != DATE]
 
 

@@ -19,11 +19,17 @@ def latest_json(contents: Sequence[SeriesContent]) -> bytes:
     return write_latest({content.series.slug: _entry(content) for content in contents})
 
 
-def write_latest(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The document of these entries, in the order of their slugs."""
+def write_latest(entries: Mapping[str, Mapping[str, Any]], *, week: str = "") -> bytes:
+    """The document of these entries, in the order of their slugs.
+
+    Args:
+        entries: By slug.
+        week: Which one `weekly.html` is about, as `2026-W13`; empty where there is no such page.
+    """
     document = {
         "schema_version": SCHEMA_VERSION,
         "simulated": any(entry["simulated"] for entry in entries.values()),
+        **({"week": week} if week else {}),
         "series": dict(sorted(entries.items())),
     }
     return (json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
@@ -31,18 +37,25 @@ def write_latest(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 def read_latest(document: bytes) -> dict[str, dict[str, Any]]:
     """The entries by slug; none from a document that is not of this version, which is then replaced."""
-    try:
-        value = json.loads(document)
-    except ValueError:
-        return {}
-    if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
-        return {}
-    return dict(value["series"])
+    return dict(_read(document).get("series", {}))
+
+
+def read_week(document: bytes) -> str:
+    """Which week `weekly.html` is about; empty where there is no such page."""
+    return str(_read(document).get("week", ""))
 
 
 def page_name(slug: str) -> str:
     """The series' page, beside index.html."""
     return f"{slug}.html"
+
+
+def _read(document: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(document)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) and value.get("schema_version") == SCHEMA_VERSION else {}
 
 
 def _entry(content: SeriesContent) -> dict[str, Any]:

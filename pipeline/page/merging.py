@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.hub import FOLDERS, merge_hub_file
-from pipeline.page.latest import LATEST, read_latest, write_latest
+from pipeline.page.latest import LATEST, read_latest, read_week, write_latest
 from pipeline.page.rendering import INDEX, render_index
 
 
@@ -12,14 +12,17 @@ def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]
     """The files to publish: this run's, with what the same files said of other series and other days.
 
     `latest.json` keeps the other series and, of each series, the newer forecast; a page of an older forecast
-    than the published one is left out. `index.html` is made anew of all of them.
+    than the published one is left out. The week that was reported last stays so. `index.html` is made anew
+    of all of them.
 
     Args:
         files: Of this run, by path; `latest.json` among them.
         published: Those of the same paths that are published now.
     """
     entries = read_latest(files[LATEST])
-    before = read_latest(published[LATEST]) if LATEST in published else {}
+    published_latest = published.get(LATEST, b"")
+    before = read_latest(published_latest)
+    week = read_week(files[LATEST]) or read_week(published_latest)
     older = {
         slug for slug, entry in entries.items() if slug in before and _as_of(entry) < _as_of(before[slug])
     }
@@ -29,8 +32,8 @@ def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]
         **{
             path: _merged(path, content, published) for path, content in files.items() if path not in outdated
         },
-        LATEST: write_latest(merged),
-        INDEX: render_index(merged),
+        LATEST: write_latest(merged, week=week),
+        INDEX: render_index(merged, week=week),
     }
 
 

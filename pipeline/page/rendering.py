@@ -30,11 +30,12 @@ def render_series(content: SeriesContent) -> bytes:
     return render("series.html.j2", series_view(content))
 
 
-def render_index(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
+def render_index(entries: Mapping[str, Mapping[str, Any]], *, week: str = "") -> bytes:
     """The page that lists every series.
 
     Args:
         entries: The entries of latest.json by slug, of this run and of the runs before it.
+        week: Which one `weekly.html` is about; empty where there is no such page.
     """
     cards = [_card(entry) for _, entry in sorted(entries.items())]
     simulated = [card["simulated"] for card in cards]
@@ -42,6 +43,7 @@ def render_index(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
         "index.html.j2",
         {
             "cards": cards,
+            "week": week,
             "simulated": bool(cards) and all(simulated),
             "attributions": list(dict.fromkeys(card["attribution"] for card in cards if card["attribution"])),
         },

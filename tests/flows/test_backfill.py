@@ -410,7 +410,7 @@ def test_the_deployments_flow_refuses_what_the_server_lets_pass(fresh: Callable[
         backfill(first="not-a-date", last="2025-06-30")
 
 
-def test_the_flow_leaves_a_table_and_both_flows_do_the_work(
+def test_the_flow_leaves_a_table_and_a_full_bar_and_both_flows_do_the_work(
     reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
 ) -> None:
     from prefect.client.orchestration import get_client
@@ -425,8 +425,13 @@ def test_the_flow_leaves_a_table_and_both_flows_do_the_work(
         assert made["units"]["done"] == 2
         assert backfill_chunk(made["id"], 0) == 0
     with get_client(sync_client=True) as client:
-        wish = {"artifacts": {"key": {"any_": [f"backfill-{made['id']}"]}}}
-        (artifact,) = client._client.post("/artifacts/filter", json=wish).json()
-    assert '"done": 2' in str(artifact["data"])
+        keys = [f"backfill-{made['id']}", f"backfill-{made['id']}-progress"]
+        wish = {"artifacts": {"key": {"any_": keys}}}
+        found = {
+            one["key"]: one["data"] for one in client._client.post("/artifacts/filter", json=wish).json()
+        }
+    assert sorted(found) == keys
+    assert '"done": 2' in str(found[keys[0]])
+    assert found[keys[1]] == 100.0
     expected = reference[0].values()
     assert deployment.values() == {key: expected[key] for key in deployment.values()}

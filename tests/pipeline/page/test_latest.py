@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.page import latest
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import latest_json, read_latest, write_latest
+from pipeline.page.latest import latest_json, read_latest, read_week, write_latest
 from pipeline.page.sentences import reader_sentence
 
 MakeContent = Callable[..., SeriesContent]
@@ -35,6 +35,16 @@ def document(contents: list[SeriesContent]) -> Any:
 def test_it_keeps_its_schema(document: Any) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(document)
+
+
+def test_the_week_of_the_report_is_part_of_it(document: Any) -> None:
+    text = write_latest(document["series"], week="2026-W13")
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(text))
+    assert (read_week(text), read_week(write_latest(document["series"])), read_week(b"")) == (
+        "2026-W13",
+        "",
+        "",
+    )
 
 
 def test_the_schema_refuses_what_is_not_it(document: Any) -> None:

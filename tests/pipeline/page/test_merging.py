@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.page import rendering
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import latest_json
+from pipeline.page.latest import latest_json, write_latest
 from pipeline.page.merging import merge_publication
 
 MakeContent = Callable[..., SeriesContent]
@@ -71,6 +71,20 @@ def test_an_older_day_does_not_replace_a_newer_page(bitcoin: SeriesContent) -> N
 
 def test_a_published_document_that_cannot_be_read_is_replaced(bitcoin: SeriesContent) -> None:
     assert merge_publication(files_of(bitcoin), {"latest.json": b"{"}) == files_of(bitcoin)
+
+
+def test_the_weeks_report_stays_on_the_index_until_the_next_one(bitcoin: SeriesContent) -> None:
+    def reported(week: str, published: dict[str, bytes]) -> dict[str, bytes]:
+        files = {"weekly.html": week.encode(), "latest.json": write_latest({}, week=week)}
+        return {**published, **merge_publication(files, published)}
+
+    published = reported("2026-W13", files_of(bitcoin))
+    assert series_in(published) == series_in(files_of(bitcoin))
+    published |= merge_publication(files_of(bitcoin), published)
+    assert b'href="weekly.html">How the forecasts of 2026-W13 turned out' in published["index.html"]
+    assert b"2026-W14" in reported("2026-W14", published)["index.html"]
+    assert b"weekly.html" not in files_of(bitcoin)["index.html"]
+    assert b"No series has been published yet." in reported("2026-W13", {})["index.html"]
 
 
 def test_hub_files_add_up(bitcoin: SeriesContent) -> None:
