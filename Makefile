@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := $(BIN)/uv
+# Tests run by file in so many processes: most of them wait for servers. In the order in which they are found, so that
+# the long ones come first.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --group dev pyproject.toml -o
 
@@ -25,10 +29,10 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 test: $(READY) ## the whole suite
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
-test-fast: $(READY) ## what needs neither Keras, Great Expectations nor a server
-	$(BIN)/python -m pytest -m "not slow"
+test-fast: $(READY) ## what needs neither Keras, Great Expectations, a database nor a server
+	$(PYTEST) -m "not slow"
 
 soak: $(READY) ## what takes minutes: kills that only time heals
 	$(BIN)/python -m pytest -m soak

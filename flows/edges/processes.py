@@ -63,6 +63,7 @@ def end(process: Process, *, patience_s: float) -> Literal["ended", "killed"]:
     _send(signal.SIGTERM, _alive(family))
     if _wait(lambda: _alive(family), _LAST_CALL_S):
         _send(signal.SIGKILL, _alive(family))
+        _wait(lambda: _alive(family), _LAST_CALL_S)
     return "ended"
 
 

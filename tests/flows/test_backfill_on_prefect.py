@@ -1,5 +1,6 @@
 """A backfill of sixty units on a real server with a worker and PostgreSQL, whose parts are killed one by one."""
 
+import json
 import os
 import signal
 import socket
@@ -124,6 +125,17 @@ class Server:
         answer = requests.post(f"{self.api}/flow_runs/count", json=filters, timeout=30)
         return int(answer.json()) if answer.ok else 0
 
+    def ended_runs(self) -> dict[str, list[str]]:
+        """States of a backfill's runs by deployment, once all are over; empty before."""
+        found: dict[str, list[str]] = {}
+        for name in ("backfill", "backfill-chunk"):
+            wish = {"deployments": {"name": {"any_": [name]}}}
+            answer = requests.post(f"{self.api}/flow_runs/filter", json=wish, timeout=30)
+            found[name] = [run["state_type"] for run in answer.json()] if answer.ok else []
+        states = {state for each in found.values() for state in each}
+        over = found["backfill"] and not {"SCHEDULED", "PENDING", "RUNNING"} & states
+        return found if over else {}
+
     def prefect(self, *arguments: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
@@ -131,8 +143,9 @@ class Server:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def worker(self) -> Process:
-        order = ["-m", "prefect", "worker", "start", "--pool", "coincast", "--work-queue", "backfill"]
+    def worker(self, *queues: str) -> Process:
+        chosen = [word for queue in queues for word in ("--work-queue", queue)]
+        order = ["-m", "prefect", "worker", "start", "--pool", "coincast", *chosen]
         return Process(order, self.environment, self.folder / "worker.log")
 
 
@@ -177,7 +190,7 @@ def test_sixty_units_survive_the_death_of_each_part(
         ended.callback(lambda: [end_run(run) for run in runs])
         server.prefect("work-pool", "create", "coincast", "--type", "process")
         server.prefect("deploy", "--all")
-        worker = server.worker()
+        worker = server.worker("backfill")
         ended.callback(worker.end)
         driver = ended.enter_context(running(order, server.environment, tmp_path / "driver.log"))
 
@@ -186,13 +199,13 @@ def test_sixty_units_survive_the_death_of_each_part(
         second = wait_for(lambda: holder(stores, other_than=first, after=4), driver, worker)
         runs.append(second)
         worker.kill()
-        worker = server.worker()
+        worker = server.worker("backfill")
         ended.callback(worker.end)
         third = wait_for(lambda: holder(stores, other_than=second, after=6), driver, worker)
         worker.kill()
         with suppress(ProcessLookupError):  # it may have died of its worker's death
             os.kill(third, signal.SIGKILL)
-        worker = server.worker()
+        worker = server.worker("backfill")
         ended.callback(worker.end)
         runs.append(wait_for(lambda: holder(stores, other_than=third, after=8), driver, worker))
         process.kill()
@@ -266,7 +279,32 @@ def a_champion() -> Any:
     return dict(found.aliases), [(one.version, one.last_updated_timestamp) for one in found.latest_versions]
 
 
-@pytest.mark.soak
+def test_the_deployment_drives_a_backfill_on_the_workers_beside_it(
+    postgres_url: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker runs the driver, and the runs that the driver submits and waits for."""
+    monkeypatch.setenv("COINCAST_DATABASE_URL", postgres_url)
+    stores, server = open_backfill_stores(configuration()), Server(tmp_path, os.environ)
+    wish = {
+        "series": [str(SERIES)], "first": str(LAST - timedelta(days=11)), "last": str(LAST), "source": str(source),
+        "recipe": "tiny-range", "refit_every": 5, "chunk_days": 5, "executor": "prefect",
+    }  # fmt: skip
+    with ExitStack() as ended:
+        process = server.start()
+        ended.callback(process.end)
+        server.prefect("work-pool", "create", "coincast", "--type", "process")
+        server.prefect("deploy", "--all")
+        worker = server.worker()
+        ended.callback(worker.end)
+        server.prefect("deployment", "run", "backfill/backfill", "--params", json.dumps(wish))
+        states = wait_for(server.ended_runs, worker, process)
+    assert states["backfill"] == ["COMPLETED"]
+    assert len(states["backfill-chunk"]) >= 3
+    assert set(states["backfill-chunk"]) == {"COMPLETED"}
+    assert made_inline(source, tmp_path, monkeypatch) == values(stores).items()
+    stores.engine.dispose()
+
+
 def test_five_hundred_units_are_submitted_without_a_locked_database(
     postgres_url: str, another_postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
