@@ -2,20 +2,31 @@
 
 import os
 import re
+import signal
 import socket
+import subprocess
+import sys
+import time
+import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from flows.edges.runtime import prepare_environment
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Before anything imports Keras: numbers that processes are compared by are those of an operator's run.
 prepare_environment()
 
 MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
+SERVER_START_S: Final = 240
 SERVICES_REQUIRED = os.environ.get("COINCAST_REQUIRE_SERVICES") == "1"
 
 
@@ -91,6 +102,71 @@ def shared_database_url(
         return
     with _fresh_postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def run_server() -> Callable[..., AbstractContextManager[str]]:
+    """Runs `python -m …` as a server on a free port of loopback, in a session of its own, while a block lasts.
+
+    In the order `{port}` stands for the port. The block gets the server's address once `health` answers there.
+    """
+    return _server
+
+
+@contextmanager
+def _server(
+    order: list[str], *, health: str, log: Path, environment: dict[str, str] | None = None
+) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    # MLflow starts the programs that it finds on the PATH.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *(word.format(port=port) for word in order)],
+            cwd=log.parent, env={**os.environ, "PATH": path, **(environment or {})}, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            _wait_for(f"{address}{health}", server, log)
+            yield address
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=30)
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    limit = time.monotonic() + SERVER_START_S
+    while time.monotonic() < limit and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"nothing answers at {url}: {log.read_text(errors='replace')[-1000:]}")
+
+
+@pytest.fixture(scope="session")
+def shuffle_days() -> Callable[..., "pd.DataFrame"]:
+    """Puts a grid's days up to `until` in another order: what follows a day is not what followed it."""
+
+    def shuffle(grid: "pd.DataFrame", *, until: date) -> "pd.DataFrame":
+        import numpy as np
+        import pandas as pd
+
+        past = (grid["date"] <= pd.Timestamp(until)).to_numpy()
+        order = np.random.default_rng(7).permutation(past.sum())
+        before = grid["close"].shift(1, fill_value=grid["open"].iloc[0])
+        moves = np.log(grid[["open", "high", "low", "close"]].div(before, axis=0))[past].to_numpy()[order]
+        start = np.log(before.iloc[0]) + np.concatenate([[0.0], np.cumsum(moves[:-1, 3])])
+        mixed = grid.copy()
+        mixed.loc[past, ["open", "high", "low", "close"]] = np.exp(start[:, None] + moves)
+        return mixed
+
+    return shuffle
 
 
 @contextmanager

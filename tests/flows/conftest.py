@@ -2,14 +2,8 @@
 
 import itertools
 import math
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import NormalDist
@@ -30,7 +24,6 @@ from pipeline.series import Series
 
 SPREADS = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 _numbers = itertools.count(1)
-_START_LIMIT_S = 240
 _BUCKET = "coincast-models"
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
 
@@ -146,42 +139,22 @@ def model_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def tracking_server(postgres_url: str, model_bucket: str, tmp_path: Path) -> Iterator[str]:
+def tracking_server(
+    postgres_url: str,
+    model_bucket: str,
+    tmp_path: Path,
+    run_server: Callable[..., AbstractContextManager[str]],
+) -> Iterator[str]:
     """Address of an MLflow server on PostgreSQL whose artifacts lie in `model_bucket`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host, port = probe.getsockname()
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1",
+    order = [
+        "mlflow", "server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1",
         "--backend-store-uri", postgres_url, "--artifacts-destination", f"s3://{_BUCKET}",
     ]  # fmt: skip
     environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "MLFLOW_S3_ENDPOINT_URL": model_bucket,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_TRACKING_URI": "",
     }
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            _wait_for(f"http://{host}:{port}/health", server)
-            yield f"http://{host}:{port}"
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=30)
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    limit = time.monotonic() + _START_LIMIT_S
-    while time.monotonic() < limit and server.poll() is None:
-        try:
-            if requests.get(url, timeout=2).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
-    pytest.fail(f"the MLflow server does not answer at {url}")
+    with run_server(order, health="/health", log=tmp_path / "server.log", environment=environment) as address:
+        yield address

@@ -2,18 +2,14 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from flows.edges.configuration import Places, configuration
 from flows.edges.tracking import Experiment, open_tracking
@@ -167,49 +163,18 @@ def test_prefect_has_the_leaderboard_with_the_way_to_mlflow(compared: Compared) 
 
 
 @pytest.fixture(scope="module")
-def mlflow_ui(compared: Compared) -> Iterator[str]:
+def mlflow_ui(compared: Compared, run_server: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
     """MLflow's own server over the comparison's store, with as few processes as it takes."""
     if not Path(CHROMIUM).exists():
         if os.environ.get("COINCAST_REQUIRE_SERVICES") == "1":
             pytest.fail(f"COINCAST_REQUIRE_SERVICES=1, and there is no {CHROMIUM}")
         pytest.skip(f"there is no {CHROMIUM}; apt-get install chromium brings it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        f"sqlite:///{compared.database}",
-    ]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    log = (compared.database.parent / "server.log").open("wb")
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/health", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        log.close()
-        os.killpg(server.pid, 15)
-        server.wait(timeout=30)
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    ends = time.monotonic() + 90
-    while time.monotonic() < ends and server.poll() is None:
-        try:
-            if requests.get(url, timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.3)
-    pytest.fail(f"mlflow server did not answer at {url}")
+    order = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{compared.database}"]
+    order += ["--host", "127.0.0.1", "--port", "{port}", "--workers", "1"]
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    log = compared.database.parent / "server.log"
+    with run_server(order, health="/health", log=log, environment=environment) as address:
+        yield address
 
 
 def test_mlflows_page_shows_runs_metrics_and_figures(mlflow_ui: str, compared: Compared) -> None:

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -86,20 +85,12 @@ def page() -> str:
     return (Path(configuration().places.publish_url) / f"{SERIES.slug}.html").read_text()
 
 
-def shuffled(grid: pd.DataFrame, *, until: date) -> pd.DataFrame:
-    """The days up to `until` in another order: what follows a day is not what followed it."""
-    past = (grid["date"] <= pd.Timestamp(until)).to_numpy()
-    order = np.random.default_rng(7).permutation(past.sum())
-    before = grid["close"].shift(1, fill_value=grid["open"].iloc[0])
-    moves = np.log(grid[["open", "high", "low", "close"]].div(before, axis=0))[past].to_numpy()[order]
-    start = np.log(before.iloc[0]) + np.concatenate([[0.0], np.cumsum(moves[:-1, 3])])
-    mixed = grid.copy()
-    mixed.loc[past, ["open", "high", "low", "close"]] = np.exp(start[:, None] + moves)
-    return mixed
-
-
 def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
-    model: RegisteredModel, run: Callable[[int], Any], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    model: RegisteredModel,
+    run: Callable[[int], Any],
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    shuffle_days: Callable[..., pd.DataFrame],
 ) -> None:
     from pipeline import forecasting
 
@@ -109,7 +100,7 @@ def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
 
     def unsound(recipe: Any, grid: pd.DataFrame, *, as_of: date, **options: Any) -> Model:
         bad = recipe.kind == "range"
-        return sound(recipe, shuffled(grid, until=as_of) if bad else grid, as_of=as_of, **options)
+        return sound(recipe, shuffle_days(grid, until=as_of) if bad else grid, as_of=as_of, **options)
 
     for place in ("flows.stages.fit", "pipeline.evaluation.fit", "flows.judging.fit"):
         monkeypatch.setattr(place, unsound)

@@ -1,14 +1,8 @@
 """`mlflow models serve` outside the project: the ledger's bits over HTTP, and 400 with a reason for what is no good."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +22,6 @@ from pipeline.serving import QUANTILE_COLUMNS
 
 pytestmark = pytest.mark.slow
 
-_START_LIMIT_S = 200
-
 
 @pytest.fixture
 def champion(tracking: Tracking, fitted: Any) -> RegisteredModel:
@@ -41,46 +33,16 @@ def champion(tracking: Tracking, fitted: Any) -> RegisteredModel:
 
 
 @pytest.fixture
-def address(champion: RegisteredModel, tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{champion.name}@champion"]
-    # MLflow starts the uvicorn that it finds on the PATH.
-    programs = Path(sys.executable).parent
+def address(
+    champion: RegisteredModel, tmp_path: Path, run_server: Callable[..., AbstractContextManager[str]]
+) -> Iterator[str]:
+    order = ["mlflow", "models", "serve", "-m", f"models:/{champion.name}@champion", "--env-manager", "local"]
+    order += ["--host", "127.0.0.1", "--port", "{port}"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=elsewhere,
-            env={
-                **os.environ,
-                "PATH": f"{programs}:{os.environ['PATH']}",
-                "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-            },
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/ping", server)
-            yield f"http://127.0.0.1:{port}/invocations"
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=30)
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    limit = time.monotonic() + _START_LIMIT_S
-    while time.monotonic() < limit and server.poll() is None:
-        try:
-            if requests.get(url, timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.2)
-    pytest.fail(f"the model server does not answer at {url}")
+    no_pickles = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    with run_server(order, health="/ping", log=elsewhere / "server.log", environment=no_pickles) as server:
+        yield f"{server}/invocations"
 
 
 def test_a_post_of_candles_is_answered_with_the_ledgers_bits_or_a_reason(address: str, fitted: Any) -> None:
