@@ -29,7 +29,7 @@ from pipeline.series import Series
 
 NOTHING_YET: Final = "nothing has run yet"
 _FIRST_RUN: Final = "run `coincast daily`, or `coincast demo` without a network"
-_PLACES: Final = "compare with the places that `coincast settings` shows"
+_PLACES: Final = "do what it says, or correct the places that `coincast settings` shows"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from flows.edges.words import one_line
 from flows.progress import log
 from pipeline.errors import CoincastError, DiskFullError, RunError, StoreError
 
@@ -58,6 +59,9 @@ def kept(failures: dict[str, CoincastError], name: str) -> Iterator[None]:
     except CoincastError as error:
         log.error("%s: %s", name, error)
         failures[name] = error
+    except Exception as error:  # noqa: BLE001 - a fault of ours, or a task past its limit, is one series' too
+        log.exception("%s", name)
+        failures[name] = RunError(f"{type(error).__name__}: {one_line(error)}; the log tells where.")
 
 
 def raise_failures(outcomes: Sequence[Any], failures: Mapping[str, CoincastError]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from flows import artifacts, tasks
 from flows.edges.clock import clock, pause
@@ -65,8 +66,8 @@ class Wait:
         Without waiting, or for a day that is named, the file is what it is.
 
         Raises:
-            StaleSourceError: The time is over; the alarm is raised.
-            SourceError: The source cannot be reached, and the time is over.
+            StaleSourceError: The time is over, whether the source was late or out of reach; the alarm is raised.
+            SourceError: The source cannot be reached, and it is not waited for.
             UnknownSeriesError: The source does not have the file.
         """
         patient = self._waiting.limit > timedelta() and job.as_of is None
@@ -75,14 +76,16 @@ class Wait:
             with watch.stage(str(job.series), "download"):
                 snapshot = tasks.download(job, stores)
         except SourceError as error:
-            if over or not patient:
+            if not patient:
                 raise
+            if over:
+                self._give_up(job, stores.snapshots.latest(job.series), failure=str(error))
             log.warning("%s: waiting for the source: %s", job.series, error)
             return None
         if not patient or snapshot.last >= job.newest_complete:
             return snapshot
         if over:
-            self._give_up(job, snapshot)
+            self._give_up(job, snapshot, failure="")
         log.info("%s: waiting for the candle of %s", job.series, job.newest_complete)
         return None
 
@@ -90,9 +93,13 @@ class Wait:
     def _elapsed(self) -> timedelta:
         return self._waiting.clock() - self._begun
 
-    def _give_up(self, job: Job, snapshot: Snapshot) -> None:
+    def _give_up(self, job: Job, newest: Snapshot | None, *, failure: str) -> NoReturn:
         alarm = late_source(
-            str(job.series), expected=job.newest_complete, last_candle=snapshot.last, waited=self._elapsed
+            str(job.series),
+            expected=job.newest_complete,
+            last_candle=newest.last if newest else None,
+            waited=self._elapsed,
+            failure=failure.rstrip("."),
         )
         emit_alarms(job, [alarm])
         artifacts.show_stale_day(job.series, job.newest_complete, alarm.message)

@@ -87,18 +87,23 @@ def stale_source(
     return Alarm(series, STALE_SOURCE, message, stale_at.date())
 
 
-def late_source(series: str, *, expected: date, last_candle: date, waited: timedelta) -> Alarm:
+def late_source(
+    series: str, *, expected: date, last_candle: date | None, waited: timedelta, failure: str = ""
+) -> Alarm:
     """The alarm of a day that its run waited for in vain.
 
     Args:
         series: As `binance/BTCUSDT/1d`.
         expected: The newest complete day.
-        last_candle: Day of the newest candle that the source has.
+        last_candle: Day of the newest candle that it had when it was seen last; None where it never was.
         waited: How long.
+        failure: Why the last look at it failed; empty where it did not.
     """
+    newest = f"its newest is of {last_candle}" if last_candle else "it has never been read"
     message = (
-        f"The source has no candle of {expected} after {waited / timedelta(minutes=1):.0f} minutes of waiting, its "
-        f"newest is of {last_candle}; nothing was forecast: run `coincast daily --series {series}` when it has come."
+        f"The source has no candle of {expected} after {waited / timedelta(minutes=1):.0f} minutes of waiting, "
+        f"{newest}{f' ({failure})' if failure else ''}; nothing was forecast: "
+        f"run `coincast daily --series {series}` when it has come."
     )
     return Alarm(series, STALE_SOURCE, message, complete_at(expected).date())
 

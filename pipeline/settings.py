@@ -98,6 +98,18 @@ def read_settings(text: str, environment: Mapping[str, str]) -> Settings:
         raise SettingsError(_explain(error)) from error
 
 
+def override_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The settings with some of them changed, checked as those of the file are.
+
+    Raises:
+        SettingsError: A key is unknown, or a value is not usable.
+    """
+    try:
+        return Settings(**{**settings.model_dump(), **changes})
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+
+
 def _explain(error: ValidationError) -> str:
     """The first fault in a line: which key, what is wrong, which keys there are."""
     fault = error.errors(include_url=False, include_input=False)[0]

@@ -1,11 +1,11 @@
 """The `coincast` command. Modules here import nothing heavy at the top: `--help` answers at once."""
 
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
 
-from pipeline.errors import CoincastError
+from pipeline.errors import CoincastError, ServiceError
 
 app: Final = typer.Typer(
     name="coincast",
@@ -23,7 +23,7 @@ def _coincast() -> None:
 
 
 # Importing a module registers its verbs on `app`; the order is the order of the help page.
-from flows.command import (  # noqa: E402, F401  # noqa: E402, F401
+from flows.command import (  # noqa: E402, F401
     backfill,
     backtest,
     compare,
@@ -53,5 +53,22 @@ def main() -> None:
     try:
         app()
     except CoincastError as error:
-        print(f"coincast: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
+        _end(error)
+    except RuntimeError as error:
+        # Prefect has no class for a server that does not answer.
+        if not str(error).startswith("Failed to reach API"):
+            raise
+        from flows.edges.services import prefect_api
+        from flows.edges.words import without_secrets
+
+        _end(
+            ServiceError(
+                f"No Prefect server answers at {without_secrets(prefect_api())}: start it, or unset PREFECT_API_URL"
+                " for a server that lives as long as the command."
+            )
+        )
+
+
+def _end(error: CoincastError) -> NoReturn:
+    print(f"coincast: {error}", file=sys.stderr)  # noqa: T201
+    sys.exit(error.exit_code)

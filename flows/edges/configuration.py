@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from flows.edges.words import one_line
 from pipeline.errors import SettingsError
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings, override_settings, read_settings
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 
@@ -54,7 +55,7 @@ def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
     """
     settings = read_settings(_settings_text(), dict(os.environ))
     if overrides:
-        settings = Settings(**{**settings.model_dump(), **overrides})
+        settings = override_settings(settings, overrides)
     home = Path(os.environ.get("COINCAST_HOME") or _settings_path().parent / "data").resolve()
     mlruns = PROJECT / "mlruns"
     return Configuration(
@@ -81,4 +82,7 @@ def _settings_text() -> str:
         if "COINCAST_SETTINGS" in os.environ:
             raise SettingsError(f"COINCAST_SETTINGS names {path}, which is not a file.")
         return ""
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read as UTF-8 text: {one_line(error)}.") from error

@@ -67,7 +67,8 @@ def find_database(url: str) -> sa.Engine | None:
         return None
     newest = newest_revision()
     if found != newest:
-        raise StoreError(f"The database has revision {found[:20]}, this coincast has {newest}.")
+        remedy = "`coincast scorecard` brings it up to date" if found < newest else "update coincast"
+        raise StoreError(f"The database has revision {found[:20]}, this coincast has {newest}: {remedy}.")
     return _engine(_address(url))
 
 

@@ -1,9 +1,11 @@
 """One file over HTTP: asked for conditionally, tried again a bounded number of times, written as it arrives."""
 
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from gzip import BadGzipFile, GzipFile
 from http import HTTPStatus
 from typing import BinaryIO, Final, NoReturn
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from pipeline.errors import SourceError, UnknownSeriesError
 Progress = Callable[[int, int | None], None]
 
 _CHUNK: Final = 64 * 1024
+_DAMAGED: Final = (EOFError, BadGzipFile, zlib.error)
 _MOST_REDIRECTS: Final = 5
 
 
@@ -118,9 +121,7 @@ class _Exchange:
                     etag=response.headers.get("ETag", ""),
                     last_modified=response.headers.get("Last-Modified", ""),
                     content_type=response.headers.get("Content-Type", ""),
-                    delimited=any(
-                        name in response.headers for name in ("Content-Length", "Transfer-Encoding")
-                    ),
+                    delimited=_is_delimited(response),
                 )
 
     def _get(self, session: requests.Session, headers: dict[str, str]) -> requests.Response:
@@ -152,14 +153,14 @@ class _Exchange:
         total = _length(response)
         begun, done = time.monotonic(), 0
         try:
-            # What has come, not a full piece: a source that drips is found out in time.
-            while piece := response.raw.read1(_CHUNK, decode_content=True):
+            body = _Body(response)
+            while piece := body.read1(_CHUNK):
                 done += self.into.write(piece)
                 self._refuse_larger(done)
                 self._refuse_slower(done, time.monotonic() - begun)
                 if self.on_progress is not None:
                     self.on_progress(done, total)
-        except HTTPError as error:
+        except (HTTPError, *_DAMAGED) as error:
             self._try_again(response, error, done, total)
 
     def _try_again(
@@ -195,10 +196,41 @@ class _Exchange:
     def _failures_named(self) -> Iterator[None]:
         try:
             yield
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: sent on to what is no URL
             raise SourceError(
                 f"{self.name} could not be reached ({reason_of(error, self.patience)}). Check the network and --source."
             ) from error
+
+
+class _Body:
+    """A body as it arrives; one in gzip, sent although none was asked for, is unpacked and must have its end."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._raw = response.raw
+        self._gzip = GzipFile(fileobj=self) if _encoding(response) == "gzip" else None  # type: ignore[call-overload]
+
+    def read1(self, size: int) -> bytes:
+        """What has come, not a full piece: a source that drips is found out in time."""
+        if self._gzip is not None:
+            return bytes(self._gzip.read1(size))
+        return bytes(self._raw.read1(size, decode_content=True))
+
+    def read(self, size: int) -> bytes:
+        """What `GzipFile` asks for."""
+        return bytes(self._raw.read1(size, decode_content=False))
+
+
+def _encoding(response: requests.Response) -> str:
+    return response.headers.get("Content-Encoding", "").strip().lower()
+
+
+def _is_delimited(response: requests.Response) -> bool:
+    """Whether the end of the file was told: of what is packed otherwise than in gzip, only the packed bytes' is."""
+    if _encoding(response) not in ("", "identity", "gzip"):
+        return False
+    return any(
+        name in response.headers for name in ("Content-Length", "Transfer-Encoding", "Content-Encoding")
+    )
 
 
 def _length(response: requests.Response) -> int | None:

@@ -69,6 +69,8 @@ def reason_of(error: BaseException, patience: Patience) -> str:
                 return f"no answer for {patience.read_s:g} s"
             case IncompleteRead():
                 return "the transfer was truncated"
+            case EOFError():
+                return "the transfer was truncated"
             case RemoteDisconnected():
                 return "it closed the connection without an answer"
             case OSError(strerror=str(words)):

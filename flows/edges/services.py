@@ -36,13 +36,22 @@ class Answer:
 
 
 def prefect_api() -> str:
-    """PREFECT_API_URL, without a slash at its end; empty where it is not set."""
-    return os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    """PREFECT_API_URL of the environment or of Prefect's profile, without a slash at its end; empty for neither."""
+    return _prefect_setting("PREFECT_API_URL").rstrip("/")
 
 
 def prefect_credentials() -> str:
     """PREFECT_API_AUTH_STRING, which a protected server asks for, or what our own server asks for; else empty."""
-    return os.environ.get("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
+    return _prefect_setting("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
+
+
+def _prefect_setting(name: str) -> str:
+    """As Prefect itself finds it: a variable wins over what `prefect config set` wrote."""
+    if name in os.environ:
+        return os.environ[name]
+    from prefect.settings import load_current_profile
+
+    return load_current_profile().to_environment_variables().get(name, "")
 
 
 def is_protected() -> bool:

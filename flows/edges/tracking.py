@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from flows.edges.configuration import Places
 from flows.edges.run import Run, RunRecord, record_of
-from flows.edges.tracking_store import connect, one_line, refusals
+from flows.edges.tracking_store import connect, refusals
+from flows.edges.words import one_line, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,12 +37,16 @@ class Tracking:
     @property
     def ui(self) -> str:
         """Address of the UI: the server's, or where `ui_command` puts one."""
-        return self.uri.rstrip("/") if self.artifacts is None else LOCAL_UI
+        return without_secrets(self.uri).rstrip("/") if self.artifacts is None else LOCAL_UI
 
     @property
     def ui_command(self) -> str:
         """The command that opens the UI; empty where a server runs already."""
-        return "" if self.artifacts is None else f"mlflow ui --backend-store-uri '{self.uri}'"
+        if self.artifacts is None:
+            return ""
+        is_secret = without_secrets(self.uri) != self.uri
+        store = '"$MLFLOW_TRACKING_URI"' if is_secret else f"'{self.uri}'"
+        return f"mlflow ui --backend-store-uri {store}"
 
     def experiment(self, name: str) -> "Experiment":
         """The experiment called `name` (a series slug), made or restored where it is not there.

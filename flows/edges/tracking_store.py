@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from flows.edges.configuration import Places
+from flows.edges.words import one_line, without_secrets
 from pipeline.errors import RegistryError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -65,19 +65,13 @@ def refusals(what: str) -> Iterator[None]:
         raise RegistryError(f"MLflow refused {what}: {one_line(error)}") from error
 
 
-def one_line(error: BaseException, *, limit: int = 300) -> str:
-    """An error's text in one bounded line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
 def _client(uri: str) -> tuple[str, "MlflowClient"]:
     import mlflow
 
     # models:/ addresses go by the process-wide URI.
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient(tracking_uri=uri)
-    with refusals(f"to open {_without_secrets(uri)}"):
+    with refusals(f"to open {without_secrets(uri)}"):
         client.search_experiments(max_results=1)
     return uri, client
 
@@ -110,8 +104,3 @@ def _build(database: Path) -> None:
         draft.rename(database)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _without_secrets(uri: str) -> str:
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

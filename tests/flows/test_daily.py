@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,6 +145,26 @@ def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: L
         run(series=[str(other), str(SERIES)])
     assert failed.value.exit_code == 1
     assert str(other) in str(failed.value)
+    assert [outcome.series for outcome in failed.value.outcomes] == [str(SERIES)]
+    assert len(ledger.forecasts(SERIES)) == 7 * len(MODELS)
+
+
+def test_a_series_that_fails_in_a_way_that_nobody_foresaw_does_not_stop_the_others(
+    run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import tasks
+    from flows.faults import SeriesFailedError
+
+    sound, other = tasks.download, Series("simulated", "NOSUCHUSDT")
+
+    def broken(job: Any, stores: Any) -> Any:
+        if job.series == other:
+            raise TimeoutError("Task run exceeded timeout of 600.0 second(s)")
+        return sound(job, stores)
+
+    monkeypatch.setattr(tasks, "download", broken)
+    with pytest.raises(SeriesFailedError, match="TimeoutError: Task run exceeded timeout of 600") as failed:
+        run(series=[str(other), str(SERIES)])
     assert [outcome.series for outcome in failed.value.outcomes] == [str(SERIES)]
     assert len(ledger.forecasts(SERIES)) == 7 * len(MODELS)
 

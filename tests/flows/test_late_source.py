@@ -14,6 +14,7 @@ from flows.jobs import plan_jobs
 from flows.progress import Stopwatch
 from flows.stores import open_stores
 from flows.waiting import Wait, Waiting
+from pipeline.errors import StaleSourceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -66,6 +67,13 @@ class Watch:
 
     def waiting(self, minutes: int) -> Waiting:
         return Waiting(timedelta(minutes=minutes), timedelta(minutes=10), lambda: self.instant, self.pause)
+
+
+@pytest.fixture
+def shut(files: dict[str, bytes]) -> Site:
+    """A site that was there once."""
+    with serve_market(files) as served:
+        return served
 
 
 def run(site: Site, watch: Watch, *, minutes: int, series: tuple[Series, ...] = (LATE, PROMPT)):
@@ -135,6 +143,21 @@ def wait_for_events(client, resource: str) -> list[dict]:
         sleep(0.2)
         found = client._client.post("/events/filter", json={"filter": wanted}).json()["events"]
     return found
+
+
+def test_a_source_that_stays_out_of_reach_is_a_stale_day_too(shut: Site) -> None:
+    from prefect.client.orchestration import get_client
+
+    night = run(shut, Watch(), minutes=1, series=(PROMPT,))
+    assert isinstance(night.failures[str(PROMPT)], StaleSourceError)
+    message = str(night.failures[str(PROMPT)])
+    assert f"no candle of {LAST} after 1 minutes of waiting, it has never been read (" in message
+    assert "Check the network and --source); nothing was forecast" in message
+    with get_client(sync_client=True) as client:
+        events = wait_for_events(client, f"coincast.series.{PROMPT.slug}")
+    assert [(one["event"], one["payload"]["message"]) for one in events] == [
+        ("coincast.alarm.stale-source", message)
+    ]
 
 
 def test_without_waiting_the_file_is_what_it_is(files: dict[str, bytes]) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import SettingsError, UnknownSeriesError
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings, override_settings, read_settings
 
 
 def test_the_environment_wins_over_the_file() -> None:
@@ -28,6 +28,13 @@ def test_a_list_in_a_variable_is_separated_by_commas() -> None:
 def test_what_is_not_a_setting_is_an_error(text: str, environment: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         read_settings(text, environment)
+
+
+def test_changes_are_checked_as_the_file_is() -> None:
+    assert override_settings(Settings(seed=3), {"refit_every": 7}) == Settings(seed=3, refit_every=7)
+    for changes, said in (({"sed": 1}, "'sed' is not a setting"), ({"seed": -1}, "'seed'")):
+        with pytest.raises(SettingsError, match=said):
+            override_settings(Settings(), changes)
 
 
 def test_a_series_of_another_form_is_named() -> None:

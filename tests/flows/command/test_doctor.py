@@ -1,7 +1,10 @@
 """`coincast doctor` on stores that are not there, whole, and broken one at a time."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -32,7 +35,7 @@ Doctor = Callable[[], tuple[int, dict[str, dict[str, str]]]]
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
     """The command: its exit status, and findings by name."""
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_API_URL", "")
     monkeypatch.setenv("COINCAST_SERIES", str(SERIES))
 
     def work() -> tuple[int, dict[str, dict[str, str]]]:
@@ -185,6 +188,8 @@ def test_a_database_of_another_revision(doctor: Doctor, own_state: Path, ran: Pa
     status, findings = doctor()
     assert (status, failed(findings)) == (1, {"database"})
     assert revision in findings["database"]["said"]
+    way_out = {"0000": "`coincast scorecard` brings it up to date", "9999": "update coincast"}
+    assert way_out[revision] in findings["database"]["said"]
 
 
 def test_a_database_that_does_not_answer(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +204,10 @@ def test_settings_that_are_none(doctor: Doctor, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("COINCAST_SETTINGS", str(tmp_path / "own.toml"))
     status, findings = doctor()
     assert (status, failed(findings)) == (1, {"settings"})
+    (tmp_path / "own.toml").write_bytes(b"source = '\xe9t\xe9'")
+    status, findings = doctor()
+    assert (status, failed(findings)) == (1, {"settings"})
+    assert "own.toml cannot be read as UTF-8 text" in findings["settings"]["said"]
 
 
 def test_servers_that_do_not_answer(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +216,46 @@ def test_servers_that_do_not_answer(doctor: Doctor, monkeypatch: pytest.MonkeyPa
     status, findings = doctor()
     assert (status, failed(findings)) == (1, {"MLflow", "Prefect"})
     assert "secret" not in str(findings)
+
+
+def test_the_server_of_prefects_profile_is_asked_too(tmp_path: Path) -> None:
+    address = "http://127.0.0.1:9/api"
+    (tmp_path / "profiles.toml").write_text(
+        f'active = "mine"\n[profiles.mine]\nPREFECT_API_URL = "{address}/"\n'
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    order = [sys.executable, "-c", "from flows.edges.services import prefect_api; print(prefect_api())"]
+    for changes, expected in (({}, address), ({"PREFECT_API_URL": ""}, "")):
+        environment = {**plain, "PREFECT_HOME": str(tmp_path), **changes}
+        done = subprocess.run(order, env=environment, cwd=PROJECT, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+
+
+def test_a_run_on_a_server_that_does_not_answer_is_refused_in_a_line(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": "http://ann:secret@127.0.0.1:9/api",
+        "PREFECT_HOME": str(tmp_path),
+    }
+    order = [
+        sys.executable,
+        "-c",
+        "from flows.command import main; main()",
+        "daily",
+        "--source",
+        str(tmp_path),
+    ]
+    done = subprocess.run(order, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith(
+            "coincast: No Prefect server answers at http://127.0.0.1:9/api: start it, or unset PREFECT_API_URL"
+        )
+    )
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
 
 
 def test_a_server_without_the_deployment(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -363,12 +363,22 @@ def compressed(connection: socket.socket) -> None:
     connection.sendall(head(Content_Length=len(packed), Content_Encoding="gzip") + packed)
 
 
+def compressed_to(share: float) -> Callable[[socket.socket], None]:
+    """A part of a packed file whose length is that of the part: only the packing knows that there is more."""
+    packed = gzip.compress(OLD)[: int(share * len(gzip.compress(OLD)))]
+    return lambda connection: connection.sendall(
+        head(Content_Length=len(packed), Content_Encoding="gzip") + packed
+    )
+
+
 RAW = {
     "reset in the middle, then whole": [reset, whole],
     "chunks": [chunked(OLD, ended=True)],
     "chunks that do not end, then whole": [chunked(OLD, ended=False), whole],
     "no length": [unmeasured(OLD)],
     "compressed unasked": [compressed],
+    "compressed and cut short, then whole": [compressed_to(0.5), compressed],
+    "compressed and cut before its end, then whole": [compressed_to(0.99), compressed],
 }
 
 
@@ -380,6 +390,24 @@ def test_a_file_comes_whole_in_whatever_way(store: SnapshotStore, way: str) -> N
 
 def test_a_file_without_a_length_that_ends_inside_a_line_is_refused(store: SnapshotStore) -> None:
     with raw_site(unmeasured(OLD[:-7])) as source, pytest.raises(SourceError, match="middle of a line"):
+        look(store, source)
+
+
+def test_what_is_packed_is_refused_by_its_unpacked_size(store: SnapshotStore) -> None:
+    packed = gzip.compress(b"a" * 3 * 2**20)
+    answer = head(Content_Length=len(packed), Content_Encoding="gzip") + packed
+    with (
+        raw_site(lambda connection: connection.sendall(answer)) as source,
+        pytest.raises(SourceError, match="larger than the limit"),
+    ):
+        look(store, source)
+
+
+def test_a_way_that_leads_to_no_url_is_an_error_of_ours(store: SnapshotStore) -> None:
+    def lead_astray(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_site(lead_astray) as source, pytest.raises(SourceError, match="could not be reached"):
         look(store, source)
 
 

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flows.edges.configuration import Places, configuration
-from flows.edges.tracking import Tracking, open_tracking, tracked_run
+from flows.edges.tracking import Experiment, Tracking, open_tracking, tracked_run
 from pipeline.errors import RegistryError, SettingsError
 
 pytestmark = pytest.mark.slow
@@ -150,5 +151,14 @@ def test_an_address_that_mlflow_no_longer_takes_is_a_settings_error(uri: str) ->
 def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     places = Places(**{**vars(configuration().places), "tracking_uri": "http://ann:secret@127.0.0.1:9"})
-    with pytest.raises(RegistryError, match=r"to open http://127\.0\.0\.1:9"):
+    with pytest.raises(RegistryError, match=r"to open http://127\.0\.0\.1:9") as refused:
         open_tracking(places)
+    assert "secret" not in str(refused.value)
+
+
+def test_addresses_and_commands_that_are_shown_have_no_password(tracking: Tracking) -> None:
+    server = replace(tracking, uri="https://ann:secret@models.example/", artifacts=None)
+    assert server.ui == "https://models.example"
+    assert Experiment(server, "3", "a").run_url("7") == "https://models.example/#/experiments/3/runs/7"
+    database = replace(tracking, uri="postgresql://ann:secret@127.0.0.1/mlflow")
+    assert database.ui_command == 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
