@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, product
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
 from pipeline.errors import InputError
-from pipeline.recipes.point import Dropout, Fitting, Layer, PointRecipe, Recurrent
+from pipeline.recipes.point import CLIPS, Dropout, Fitting, Layer, PointRecipe, Recurrent
 
 Settings = Mapping[str, str]
 MOST_LAYERS: Final = 12
+_NONE: Final = "none"
 Change = Callable[[PointRecipe, str], PointRecipe]
 
 
@@ -18,7 +19,7 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Settings and their values from texts like `window=3,7,14`.
 
     Raises:
-        InputError: Not of that form, an unknown setting, or one named twice.
+        InputError: Not of that form, an unknown setting, one named twice, or values of both clips.
 
     Example:
         >>> parse_vary(["window=3,7", "optimizer=adam,sgd"])
@@ -37,15 +38,17 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
         if name in vary:
             raise InputError(f"--vary names {name} twice; list all its values once.")
         vary[name] = values
+    _refuse_two_clips(vary)
     return vary
 
 
 def variation(recipe: PointRecipe, settings: Settings) -> PointRecipe:
-    """The recipe with settings applied in their order.
+    """The recipe with settings applied in their order; a clip replaces the recipe's other one.
 
     Raises:
-        InputError: A value is not one that the setting can have.
+        InputError: A value is not one that the setting can have, or both clips are set.
     """
+    _refuse_two_clips({name: (value,) for name, value in settings.items()})
     for name, value in settings.items():
         try:
             recipe = SETTINGS[name](recipe, value)
@@ -64,12 +67,18 @@ def grid(vary: Mapping[str, Sequence[str]]) -> tuple[Settings, ...]:
 
 def _fitting(name: str) -> Change:
     def change(recipe: PointRecipe, value: str) -> PointRecipe:
-        changes: dict[str, Any] = {name: None if value == "none" else value}
-        # The two clips exclude each other, and the varied one is meant.
-        changes |= {"clip_norm": {"clip_value": None}, "clip_value": {"clip_norm": None}}.get(name, {})
-        return recipe.varied(fitting=changes)
+        return recipe.varied(fitting={name: None if value == _NONE else value})
 
     return change
+
+
+def _refuse_two_clips(vary: Mapping[str, Sequence[str]]) -> None:
+    clips = {clip: value for clip in CLIPS for value in vary.get(clip, ()) if value != _NONE}
+    if len(clips) == len(CLIPS):
+        both = " and ".join(f"{clip}={value[:20]}" for clip, value in clips.items())
+        raise InputError(
+            f"--vary would set {both} in one fit, which takes one clip; vary them in two sweeps."
+        )
 
 
 def _field(name: str) -> Change:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Recipe(BaseModel):
-    """Base of all recipes; unknown keys are errors.
+    """Base of all recipes; unknown keys and numbers that are not finite are errors.
 
     Attributes:
         name: Lower case with hyphens, as `range-lstm`.
@@ -17,7 +17,7 @@ class Recipe(BaseModel):
         choices: What the source leaves open and we decided, a sentence each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)
     kind: str

@@ -1,5 +1,6 @@
 """The type of the texts' recipes: a network that predicts the next close from a window of rows."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,10 +11,12 @@ from pipeline.scaling import ScalerKind
 from pipeline.splits import Split
 
 POINT: Final = "point"
+# A fit has one of them at most.
+CLIPS: Final = ("clip_norm", "clip_value")
 
 
 class _Values(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Recurrent(_Values):
@@ -134,5 +137,17 @@ class PointRecipe(Recipe):
 
     def varied(self, **changes: Any) -> "PointRecipe":
         """This recipe with fields replaced and checked again; `fitting` takes a dict of its own changes."""
-        fitting = self.fitting.model_dump() | changes.pop("fitting", {})
+        fitting = self.fitting.model_dump() | with_one_clip(changes.pop("fitting", {}))
         return PointRecipe.model_validate(self.model_dump() | changes | {"fitting": fitting})
+
+
+def with_one_clip(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes of a fitting in which a clip that is set replaces the other; both are kept where both are told.
+
+    Example:
+        >>> with_one_clip({"clip_norm": 4.0})
+        {'clip_norm': 4.0, 'clip_value': None}
+    """
+    told = [clip for clip in CLIPS if clip in changes]
+    replaces = len(told) == 1 and changes[told[0]] is not None
+    return {**(dict.fromkeys(CLIPS) if replaces else {}), **changes}

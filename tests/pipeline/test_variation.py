@@ -77,6 +77,34 @@ def test_other_settings_change_what_they_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "clips"),
+    [
+        ({"clip_norm": "4", "clip_value": "none"}, (4.0, None)),
+        ({"clip_value": "none", "clip_norm": "4"}, (4.0, None)),
+        ({"clip_norm": "none", "clip_value": "1"}, (None, 1.0)),
+        ({"clip_norm": "none", "clip_value": "none"}, (None, None)),
+        ({"clip_norm": "2"}, (2.0, None)),
+        ({"clip_value": "1"}, (None, 1.0)),
+        ({"clip_value": "none"}, (4.0, None)),
+    ],
+    ids=str,
+)
+def test_a_clip_is_what_its_label_says(
+    settings: dict[str, str], clips: tuple[float | None, float | None]
+) -> None:
+    fitting = variation(ARTICLE_LSTM, settings).fitting
+    assert (fitting.clip_norm, fitting.clip_value) == clips
+
+
+def test_two_clips_in_one_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="clip_norm=4 and clip_value=1 in one fit"):
+        parse_vary(["clip_norm=4,none", "clip_value=none,1"])
+    with pytest.raises(InputError, match="takes one clip"):
+        variation(ARTICLE_LSTM, {"clip_value": "1", "clip_norm": "4"})
+    assert parse_vary(["clip_norm=4,none", "clip_value=none"])["clip_value"] == ("none",)
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         {"window": "0"},

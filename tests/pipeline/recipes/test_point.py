@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from pydantic import ValidationError
 
@@ -22,6 +24,8 @@ VALUES = {"name": "mine", "title": "mine", "window": 5, "layers": [{"kind": "lst
         {"window": 0},
         {"scaler": "robust"},
         {"fitting": {"learning_rate": 0}},
+        {"fitting": {"learning_rate": math.inf}},
+        {"fitting": {"clip_norm": math.inf}},
         {"fitting": {"optimizer": "lucky"}},
         {"fitting": {"clip_norm": 1, "clip_value": 1}},
         {"fitting": {"patience": 3}},
