@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import InputError
 from pipeline.recipes.base import Recipe
-from pipeline.recipes.point import PointRecipe
+from pipeline.recipes.point import PointRecipe, with_one_clip
 from pipeline.recipes.points import POINT_RECIPES
 from pipeline.recipes.ranges import RANGE_RECIPES
 
@@ -45,24 +45,24 @@ def find_recipe(name: str, own: Sequence[Recipe] = ()) -> Recipe:
 def parse_recipe(text: str, *, origin: str) -> Recipe:
     """A recipe written in TOML.
 
-    `based_on = "guide-lstm"` starts from that recipe, and what the text says replaces its values, table by
-    table; without it the text says everything, with its `kind`.
+    `based_on = "guide-lstm"` starts from that recipe, under a name of its own, and what the text says replaces
+    its values, table by table: `"none"` unsets one, a clip replaces the other. Title and choices are not taken
+    over, for they speak of the base. Without `based_on` the text says everything, with its `kind`.
 
     Args:
         text: TOML with the fields of the kind's recipe.
         origin: What to call the text in an error, as its file name.
 
     Raises:
-        InputError: Not TOML, an unknown kind or field, or a value that is not usable.
+        InputError: Not TOML, an unknown kind, base or field, a base without a name of its own, or a value that
+            is not usable.
     """
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{origin} is not valid TOML: {error}") from error
-    base = find_recipe(values.pop("based_on")) if "based_on" in values else None
-    if base is not None:
-        inherited = base.as_values() | {"source": f"based on {base.name}"}
-        values = _merged(inherited, values)
+    if "based_on" in values:
+        values = _based_on(values.pop("based_on"), values, origin=origin)
     kinds = {recipe.kind: type(recipe) for recipe in catalogue()}
     kind = kinds.get(str(values.get("kind")))
     if kind is None:
@@ -85,6 +85,30 @@ def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
         return recipe.varied(fitting={"epochs": epochs})
     values = recipe.model_dump()
     return type(recipe).model_validate(values | {"epochs": epochs}) if "epochs" in values else recipe
+
+
+def _based_on(name: object, changes: dict[str, Any], *, origin: str) -> dict[str, Any]:
+    if not isinstance(name, str):
+        raise InputError(f"{origin}: based_on: expected a recipe's name in quotes, got {str(name)[:40]}.")
+    try:
+        base = find_recipe(name)
+    except InputError as error:
+        raise InputError(f"{origin}: based_on: {error}") from error
+    if "name" not in changes:
+        raise InputError(f"{origin}: name: expected one of its own beside based_on = {name!r}; give it one.")
+    changes = _unset(changes)
+    if isinstance(changes.get("fitting"), dict):
+        changes["fitting"] = with_one_clip(changes["fitting"])
+    words = {"title": f"a variation of {name}", "source": f"based on {name}", "choices": ()}
+    return _merged(base.as_values() | words, changes)
+
+
+def _unset(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with None where they say "none", for which TOML has no value."""
+    return {
+        key: _unset(value) if isinstance(value, dict) else None if value == "none" else value
+        for key, value in values.items()
+    }
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,39 @@ def test_a_recipe_of_ones_own_starts_from_another() -> None:
     assert find_recipe("mine", [mine]) is mine
 
 
+def test_what_the_base_says_of_itself_is_not_taken_over() -> None:
+    text = 'name = "shuffled"\nbased_on = "article-lstm"\n[fitting]\nshuffle = true\n'
+    shuffled = parse_recipe(text, origin="shuffled.toml")
+    assert (shuffled.title, shuffled.choices) == ("a variation of article-lstm", ())
+    own = parse_recipe('title = "mine"\nchoices = ["Shuffled."]\n' + text, origin="shuffled.toml")
+    assert (own.title, own.choices) == ("mine", ("Shuffled.",))
+
+
+@pytest.mark.parametrize(
+    ("said", "clips"),
+    [
+        ("clip_norm = 1.0", (1.0, None)),
+        ("clip_value = 1.0", (None, 1.0)),
+        ('clip_value = "none"', (None, None)),
+        ("batch = 7", (None, 4.0)),
+    ],
+)
+def test_a_clip_replaces_the_bases(said: str, clips: tuple[float | None, float | None]) -> None:
+    text = f'name = "mine"\nbased_on = "lecture-lstm"\n[fitting]\n{said}\n'
+    mine = parse_recipe(text, origin="mine.toml")
+    assert isinstance(mine, PointRecipe)
+    assert (mine.fitting.clip_norm, mine.fitting.clip_value) == clips
+
+
+def test_none_unsets_what_the_base_has() -> None:
+    mine = parse_recipe(
+        'name = "mine"\nbased_on = "lecture-lstm"\nas_written = "none"\n[fitting]\npatience = "none"\n',
+        origin="mine.toml",
+    )
+    assert isinstance(mine, PointRecipe)
+    assert (mine.as_written, mine.fitting.patience) == (None, None)
+
+
 def test_a_recipe_may_say_everything_itself() -> None:
     text = """
     name = "own"
@@ -68,7 +101,15 @@ def test_every_recipe_survives_its_toml() -> None:
         ('name = "x"\nkind = "oracle"', "'kind' must be one of"),
         (MINE + "speed = 3", "fitting.speed"),
         (MINE.replace("window", "widow"), "widow"),
-        (MINE.replace("guide-lstm", "gide-lstm"), "did you mean 'guide-lstm'"),
+        (MINE.replace("guide-lstm", "gide-lstm"), r"mine\.toml: based_on: .*did you mean 'guide-lstm'"),
+        (
+            MINE.replace('"guide-lstm"', "5"),
+            r"mine\.toml: based_on: expected a recipe's name in quotes, got 5",
+        ),
+        ('based_on = "guide-lstm"', r"mine\.toml: name: expected one of its own"),
+        (MINE + "learning_rate = inf", r"fitting\.learning_rate: .*finite"),
+        (MINE + "clip_norm = 1.0\nclip_value = 1.0", "clip_norm or clip_value, not both"),
+        (MINE + 'batch = "none"', r"fitting\.batch"),
     ],
 )
 def test_a_faulty_file_is_named_with_what_is_wrong(text: str, words: str) -> None:
