@@ -21,6 +21,7 @@ from pipeline.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.recipes import Recipe, with_epochs
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import GUIDE_LSTM
+from pipeline.training import LARGEST_SEED
 
 
 class CompareRequest(BaseModel):
@@ -43,7 +44,7 @@ class CompareRequest(BaseModel):
     file: str | None = None
     series: str | None = None
     as_of: date | None = None
-    seeds: int = Field(default=3, ge=1)
+    seeds: int = Field(default=3, ge=1, le=LARGEST_SEED)
     epochs: int | None = Field(default=None, ge=1)
     as_written: bool = False
     time_limit_s: float | None = Field(default=None, gt=0)

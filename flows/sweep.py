@@ -30,6 +30,7 @@ from pipeline.errors import InputError, TrainingError
 from pipeline.figures import effect_figure
 from pipeline.recipes.point import PointRecipe
 from pipeline.sweeping import Sampler, Tried, best, next_settings
+from pipeline.training import LARGEST_SEED
 from pipeline.variation import Settings, grid, parse_vary, variation
 
 
@@ -59,7 +60,7 @@ class SweepRequest(BaseModel):
     as_of: date | None = None
     sampler: Sampler = "grid"
     trials: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     epochs: int | None = Field(default=None, ge=1)
     validation: float = Field(default=0.15, gt=0, lt=1)
     time_limit_s: float | None = Field(default=None, gt=0)

@@ -23,6 +23,7 @@ from pipeline.forecasting import fit
 from pipeline.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.point_fitting import save_point
 from pipeline.recipes import with_epochs
+from pipeline.training import LARGEST_SEED
 
 
 class TrainRequest(BaseModel):
@@ -45,7 +46,7 @@ class TrainRequest(BaseModel):
     file: str | None = None
     series: str | None = None
     as_of: date | None = None
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     epochs: int | None = Field(default=None, ge=1)
     as_written: bool = False
     time_limit_s: float | None = Field(default=None, gt=0)

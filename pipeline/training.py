@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 EpochListener = Callable[[int, Mapping[str, float]], None]
 
+# The largest that NumPy's generator takes.
+LARGEST_SEED: Final = 2**32 - 1
 EXPLOSION_FACTOR: Final = 100.0
 LOSS_CEILING: Final = 1e6
 
@@ -52,7 +54,7 @@ def TimeLimit(  # noqa: N802 (reads as the callback it makes; the class needs Ke
             if clock() > self.ends:
                 raise TrainingError(
                     f"The fit ran past its limit of {seconds:g} s in epoch {self.epoch}; "
-                    "allow more time (fit_limit_s) or ask for fewer epochs."
+                    "allow more time (--time-limit, or fit_limit_s in coincast.toml) or ask for fewer epochs."
                 )
 
     return _TimeLimit()

@@ -11,6 +11,7 @@ from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_dat
 from flows.command.output import print_json, print_table
 from pipeline.errors import InputError
 from pipeline.series import Series
+from pipeline.training import LARGEST_SEED
 
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
 OneSeriesOption = Annotated[
@@ -49,7 +50,9 @@ def compare(
     file: FileOption = None,
     series: OneSeriesOption = None,
     as_of: AsOfOption = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fits of each recipe: seeds 1 to N.")] = 3,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=LARGEST_SEED, help="Fits of each recipe: seeds 1 to N.")
+    ] = 3,
     epochs: EpochsOption = None,
     as_written: Annotated[
         bool, typer.Option("--as-written", help="Also repeat the leaks that the recipes' texts have.")
@@ -64,13 +67,12 @@ def compare(
     """
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
-    from flows.edges.recipe_files import named_recipe
+    from flows.edges.recipe_files import named_recipes
     from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     names = split_names(recipes)
-    for name in names:
-        named_recipe(name, configuration().places)
+    named_recipes(names, configuration().places)
     prepare_environment(terminal=True)
     import_in_background()
     from flows.compare import CompareRequest

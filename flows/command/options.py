@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.arguments import parse_date, parse_now, parse_series
+from pipeline.training import LARGEST_SEED
 
 SeriesOption = Annotated[
     list[str] | None,
@@ -18,6 +19,9 @@ NowOption = Annotated[
 ]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Last complete candle's date (YYYY-MM-DD); default: the newest.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Everything random follows from it.")
 ]
 
 __all__ = ["parse_date", "parse_now", "parse_series"]

@@ -37,7 +37,7 @@ def show(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a recipe as the TOML that would define it.
+    """Print a recipe as the TOML that would define it; with other values it needs another name.
 
     Example: coincast recipes show guide-lstm > my-lstm.toml
     """

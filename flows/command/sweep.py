@@ -6,7 +6,7 @@ import typer
 
 from flows.command import app
 from flows.command.compare import EpochsOption, FileOption, LimitOption, OneSeriesOption, check_source
-from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
+from flows.command.options import AsOfOption, JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json, print_table
 
 _SCORE = "validation_skill_vs_random_walk"
@@ -26,7 +26,7 @@ def sweep(
         str, typer.Option("--sampler", help="grid: all in order; tpe: Optuna chooses.")
     ] = "grid",
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="At most so many variations.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every fit and of the sampler.")] = 1,
+    seed: SeedOption = 1,
     epochs: EpochsOption = None,
     validation: Annotated[
         float,

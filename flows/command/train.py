@@ -13,7 +13,7 @@ from flows.command.compare import (
     check_source,
     print_comparison,
 )
-from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
+from flows.command.options import AsOfOption, JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json
 
 
@@ -26,7 +26,7 @@ def train(
     file: FileOption = None,
     series: OneSeriesOption = None,
     as_of: AsOfOption = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Everything random follows from it.")] = 1,
+    seed: SeedOption = 1,
     epochs: EpochsOption = None,
     as_written: Annotated[
         bool, typer.Option("--as-written", help="With the leaks of the recipe's text.")

@@ -1,5 +1,6 @@
 """Recipes that an operator wrote: TOML files in `recipes/` beside coincast.toml, or named by their path."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from flows.edges.configuration import Places
@@ -29,13 +30,37 @@ def named_recipe(name: str, places: Places) -> Recipe:
     """The recipe called `name`, or the one in the file if `name` ends in `.toml`.
 
     Raises:
-        InputError: There is none, or the file is no recipe.
+        InputError: There is none, or the file is no recipe, or takes the name of another that comes with
+            coincast.
     """
-    if name.endswith(".toml"):
-        return _read(Path(name))
     # A half-written file in the folder must not hide what comes with coincast.
     shipped = {recipe.name: recipe for recipe in catalogue()}
+    if name.endswith(".toml"):
+        recipe = _read(Path(name))
+        if shipped.get(recipe.name, recipe) != recipe:
+            raise InputError(
+                f"{name}: name: {recipe.name!r} is coincast's, with other values; give yours another name."
+            )
+        return recipe
     return shipped[name] if name in shipped else find_recipe(name, own_recipes(places))
+
+
+def named_recipes(names: Sequence[str], places: Places) -> tuple[Recipe, ...]:
+    """The recipes of several names and paths, in their order, each once.
+
+    Raises:
+        InputError: None is named, one is not usable, or two different recipes have one name.
+    """
+    recipes: dict[str, Recipe] = {}
+    for name in names:
+        recipe = named_recipe(name, places)
+        if recipes.setdefault(recipe.name, recipe) != recipe:
+            raise InputError(
+                f"{name}: another recipe of this comparison is named {recipe.name!r} too; rename one of them."
+            )
+    if not recipes:
+        raise InputError("No recipe is named; give at least one, as in --recipes guide-lstm,random-walk.")
+    return tuple(recipes.values())
 
 
 def _read(path: Path) -> Recipe:

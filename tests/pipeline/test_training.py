@@ -40,7 +40,7 @@ def test_a_fit_that_learns_is_let_alone() -> None:
 
 def test_the_time_limit_is_looked_at_after_every_batch() -> None:
     ticks = iter(range(100))
-    with pytest.raises(TrainingError, match=r"limit of 5 s in epoch 2"):
+    with pytest.raises(TrainingError, match=r"limit of 5 s in epoch 2; .*--time-limit, or fit_limit_s"):
         fit(TimeLimit(5, clock=lambda: float(next(ticks))))
 
 

@@ -34,6 +34,7 @@ def test_an_unknown_recipe_is_refused() -> None:
     [
         (["compare", "--recipes", "guide-lsmt", "-s", "a/BUSD/1d"], "did you mean"),
         (["compare", "--recipes", "guide-lstm"], "--file"),
+        (["compare", "--recipes", ",", "-s", "a/BUSD/1d"], "at least one"),
         (["train", "--recipe", "nobody", "-s", "a/BUSD/1d"], "No recipe"),
         (["train", "--recipe", "guide-lstm", "-s", "bitcoin"], "exchange/SYMBOL"),
         (["sweep", "--recipe", "guide-lstm", "--vary", "widow=3", "-s", "a/BUSD/1d"], "widow"),
@@ -48,3 +49,18 @@ def test_bad_input_is_refused_before_anything_heavy_is_started(arguments: list[s
     result = run(app, arguments)
     assert isinstance(result.exception, InputError)
     assert words in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "-r", "guide-lstm", "--seed", str(2**32)],
+        ["sweep", "-r", "guide-lstm", "--vary", "window=3", "--seed", str(2**32)],
+        ["compare", "-r", "guide-lstm", "--seeds", str(2**32)],
+    ],
+    ids=" ".join,
+)
+def test_a_seed_that_the_generator_cannot_take_is_refused(arguments: list[str]) -> None:
+    result = run(app, [*arguments, "-s", "a/BUSD/1d"])
+    assert result.exit_code == 2
+    assert str(2**32 - 1) in result.output
