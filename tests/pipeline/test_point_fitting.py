@@ -1,3 +1,4 @@
+import re
 from random import Random
 
 import numpy as np
@@ -49,6 +50,8 @@ def test_every_recipe_builds_with_the_parameters_its_text_implies(recipe: PointR
     assert network.output_shape == (None, 1)
     if recipe.name in PARAMETERS:
         assert network.count_params() == PARAMETERS[recipe.name]
+    for told in re.findall(r"([\d,]+) parameters to", " ".join(recipe.choices)):
+        assert network.count_params() == int(told.replace(",", ""))
 
 
 @pytest.mark.parametrize("recipe", POINT_RECIPES, ids=lambda recipe: recipe.name)

@@ -1,3 +1,5 @@
+import pytest
+
 from pipeline.recipes.point import Dropout, PointRecipe, Recurrent
 from pipeline.recipes.points import POINT_RECIPES
 
@@ -51,5 +53,19 @@ def test_the_guides_family_differs_by_layers_only() -> None:
     assert [layer.kind for layer in RECIPES["gru"].layers if isinstance(layer, Recurrent)] == ["gru"] * 2
 
 
-def test_what_we_chose_is_named() -> None:
-    assert all(recipe.choices for recipe in POINT_RECIPES)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("article-lstm", ("global norm", "not shuffled")),
+        ("lecture-lstm", ("Adam", "67 %", "shuffled")),
+        ("assignment-lstm", ("Adam", "linear", "all rows")),
+        ("guide-lstm", ("min-max", "0.001", "shuffled")),
+        ("guide-rnn", ("min-max", "shuffled", "two of 100 and 200 units", "dropout")),
+        ("guide-mlp", ("min-max", "shuffled", "two of 256 and 214 units", "relu", "dropout")),
+        ("gru", ("min-max", "shuffled", "guide-lstm's units and dropout")),
+        ("bidirectional-lstm", ("min-max", "shuffled", "in each direction", "dropout")),
+    ],
+)
+def test_what_we_chose_is_named(name: str, words: tuple[str, ...]) -> None:
+    choices = " ".join(RECIPES[name].choices)
+    assert [word for word in words if word not in choices] == []
