@@ -17,6 +17,7 @@ from pipeline.scoring import diebold_mariano
 
 # Of a test with this many false alarms in a hundred.
 SIGNIFICANT: Final = 0.05
+_UNTESTED: Final = "(no test possible: too few days, or the same difference on each)"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Standing:
         seeds: Of its outcomes, in order.
         metrics: Mean and spread over seeds.
         p: Two-sided p of the Diebold–Mariano test on squared errors in price, averaged over seeds by day;
-            None for the random walk itself or where the losses do not differ.
+            None for the random walk itself, and where no test is possible: fewer than two days, or losses
+            that differ by the same on every day.
         verdict: The same in words.
     """
 
@@ -81,14 +83,20 @@ def rank(outcomes: Sequence[Outcome]) -> tuple[Standing, ...]:
 
 
 def in_words(skill: float, p: float | None) -> str:
-    """Whether a recipe is better than the random walk, with the evidence."""
-    if p is None:
+    """Whether a recipe is better than the random walk, with the evidence.
+
+    Args:
+        skill: Against the random walk; exactly 0 where the losses are equal.
+        p: Of the Diebold–Mariano test; None where no test is possible.
+    """
+    if p is None and skill == 0:
         return "the same as the random walk"
-    evidence = f"(Diebold–Mariano p = {p:.2g})"
-    if p < SIGNIFICANT:
+    evidence = _UNTESTED if p is None else f"(Diebold–Mariano p = {p:.2g})"
+    if p is not None and p < SIGNIFICANT:
         return f"{'better' if skill > 0 else 'not better: worse'} than the random walk {evidence}"
-    beyond = ", beyond chance" if skill > 0 else ""
-    return f"not better than the random walk{beyond} {evidence}"
+    if skill > 0:
+        return f"lower error than the random walk on these days, but not beyond chance {evidence}"
+    return f"not better than the random walk {evidence}"
 
 
 def _standing(group: Sequence[Outcome], place: int) -> Standing:

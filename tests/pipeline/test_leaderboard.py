@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,14 +73,42 @@ def test_p_is_of_the_losses_averaged_over_seeds() -> None:
     ("skill", "p", "words"),
     [
         (0.1, 0.01, "better than the random walk (Diebold–Mariano p = 0.01)"),
-        (0.1, 0.4, "not better than the random walk, beyond chance (Diebold–Mariano p = 0.4)"),
+        (
+            0.1,
+            0.4,
+            "lower error than the random walk on these days, but not beyond chance (Diebold–Mariano p = 0.4)",
+        ),
         (-0.1, 0.4, "not better than the random walk (Diebold–Mariano p = 0.4)"),
         (-0.1, 0.001, "not better: worse than the random walk (Diebold–Mariano p = 0.001)"),
         (0.0, None, "the same as the random walk"),
+        (0.0, 1.0, "not better than the random walk (Diebold–Mariano p = 1)"),
+        (
+            -0.1,
+            None,
+            "not better than the random walk (no test possible: too few days, or the same difference on each)",
+        ),
+        (
+            0.1,
+            None,
+            "lower error than the random walk on these days, but not beyond chance "
+            "(no test possible: too few days, or the same difference on each)",
+        ),
     ],
 )
 def test_words(skill: float, p: float | None, words: str) -> None:
     assert in_words(skill, p) == words
+
+
+def test_one_test_day_is_not_the_same_as_the_random_walk() -> None:
+    whole = outcome("bad", 1, error=3.0)
+    (standing,) = rank([replace(whole, table=whole.table.head(1))])
+    assert standing.p is None
+    assert standing.verdict.startswith("not better than the random walk (no test possible")
+
+
+def test_the_last_close_under_another_name_is_the_same_as_the_random_walk() -> None:
+    (standing,) = rank([replace(outcome(RANDOM_WALK, None, error=1.0), recipe="copy")])
+    assert (standing.p, standing.verdict) == (None, "the same as the random walk")
 
 
 def test_a_spread_reads_as_mean_and_deviation() -> None:
