@@ -15,9 +15,9 @@ UNROLLED_STEPS: Final = 16
 def build_network(recipe: PointRecipe, chance: Random) -> "keras.Model":
     """The recipe's network with fresh weights and its optimizer.
 
-    The mean squared error is minimised and the mean absolute percentage error watched, both of the scaled
-    target. A recurrent layer hands on its sequence where another follows; a window reaches a dense layer
-    as one row of values.
+    The mean squared error is minimised and the mean absolute percentage error watched (`mape`, targets of
+    exactly 0 left out), both of the scaled target. A recurrent layer hands on its sequence where another
+    follows; a window reaches a dense layer as one row of values.
 
     Args:
         recipe: Layers, columns, window and fitting.
@@ -39,8 +39,23 @@ def build_network(recipe: PointRecipe, chance: Random) -> "keras.Model":
             in_sequence = False
         stack.append(_layer(layer, sequences=onward, unroll=recipe.window <= UNROLLED_STEPS, chance=chance))
     network = keras.Sequential(stack, name=recipe.name.replace("-", "_"))
-    network.compile(optimizer=_optimizer(recipe), loss="mean_squared_error", metrics=["mape"])
+    network.compile(optimizer=_optimizer(recipe), loss="mean_squared_error", metrics=[_mape()])
     return network
+
+
+def _mape() -> "keras.metrics.Metric":
+    """100 × mean of |(y − ŷ) / y| over targets other than 0, by which Keras's own would divide as by 1e-7."""
+    import keras
+
+    class _Mape(keras.metrics.Mean):  # type: ignore[misc]
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            # A target is one number, a prediction a row of one.
+            y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))
+            counted = keras.ops.not_equal(y_true, 0)
+            divisor = keras.ops.where(counted, y_true, 1)
+            super().update_state(100 * keras.ops.abs((y_true - y_pred) / divisor), sample_weight=counted)
+
+    return _Mape(name="mape")
 
 
 def _layer(layer: Layer, *, sequences: bool, unroll: bool, chance: Random) -> "keras.layers.Layer":

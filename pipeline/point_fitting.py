@@ -87,6 +87,8 @@ def fit_point(
         verbose=0,
         callbacks=_callbacks(fitting.patience, time_limit_s=time_limit_s, on_epoch=on_epoch),
     ).history
+    # Who loads the network from its file need not know the metric that watched its fit.
+    network.compile(optimizer=network.optimizer, loss=network.loss)
     curves = {
         ours: [float(v) for v in history[theirs]] for theirs, ours in _CURVES.items() if theirs in history
     }

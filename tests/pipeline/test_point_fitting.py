@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -9,9 +10,11 @@ from pipeline.comparison import outcome_of
 from pipeline.errors import TrainingError
 from pipeline.framing import Framing, frame
 from pipeline.networks import build_network
-from pipeline.point_fitting import PointFit, fit_point
+from pipeline.point_fitting import PointFit, fit_point, predict, save_point
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import POINT_RECIPES
+from pipeline.scoring import mean_absolute_percentage_error
+from pipeline.training import deterministic
 
 pytestmark = pytest.mark.slow
 PARAMETERS = {
@@ -92,6 +95,57 @@ def test_curves_have_an_entry_an_epoch_and_the_loss_falls() -> None:
     outcome = outcome_of(fit)
     assert outcome.label == "small seed 1"
     assert set(outcome.metrics) >= {"test_mse_scaled", "test_mase", "skill_vs_random_walk"}
+
+
+def test_the_mape_curve_leaves_out_targets_of_exactly_0_as_the_score_does() -> None:
+    # Weights that hardly move have the same error in an epoch as after it.
+    still = small(learning_rate=1e-12, validation=0.2).varied(scaler="min-max")
+    framing = framed(still)
+    assert (framing.targets[framing.parts.fit] == 0).any()
+    fit = fit_point(framing, seed=1)
+    for curve, part in (("train", framing.parts.fit), ("validation", framing.parts.validation)):
+        actual = framing.targets[part]
+        expected = 100 * mean_absolute_percentage_error(actual, fit.predicted[part])
+        assert fit.history[f"{curve}_mape_scaled_pct"][-1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_mape_curve_changes_nothing_of_the_fit() -> None:
+    import keras
+
+    recipe = small(validation=0.2)
+    framing = framed(recipe)
+    fit = fit_point(framing, seed=1)
+    keras.utils.clear_session()
+    deterministic(1)
+    plain = build_network(recipe, Random(1))
+    plain.compile(optimizer=plain.optimizer, loss="mean_squared_error", metrics=["mape"])
+    windows, targets = framing.inputs.astype(np.float32), framing.targets.astype(np.float32)
+    part, held_out = framing.parts.fit, framing.parts.validation
+    history = plain.fit(
+        windows[part],
+        targets[part],
+        validation_data=(windows[held_out], targets[held_out]),
+        batch_size=recipe.fitting.batch,
+        epochs=recipe.fitting.epochs,
+        verbose=0,
+    ).history
+    weights = zip(fit.network.get_weights(), plain.get_weights(), strict=True)
+    assert all(ours.tobytes() == theirs.tobytes() for ours, theirs in weights)
+    assert fit.predicted.tobytes() == predict(plain, framing.inputs).tobytes()
+    assert fit.history["train_mse_scaled"] == history["loss"]
+    assert fit.history["validation_mse_scaled"] == history["val_loss"]
+
+
+# Keras writes its file by TensorFlow's variables, which do not know NumPy's new copy keyword.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_kept_network_is_loaded_by_keras_alone(tmp_path: Path) -> None:
+    import keras
+
+    framing = framed(small())
+    fit = fit_point(framing, seed=1)
+    save_point(fit, tmp_path)
+    loaded = keras.models.load_model(tmp_path / "network.keras")
+    assert predict(loaded, framing.inputs).tobytes() == fit.predicted.tobytes()
 
 
 def test_patience_stops_a_fit_that_no_longer_gets_better() -> None:
