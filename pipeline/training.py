@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 EpochListener = Callable[[int, Mapping[str, float]], None]
 
-# The largest that NumPy's generator takes.
-LARGEST_SEED: Final = 2**32 - 1
+# NumPy's generator takes seeds up to 2**32 - 1; a range recipe's members, eight at most, count on from theirs.
+LARGEST_SEED: Final = 2**32 - 8
 EXPLOSION_FACTOR: Final = 100.0
 LOSS_CEILING: Final = 1e6
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from flows.command import app
 from pipeline.errors import InputError
 from pipeline.recipes import catalogue, parse_recipe
+from pipeline.training import LARGEST_SEED
 
 run = CliRunner().invoke
 
@@ -54,13 +55,13 @@ def test_bad_input_is_refused_before_anything_heavy_is_started(arguments: list[s
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["train", "-r", "guide-lstm", "--seed", str(2**32)],
-        ["sweep", "-r", "guide-lstm", "--vary", "window=3", "--seed", str(2**32)],
-        ["compare", "-r", "guide-lstm", "--seeds", str(2**32)],
+        ["train", "-r", "guide-lstm", "--seed", str(LARGEST_SEED + 1)],
+        ["sweep", "-r", "guide-lstm", "--vary", "window=3", "--seed", str(LARGEST_SEED + 1)],
+        ["compare", "-r", "guide-lstm", "--seeds", str(LARGEST_SEED + 1)],
     ],
     ids=" ".join,
 )
 def test_a_seed_that_the_generator_cannot_take_is_refused(arguments: list[str]) -> None:
     result = run(app, [*arguments, "-s", "a/BUSD/1d"])
     assert result.exit_code == 2
-    assert str(2**32 - 1) in result.output
+    assert str(LARGEST_SEED) in result.output
