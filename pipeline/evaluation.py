@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.baselines import random_walk_quantiles
+from pipeline.candles.columns import CLOSE, FILLED
 from pipeline.day_axis import DayAxis, IntArray
 from pipeline.errors import TooLittleHistoryError
 from pipeline.forecasting import Model, fit, rows_until
+from pipeline.framing import one_day_persistence
+from pipeline.point_scores import direction_hits
 from pipeline.quantiles import COVERAGES, MEDIAN, FloatArray, interval
 from pipeline.recipes.base import Recipe
 from pipeline.scoring import (
@@ -92,22 +95,21 @@ def evaluate(
     quantiles = model.log_return_quantiles(past, rows)[:, 0]
     return Evaluation(
         model=model,
-        metrics=_metrics(days, days.place[rows], quantiles, first=first),
+        metrics=_metrics(days, days.place[rows], quantiles, trained=rows_until(past, trained_as_of)),
         history=history,
         table=_table(days, days.place[rows], quantiles),
     )
 
 
-def _metrics(days: DayAxis, places: IntArray, quantiles: FloatArray, *, first: int) -> dict[str, float]:
+def _metrics(
+    days: DayAxis, places: IntArray, quantiles: FloatArray, *, trained: pd.DataFrame
+) -> dict[str, float]:
     outcome = days.log_returns_ahead(1)[places]
     walk = random_walk_quantiles(days, places)[:, 0]
     scores = weighted_interval_score(outcome, quantiles)
-    values = point_metrics(days, places, days.close[places] * np.exp(quantiles[:, MEDIAN]), first=first)
-    values |= {
-        f"random_walk_{name}": value
-        for name, value in point_metrics(days, places, days.close[places], first=first).items()
-        if name != "test_direction_pct"
-    }
+    values = point_metrics(days, places, days.close[places] * np.exp(quantiles[:, MEDIAN]), trained=trained)
+    last = point_metrics(days, places, days.close[places], trained=trained)
+    values |= {f"random_walk_{name}": value for name, value in last.items()}
     values["skill_vs_random_walk"] = 1 - values["test_mse_price"] / values["random_walk_test_mse_price"]
     values["test_relative_wis"] = relative_wis(scores, weighted_interval_score(outcome, walk))
     for percent in COVERAGES:
@@ -115,24 +117,26 @@ def _metrics(days: DayAxis, places: IntArray, quantiles: FloatArray, *, first: i
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def point_metrics(days: DayAxis, places: IntArray, predicted: FloatArray, *, first: int) -> dict[str, float]:
+def point_metrics(
+    days: DayAxis, places: IntArray, predicted: FloatArray, *, trained: pd.DataFrame
+) -> dict[str, float]:
     """Errors of point forecasts of the next close.
 
     Args:
         days: The candles.
         places: Where each forecast was made, array of shape (n,).
         predicted: Closes, array of shape (n,).
-        first: Place of the last training row: the closes up to it give the scaled unit
-            (mean 0, deviation 1) and the scale of MASE.
+        trained: The grid's training rows: their closes give the scaled unit (mean 0, deviation 1) and the
+            scale of MASE.
 
     Returns:
-        Values in scaled units, in price and without a unit, by their names in the tracking server.
+        Values in scaled units, in price and without a unit, by their names in the tracking server; NaN where
+        one is not defined.
     """
     actual, before = days.close[places + 1], days.close[places]
-    training = days.close[: first + 1][days.observed[: first + 1]]
+    training = trained.loc[~trained[FILLED], CLOSE].to_numpy()
     centre, spread = float(training.mean()), float(training.std()) or 1.0
     scaled = ((actual - centre) / spread, (predicted - centre) / spread)
-    persistence = float(np.abs(np.diff(training)).mean())
     squared = mean_squared_error(actual, predicted)
     return {
         "test_mse_scaled": mean_squared_error(*scaled),
@@ -141,8 +145,8 @@ def point_metrics(days: DayAxis, places: IntArray, predicted: FloatArray, *, fir
         "test_rmse_price": squared**0.5,
         "test_mae_price": mean_absolute_error(actual, predicted),
         "test_mape_price_pct": 100 * mean_absolute_percentage_error(actual, predicted),
-        "test_mase": mean_absolute_scaled_error(actual, predicted, scale=persistence),
-        "test_direction_pct": 100 * float((np.sign(predicted - before) == np.sign(actual - before)).mean()),
+        "test_mase": mean_absolute_scaled_error(actual, predicted, scale=one_day_persistence(trained)),
+        "test_direction_pct": 100 * direction_hits(actual, predicted, before),
     }
 
 

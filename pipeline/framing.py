@@ -118,7 +118,7 @@ def frame(
         last_closes=closes[recipe.window - 1 : -1][usable],
         parts=parts,
         scaling=scaling,
-        persistence=_persistence(rows.iloc[: targets[parts.test.start - 1] + 1]),
+        persistence=one_day_persistence(rows.iloc[: targets[parts.test.start - 1] + 1]),
     )
 
 
@@ -163,7 +163,11 @@ def _parts(recipe: PointRecipe, dates: NDArray[np.datetime64], *, n_rows: int, c
     return divide(len(dates), training=training, validation=share)
 
 
-def _persistence(training: pd.DataFrame) -> float:
+def one_day_persistence(training: pd.DataFrame) -> float:
+    """Mean absolute change of the close from one row to the next, the scale of MASE.
+
+    Changes of filled days and across a hole between segments are left out.
+    """
     changes = training[CLOSE].diff().abs()
     if FILLED in training:
         changes = changes[~training[FILLED] & (training[SEGMENT].diff() == 0)]

@@ -1,6 +1,7 @@
 """A fit judged on days it did not see, against naive loops and scikit-learn."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -66,6 +67,34 @@ def test_the_random_walk_against_itself_has_no_skill(simulated_grid):
     judged = evaluate(find_recipe("random-walk"), simulated_grid, as_of=AS_OF, seed=1)
     assert judged.metrics["test_relative_wis"] == pytest.approx(1)
     assert judged.history == {}
+
+
+def test_days_that_stood_still_have_no_direction(simulated_grid):
+    still = simulated_grid.copy()
+    rows = still.index[still["date"] <= np.datetime64(AS_OF)][-40:-30]
+    still.loc[rows, "close"] = still.loc[rows[0] - 1, "close"]
+    judged = evaluate(find_recipe("har-range"), still, as_of=AS_OF, seed=1)
+    hits = [
+        (row.predicted > row.random_walk) == (row.actual > row.random_walk)
+        for row in judged.table.itertuples()
+        if row.actual != row.random_walk
+    ]
+    assert len(hits) == 80
+    assert judged.metrics["test_direction_pct"] == pytest.approx(100 * sum(hits) / len(hits))
+    assert "random_walk_test_direction_pct" not in judged.metrics
+
+
+def test_one_day_persistence_does_not_cross_a_long_hole(broken_grid):
+    judged = evaluate(find_recipe("har-range"), broken_grid, as_of=AS_OF, seed=1)
+    rows = list(broken_grid[broken_grid["date"] <= np.datetime64(judged.model.trained_as_of)].itertuples())
+    assert rows[-1].segment == 1
+    changes = [
+        abs(after.close - before.close)
+        for before, after in pairwise(rows)
+        if before.segment == after.segment and not after.filled
+    ]
+    errors = (judged.table["actual"] - judged.table["predicted"]).abs()
+    assert judged.metrics["test_mase"] == pytest.approx(errors.mean() / np.mean(changes))
 
 
 def test_rows_after_as_of_change_nothing(judged, simulated_grid):
