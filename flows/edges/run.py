@@ -122,18 +122,19 @@ class Run:
             candles: Candle table; only its shape, columns and days are stored.
             name: Series slug.
             digest: sha256 of the snapshot in hex; MLflow has room for its first 36 characters.
-            source: URL that the snapshot came from.
+            source: URL that the snapshot came from, or the path of a file.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         columns = [{"name": column, "type": _column_type(kind)} for column, kind in candles.dtypes.items()]
         days = candles["date"]
         profile = {"rows": len(candles), "first": str(days.iloc[0])[:10], "last": str(days.iloc[-1])[:10]}
+        served = source.startswith(("http://", "https://"))
         dataset = Dataset(
             name=name,
             digest=digest[:_DIGEST_LIMIT],
-            source_type="http",
-            source=json.dumps({"url": source}),
+            source_type="http" if served else "local",
+            source=json.dumps({"url" if served else "uri": source}),
             schema=json.dumps({"mlflow_colspec": columns}),
             profile=json.dumps(profile),
         )

@@ -208,6 +208,8 @@ def resumed_run(experiment: Experiment, record: RunRecord) -> Iterator[Run]:
     run = Run(client=experiment.tracking.client, id=record.id, name=record.name, url=record.url)
     with refusals(f"run {record.name!r}"):
         run.client.update_run(run.id, status="RUNNING")
+        if "failure" in record.tags:
+            run.client.delete_tag(run.id, "failure")
         with _going_on(run):
             yield run
 

@@ -18,8 +18,10 @@ def test_a_run_that_failed_goes_on_and_ends_well() -> None:
         interrupted()
     (stopped,) = experiment.find_runs(tags={"kind": "sweep"})
     assert stopped.status == "KILLED"
+    assert "KeyboardInterrupt" in stopped.tags["failure"]
     with resumed_run(experiment, stopped) as again:
         again.log_metrics({"second": 2.0})
     (ended,) = experiment.find_runs(tags={"kind": "sweep"})
     assert (ended.id, ended.status) == (stopped.id, "FINISHED")
+    assert "failure" not in ended.tags
     assert ended.metrics == {"first": 1.0, "second": 2.0}

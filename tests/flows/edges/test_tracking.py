@@ -92,6 +92,21 @@ def test_a_run_keeps_what_was_logged(tracking: Tracking, tmp_path: Path) -> None
     }
     (dataset,) = tracking.client.get_run(run.id).inputs.dataset_inputs
     assert dataset.dataset.digest == ("ab" * 32)[:36]
+    assert (dataset.dataset.source_type, json.loads(dataset.dataset.source)) == (
+        "http",
+        {"url": "https://example.org/x.csv"},
+    )
+
+
+def test_a_dataset_that_is_a_file_is_not_said_to_come_from_the_web(tracking: Tracking) -> None:
+    import pandas as pd
+
+    candles = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=3), "close": [1.0, 2.0, 3.0]})
+    with tracked_run(tracking.experiment("candles"), "a file's", tags={}) as run:
+        run.log_dataset(candles, name="candles", digest="ab" * 32, source="/data/candles.csv")
+    (dataset,) = tracking.client.get_run(run.id).inputs.dataset_inputs
+    assert dataset.dataset.source_type == "local"
+    assert json.loads(dataset.dataset.source) == {"uri": "/data/candles.csv"}
 
 
 def test_a_failing_body_marks_the_run_failed_with_the_reason(tracking: Tracking) -> None:
