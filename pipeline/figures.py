@@ -1,6 +1,7 @@
 """The figures that the texts show, and the two that they do not: drawn without a screen, with a table's words."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -9,14 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.comparison import Outcome
-from pipeline.framing import Framing
+from pipeline.framing import Framing, Variant
 from pipeline.quantiles import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, told apart by colour-blind readers too.
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's colours, told apart by colour-blind readers too; then more, for more recipes than those.
+COLOURS: Final = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#8C564B", "#7F7F00", "#5B2A86", "#F781BF", "#003C30", "#A6CEE3", "#B30000"),
+)
 
 
 def closes_figure(candles: pd.DataFrame, *, quote: str = "") -> Figure:
@@ -40,14 +44,13 @@ def scaled_figure(framing: Framing) -> Figure:
 
 
 def curve_figure(outcomes: Sequence[Outcome], curve: str) -> Figure:
-    """One curve of every outcome by epoch, as `train_mse_scaled`; solid for training, dashed for validation."""
+    """One curve by epoch, as `train_mse_scaled`: a panel a variant, a colour a recipe, validation dashed."""
     unit = "%" if curve.endswith("_pct") else "scaled units"
-    figure, axes = _canvas("MAPE by epoch" if unit == "%" else "Loss by epoch", unit)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if unit != "%":
-        axes.set_yscale("log")
-    for index, outcome in enumerate(outcomes):
+    drawn = [outcome for outcome in outcomes if curve in outcome.history]
+    figure, panels = _variants("MAPE by epoch" if unit == "%" else "Loss by epoch", drawn, unit)
+    colours = _colours(outcomes)
+    for outcome in drawn:
+        axes = panels[outcome.variant]
         for name, style in ((curve, "-"), (curve.replace("train", "validation"), "--")):
             values = outcome.history.get(name, [])
             if values:
@@ -56,27 +59,32 @@ def curve_figure(outcomes: Sequence[Outcome], curve: str) -> Figure:
                     range(1, len(values) + 1),
                     values,
                     style,
-                    color=COLOURS[index % len(COLOURS)],
+                    color=colours[outcome.recipe],
                     label=outcome.label + held_out,
                 )
-    _legend(axes)
+    for axes in panels.values():
+        axes.set(xlabel="epoch", yscale="linear" if unit == "%" else "log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _legend(axes)
     return figure
 
 
 def prediction_figure(outcomes: Sequence[Outcome], part: str) -> Figure:
-    """Prediction against what happened, on the `train` or the `test` rows of all outcomes."""
+    """Prediction against what happened on the `train` or the `test` rows: a panel a variant, a colour a recipe."""
     title = "Prediction on training data" if part == "train" else "Prediction on test data"
-    figure, axes = _canvas(title, "close")
-    tables = [outcome.table[outcome.table["part"] == part].sort_values("date") for outcome in outcomes]
-    truth = pd.concat(tables).drop_duplicates("date").sort_values("date")
-    axes.plot(
-        truth["date"].to_numpy(), truth["actual"].to_numpy(), color="#777777", linewidth=1.5, label="actual"
-    )
-    for index, (outcome, rows) in enumerate(zip(outcomes, tables, strict=True)):
-        colour = COLOURS[index % len(COLOURS)]
-        days, predicted = rows["date"].to_numpy(), rows["predicted"].to_numpy()
-        axes.plot(days, predicted, color=colour, linewidth=0.9, label=outcome.label)
-    _legend(axes)
+    drawn = [outcome for outcome in outcomes if (outcome.table["part"] == part).any()]
+    figure, panels = _variants(title, drawn, "close")
+    colours = _colours(outcomes)
+    for variant, axes in panels.items():
+        shown = [outcome for outcome in drawn if outcome.variant == variant]
+        tables = [outcome.table[outcome.table["part"] == part].sort_values("date") for outcome in shown]
+        truth = pd.concat(tables).drop_duplicates("date").sort_values("date")
+        days, actual = truth["date"].to_numpy(), truth["actual"].to_numpy()
+        axes.plot(days, actual, color="#777777", linewidth=1.5, label="actual")
+        for outcome, rows in zip(shown, tables, strict=True):
+            days, predicted = rows["date"].to_numpy(), rows["predicted"].to_numpy()
+            axes.plot(days, predicted, color=colours[outcome.recipe], linewidth=0.9, label=outcome.label)
+        _legend(axes)
     return figure
 
 
@@ -127,6 +135,23 @@ def _canvas(title: str, unit: str) -> "tuple[Figure, Axes]":
     axes.set(title=title, ylabel=unit)
     axes.grid(alpha=0.3)
     return figure, axes
+
+
+def _variants(title: str, outcomes: Sequence[Outcome], unit: str) -> "tuple[Figure, dict[Variant, Axes]]":
+    """A panel for each variant: leak-free and as written differ in days and units."""
+    variants = list(dict.fromkeys(outcome.variant for outcome in outcomes))
+    figure = Figure(figsize=(8, 4.2 * len(variants)), layout="constrained")
+    axes: Any = figure.subplots(len(variants), 1, squeeze=False)
+    panels = dict(zip(variants, axes[:, 0], strict=True))
+    for variant, panel in panels.items():
+        panel.set(title=f"{title}, {variant}", ylabel=unit)
+        panel.grid(alpha=0.3)
+    return figure, panels
+
+
+def _colours(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """A colour for each recipe, the same in every panel; seeds share it."""
+    return dict(zip(dict.fromkeys(outcome.recipe for outcome in outcomes), cycle(COLOURS), strict=False))
 
 
 def _row(figure: Figure, count: int) -> "list[Axes]":

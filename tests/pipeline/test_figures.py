@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,14 @@ from pipeline.figures import (
     prediction_figure,
     scaled_figure,
 )
-from pipeline.framing import LEAK_FREE, frame
+from pipeline.framing import AS_WRITTEN, LEAK_FREE, Variant, frame
 from pipeline.recipes.point import Dense, PointRecipe
 
 DAYS = pd.date_range("2021-01-01", periods=30, unit="us")
 CANDLES = pd.DataFrame({"date": DAYS, "close": 100.0 + np.arange(30)})
 
 
-def outcome(name: str = "mine") -> Outcome:
+def outcome(name: str = "mine", *, seed: int = 1, variant: Variant = LEAK_FREE) -> Outcome:
     table = pd.DataFrame(
         {
             "date": DAYS,
@@ -36,7 +37,7 @@ def outcome(name: str = "mine") -> Outcome:
         "validation_mse_scaled": [4.0, 3.0],
         "train_mape_scaled_pct": [9.0, 8.0],
     }
-    return Outcome(name, LEAK_FREE, "10 days", 1, {}, history, table)
+    return Outcome(name, variant, "10 days", seed, {}, history, table)
 
 
 def lines(figure: Figure, panel: int = 0) -> dict[str, list[float]]:
@@ -54,6 +55,32 @@ def test_curves_show_training_and_validation_by_epoch() -> None:
     drawn = lines(curve_figure([outcome()], "train_mse_scaled"))
     assert drawn == {"mine seed 1": [3.0, 2.0], "mine seed 1, validation": [4.0, 3.0]}
     assert set(lines(curve_figure([outcome()], "train_mape_scaled_pct"))) == {"mine seed 1"}
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [lambda shown: prediction_figure(shown, "test"), lambda shown: curve_figure(shown, "train_mse_scaled")],
+)
+def test_a_recipe_has_one_colour_that_no_other_has(drawn: Callable[[list[Outcome]], Figure]) -> None:
+    shown = [outcome(f"recipe-{place % 9}", seed=place // 9) for place in range(18)]
+    (axes,) = drawn(shown).axes
+    colours: dict[str, set[str]] = {}
+    for line in axes.lines:
+        colours.setdefault(str(line.get_label()).partition(" ")[0], set()).add(str(line.get_color()))
+    colours.pop("actual", None)
+    assert [len(each) for each in colours.values()] == [1] * 9
+    assert len(set.union(*colours.values())) == 9
+
+
+def test_each_variant_has_a_panel_with_its_own_truth() -> None:
+    leaking = outcome(variant=AS_WRITTEN)
+    leaking.table["date"] += pd.Timedelta(days=900)
+    figure = prediction_figure([outcome(), leaking], "test")
+    assert [axes.get_title().rpartition(", ")[2] for axes in figure.axes] == [LEAK_FREE, AS_WRITTEN]
+    for panel, own in enumerate(("mine seed 1", "mine seed 1, as written")):
+        assert set(lines(figure, panel)) == {"actual", own}
+        assert len(lines(figure, panel)["actual"]) == 10
+    assert len(curve_figure([outcome(), leaking], "train_mse_scaled").axes) == 2
 
 
 def test_the_series_and_its_scaled_form() -> None:
