@@ -1,10 +1,12 @@
 """Recipes fitted and judged, each as an MLflow run that a person can find again."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
+from flows.edges.environment import environment
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment, tracked_run
 from flows.edges.versions import code_version, package_versions
@@ -13,6 +15,7 @@ from flows.progress import watcher
 from pipeline.comparison import Outcome, outcome_of, random_walk_of, ranges_of
 from pipeline.figures import closes_figure, curve_figure, prediction_figure, scaled_figure
 from pipeline.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant, frame
+from pipeline.leaderboard import rank
 from pipeline.point_fitting import PointFit, fit_point
 from pipeline.recipes import Recipe
 from pipeline.recipes.point import PointRecipe
@@ -62,17 +65,21 @@ def run_trial(trial: Trial, history: History) -> Judged:
     """
     watcher.get().stage(history.name, trial.name)
     if not isinstance(trial.recipe, PointRecipe):
-        outcome, walk = ranges_of(trial.recipe, history.grid, seed=trial.seed, on_epoch=_report(None))
-        return Judged(outcome, walk, None)
+        return _run_ranges(trial, history)
     framing = frame_of(trial.recipe, history, variant=trial.variant)
     started = time.perf_counter()
     fit = fit_watched(framing, seed=trial.seed, time_limit_s=trial.time_limit_s)
     return Judged(outcome_of(fit, seconds=time.perf_counter() - started), random_walk_of(framing), fit)
 
 
+def tells_a_leak(recipe: Recipe) -> bool:
+    """Whether the recipe can be fitted as written: its text tells a leak."""
+    return isinstance(recipe, PointRecipe) and recipe.as_written is not None
+
+
 def fit_watched(framing: Framing, *, seed: int, time_limit_s: float | None = None) -> PointFit:
     """`fit_point` whose epochs the watcher is told of."""
-    on_epoch = _report(framing.recipe.fitting.epochs)
+    on_epoch = epoch_report(framing.recipe.fitting.epochs)
     return fit_point(framing, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch)
 
 
@@ -83,14 +90,13 @@ def frame_of(recipe: PointRecipe, history: History, *, variant: Variant = LEAK_F
 
 def tracked_trial(trial: Trial, history: History, *, experiment: Experiment, parent: Run) -> Judged:
     """`run_trial` as a child of the parent's MLflow run; FAILED with the reason if it fails."""
-    with tracked_run(experiment, trial.name, tags=trial_tags(trial, history), parent=parent) as run:
+    with study_run(experiment, trial.name, history, tags=trial_tags(trial), parent=parent) as run:
         return log_trial(run, trial, history)
 
 
 def log_trial(run: Run, trial: Trial, history: History) -> Judged:
-    """`run_trial` with its parameters, dataset, metrics, curves and figures on `run`."""
+    """`run_trial` with its parameters, metrics, curves and figures on `run`."""
     log_recipe(run, trial.recipe, seed=trial.seed, variant=trial.variant)
-    run.log_dataset(history.candles, name=history.name, digest=history.sha256, source=history.origin)
     judged = run_trial(trial, history)
     log_outcome(run, judged.outcome)
     run.log_figure(closes_figure(history.candles), "close")
@@ -106,28 +112,56 @@ def log_recipe(run: Run, recipe: Recipe, **more: object) -> None:
 
 
 def log_outcome(run: Run, outcome: Outcome) -> None:
-    """Metrics, curves by epoch, the predictions as a table, and their figures."""
+    """Metrics, the verdict, curves by epoch, the predictions as a table, and their figures."""
     run.log_metrics(dict(outcome.metrics) | ({"fit_seconds": outcome.seconds} if outcome.seconds else {}))
     for name, values in outcome.history.items():
         # Told apart from the score of the same name, which is taken once the fit has ended.
         run.log_curve(f"epoch_{name}", values)
     run.log_table(outcome.table, "predictions")
-    run.set_tags({"setting": outcome.setting})
+    run.set_tags(verdict_tags(outcome))
     log_figures(run, [outcome])
 
 
 def log_figures(run: Run, outcomes: Sequence[Outcome]) -> None:
-    """Loss, MAPE, and prediction on training and test data, of all outcomes together."""
-    if any(outcome.history for outcome in outcomes):
-        run.log_figure(curve_figure(outcomes, "train_mse_scaled"), "loss")
-        run.log_figure(curve_figure(outcomes, "train_mape_scaled_pct"), "mape")
+    """Loss, MAPE, and prediction on training and test data, of all outcomes that have them, together."""
+    for name, curve in (("loss", "train_mse_scaled"), ("mape", "train_mape_scaled_pct")):
+        if any(curve in outcome.history for outcome in outcomes):
+            run.log_figure(curve_figure(outcomes, curve), name)
     for part in ("train", "test"):
         if any((outcome.table["part"] == part).any() for outcome in outcomes):
             run.log_figure(prediction_figure(outcomes, part), f"prediction-{part}")
 
 
+def verdict_tags(outcome: Outcome) -> dict[str, object]:
+    """The setting, and in it the evidence for or against the outcome, alone beside the random walk."""
+    (standing,) = rank([outcome])
+    return {
+        "setting": outcome.setting,
+        "verdict": standing.verdict,
+        "diebold_mariano_p": standing.p,
+    }
+
+
+@contextmanager
+def study_run(
+    experiment: Experiment,
+    name: str,
+    history: History,
+    *,
+    tags: Mapping[str, object],
+    parent: Run | None = None,
+) -> Iterator[Run]:
+    """A tracked run that says what every run of a study does of its data, its code and its machine."""
+    made_with = environment()
+    facts = study_tags(history) | {fact: made_with[fact] for fact in ("python", "platform")}
+    with tracked_run(experiment, name, tags=facts | dict(tags), parent=parent) as run:
+        run.log_dataset(history.candles, name=history.name, digest=history.sha256, source=history.origin)
+        run.log_json(made_with, "environment")
+        yield run
+
+
 def study_tags(history: History) -> dict[str, object]:
-    """What every run of a study says of its data and its code."""
+    """By which a study's run is found again, and the way back to the Prefect run."""
     from prefect.runtime import flow_run
 
     return {
@@ -141,17 +175,38 @@ def study_tags(history: History) -> dict[str, object]:
         ),
         "flow_run": flow_run.name,
         "flow_run_id": flow_run.id,
-        "flow_run_url": flow_run.ui_url,
+        "flow_run_url": flow_run_url(),
     }
 
 
-def trial_tags(trial: Trial, history: History) -> dict[str, object]:
-    """`study_tags` and what the trial adds."""
-    own = {"recipe": trial.recipe.name, "variant": trial.variant, "seed": trial.seed, "kind": "trial"}
-    return study_tags(history) | own
+def flow_run_url() -> str | None:
+    """Address of the flow run in Prefect's UI; None where no UI is known, for which Prefect says `None/flow-runs`."""
+    from prefect.runtime import flow_run
+    from prefect.settings import PREFECT_UI_URL
+
+    return flow_run.ui_url if PREFECT_UI_URL.value() else None
 
 
-def _report(total: int | None) -> EpochListener:
+def trial_tags(trial: Trial) -> dict[str, object]:
+    """What a trial's run says beside `study_tags`."""
+    return {"recipe": trial.recipe.name, "variant": trial.variant, "seed": trial.seed, "kind": "trial"}
+
+
+def _run_ranges(trial: Trial, history: History) -> Judged:
+    started = time.perf_counter()
+    outcome, walk = ranges_of(
+        trial.recipe,
+        history.grid,
+        seed=trial.seed,
+        time_limit_s=trial.time_limit_s,
+        on_epoch=epoch_report(None),
+    )
+    return Judged(replace(outcome, seconds=time.perf_counter() - started), walk, None)
+
+
+def epoch_report(total: int | None) -> EpochListener:
+    """Tells the watcher of each of `total` epochs; None where their number is not known."""
+
     def on_epoch(epoch: int, values: Mapping[str, float]) -> None:
         watcher.get().advance(f"epoch {epoch}, loss {values.get('loss', float('nan')):.3g}", epoch, total)
 

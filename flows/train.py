@@ -13,13 +13,13 @@ from flows.comparison_report import Report, publish_artifact
 from flows.edges.configuration import configuration
 from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
-from flows.edges.tracking import open_tracking, tracked_run
+from flows.edges.tracking import open_tracking
 from flows.history import History, history_of
-from flows.recipe_runs import Judged, Trial, log_trial, trial_tags
+from flows.recipe_runs import Judged, Trial, epoch_report, log_trial, study_run, tells_a_leak, trial_tags
 from pipeline.bundle import save_bundle
 from pipeline.comparison import RANDOM_WALK
 from pipeline.errors import InputError
-from pipeline.forecasting import fit
+from pipeline.forecasting import Model, fit
 from pipeline.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.point_fitting import save_point
 from pipeline.recipes import with_epochs
@@ -67,13 +67,16 @@ def train(request: TrainRequest) -> dict[str, Any]:
     recipe = with_epochs(named_recipe(request.recipe, current.places), request.epochs)
     if recipe.name == RANDOM_WALK:
         raise InputError("The random walk learns nothing; see it beside another by `coincast compare`.")
+    if request.as_written and not tells_a_leak(recipe):
+        raise InputError(
+            f"{recipe.name} has no as-written variant: its text tells no leak; leave --as-written."
+        )
     variant = AS_WRITTEN if request.as_written else LEAK_FREE
     trial = Trial(recipe, variant, request.seed, request.time_limit_s)
     history = history_of(request, current)
     experiment = open_tracking(current.places).experiment(history.name)
-    with tracked_run(
-        experiment, f"train {trial.name}", tags=trial_tags(trial, history) | {"kind": "train"}
-    ) as run:
+    tags = trial_tags(trial) | {"kind": "train"}
+    with study_run(experiment, f"train {trial.name}", history, tags=tags) as run:
         judged = fit_and_keep(trial, history, run)
         report = Report(history, (judged.outcome, judged.random_walk), (), run, experiment)
     publish_artifact(report, name="train")
@@ -82,12 +85,28 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
 @task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
 def fit_and_keep(trial: Trial, history: History, run: Run) -> Judged:
-    """Fit, judge and log; the model's files become artifacts under `model/`."""
+    """Fit, judge and log beside the random walk; the model's files become artifacts under `model/`."""
     judged = log_trial(run, trial, history)
+    walk = judged.random_walk.metrics
+    run.log_metrics(
+        {f"random_walk_{name}": value for name, value in walk.items() if name.startswith("test_")}
+    )
     with TemporaryDirectory() as folder:
         if judged.fit is not None:
             save_point(judged.fit, Path(folder))
         else:
-            save_bundle(fit(trial.recipe, history.grid, as_of=history.as_of, seed=trial.seed), Path(folder))
+            save_bundle(_fit_all_days(trial, history), Path(folder))
         run.log_folder(Path(folder), "model")
     return judged
+
+
+def _fit_all_days(trial: Trial, history: History) -> Model:
+    """A range recipe is judged without its newest days, and kept with them."""
+    return fit(
+        trial.recipe,
+        history.grid,
+        as_of=history.as_of,
+        seed=trial.seed,
+        time_limit_s=trial.time_limit_s,
+        on_epoch=epoch_report(None),
+    )

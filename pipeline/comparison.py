@@ -7,8 +7,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pipeline.candles.columns import DATE
+from pipeline.candles.columns import DATE, FILLED
+from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation import evaluate
+from pipeline.forecasting import MINIMUM_DAYS
 from pipeline.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant
 from pipeline.point_fitting import PointFit
 from pipeline.point_scores import score_points, score_random_walk
@@ -86,7 +88,12 @@ def random_walk_of(framing: Framing) -> Outcome:
 
 
 def ranges_of(
-    recipe: Recipe, grid: pd.DataFrame, *, seed: int, on_epoch: EpochListener | None = None
+    recipe: Recipe,
+    grid: pd.DataFrame,
+    *,
+    seed: int,
+    time_limit_s: float | None = None,
+    on_epoch: EpochListener | None = None,
 ) -> tuple[Outcome, Outcome]:
     """A `range` or `baseline` recipe judged on the newest fifth of the days, and the random walk beside it.
 
@@ -94,11 +101,17 @@ def ranges_of(
 
     Raises:
         TooLittleHistoryError: Too few rows are left for the fit.
-        TrainingError: The fit diverged.
+        TrainingError: The fit diverged or ran past its limit.
     """
-    first, last = grid[DATE].iloc[0].date(), grid[DATE].iloc[-1].date()
-    test_days = max((last - first).days // 5, 1)
-    judged = evaluate(recipe, grid, as_of=last, seed=seed, test_days=test_days, on_epoch=on_epoch)
+    judged = evaluate(
+        recipe,
+        grid,
+        as_of=grid[DATE].iloc[-1].date(),
+        seed=seed,
+        test_days=_test_days(grid),
+        time_limit_s=time_limit_s,
+        on_epoch=on_epoch,
+    )
     table = judged.table.assign(part="test")[_TABLE]
     days = table[DATE].dt.date
     setting = (
@@ -121,6 +134,21 @@ def ranges_of(
     )
 
 
+def require_days(recipe: Recipe, grid: pd.DataFrame) -> None:
+    """Refuse a `range` or `baseline` recipe that `ranges_of` could not fit, without fitting it.
+
+    Raises:
+        TooLittleHistoryError: Too few candles lie before the test days.
+    """
+    last_fitted = grid[DATE].iloc[-1] - pd.Timedelta(days=_test_days(grid))
+    candles = int((~grid[FILLED] & (grid[DATE] <= last_fitted)).sum())
+    if candles < MINIMUM_DAYS:
+        raise TooLittleHistoryError(
+            f"Expected {MINIMUM_DAYS} daily candles before the test days, the newest fifth; got {candles}. "
+            "Use a longer file."
+        )
+
+
 def setting_of(framing: Framing) -> str:
     """The test days and the unit of scaled scores, in words."""
     days = framing.dates[framing.parts.test]
@@ -131,6 +159,12 @@ def setting_of(framing: Framing) -> str:
         f"{len(days)} test days {min(days)} to {max(days)}, {training} of {framing.recipe.window}, "
         f"{framing.recipe.scaler}-scaled {what} by {scaler}"
     )
+
+
+def _test_days(grid: pd.DataFrame) -> int:
+    """A fifth of a grid's days, for recipes that have no split of their own."""
+    days: int = (grid[DATE].iloc[-1] - grid[DATE].iloc[0]).days
+    return max(days // 5, 1)
 
 
 def _table(framing: Framing, predicted: FloatArray) -> pd.DataFrame:

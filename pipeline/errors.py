@@ -11,7 +11,8 @@ CoincastError
 │   └── DiskFullError          no room for what must be written
 └── RunError                   the run started and failed (exit 1)
     ├── ExpectationError       a critical expectation failed, or a check could not run
-    ├── TrainingError          the fit diverged or ran past its time limit
+    ├── TrainingError          the fit diverged
+    │   └── TimeLimitError     the fit ran past its time limit; with more time it may end well
     ├── LeakError              a forecast changed with rows after its as_of
     ├── StoreError             a stored file is damaged, missing or locked
     ├── RegistryError          MLflow refused, or a model is not what its record says
@@ -78,7 +79,11 @@ class ExpectationError(RunError):
 
 
 class TrainingError(RunError):
-    """The fit diverged or ran past its time limit."""
+    """The fit diverged."""
+
+
+class TimeLimitError(TrainingError):
+    """The fit ran past its time limit; with more time it may end well."""
 
 
 class LeakError(RunError):

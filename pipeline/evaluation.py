@@ -56,6 +56,7 @@ def evaluate(
     as_of: date,
     seed: int,
     test_days: int = TEST_DAYS,
+    time_limit_s: float | None = None,
     on_epoch: EpochListener | None = None,
 ) -> Evaluation:
     """Fit on the rows up to as_of − test_days and judge the forecasts of the closes after it.
@@ -66,11 +67,12 @@ def evaluate(
         as_of: Date of the last target.
         seed: Of the fit.
         test_days: Targets, the newest calendar days.
+        time_limit_s: Seconds after which the fit fails.
         on_epoch: Told of each epoch.
 
     Raises:
         TooLittleHistoryError: Too few rows are left for the fit, or no test day has a forecast.
-        TrainingError: The fit diverged.
+        TrainingError: The fit diverged or ran past its limit.
     """
     past = rows_until(grid, as_of)
     trained_as_of = as_of - timedelta(days=test_days)
@@ -82,7 +84,15 @@ def evaluate(
         if on_epoch:
             on_epoch(epoch, values)
 
-    model = fit(recipe, past, as_of=trained_as_of, seed=seed, on_epoch=keep, watched=past)
+    model = fit(
+        recipe,
+        past,
+        as_of=trained_as_of,
+        seed=seed,
+        time_limit_s=time_limit_s,
+        on_epoch=keep,
+        watched=past,
+    )
     days = DayAxis.of(past)
     first = days.place_of(trained_as_of)
     origins = np.arange(first, len(days.number) - 1)

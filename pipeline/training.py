@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.errors import TrainingError
+from pipeline.errors import TimeLimitError, TrainingError
 
 if TYPE_CHECKING:
     import keras
@@ -52,7 +52,7 @@ def TimeLimit(  # noqa: N802 (reads as the callback it makes; the class needs Ke
 
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             if clock() > self.ends:
-                raise TrainingError(
+                raise TimeLimitError(
                     f"The fit ran past its limit of {seconds:g} s in epoch {self.epoch}; "
                     "allow more time (--time-limit, or fit_limit_s in coincast.toml) or ask for fewer epochs."
                 )

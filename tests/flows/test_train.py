@@ -8,7 +8,7 @@ import pytest
 
 from flows.edges.configuration import configuration
 from flows.edges.tracking import open_tracking
-from pipeline.errors import InputError, TrainingError
+from pipeline.errors import InputError, TimeLimitError, TrainingError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -68,16 +68,50 @@ def test_a_trained_networks_files_give_its_predictions_again(
 
 
 def test_a_range_recipe_is_kept_as_its_bundle(
-    sources: dict[str, Any], tmp_path: Path, prefect_harness: None
+    sources: dict[str, Any], tmp_path: Path, prefect_harness: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from flows import train as module
     from flows.train import TrainRequest, train
     from pipeline.bundle import load_bundle
 
-    result = train(TrainRequest(recipe="tiny-range", **sources))
+    limits = []
+    fit = module.fit
+    monkeypatch.setattr(
+        module, "fit", lambda *args, **more: limits.append(more["time_limit_s"]) or fit(*args, **more)
+    )
+    result = train(TrainRequest(recipe="tiny-range", time_limit_s=600, **sources))
+    assert limits == [600]
     client = open_tracking(configuration().places).client
     folder = Path(client.download_artifacts(result["mlflow"]["run_id"], "model", str(tmp_path)))
     assert load_bundle(folder).recipe.name == "tiny-range"
-    assert {row["recipe"] for row in result["tables"][0]["rows"]} == {"tiny-range", "random-walk"}
+    rows = {row["recipe"]: row for row in result["tables"][0]["rows"]}
+    assert set(rows) == {"tiny-range", "random-walk"}
+    run = client.get_run(result["mlflow"]["run_id"])
+    assert run.data.metrics["fit_seconds"] > 0
+    walk = rows["random-walk"]["metrics"]["test_mse_price"]["mean"]
+    assert run.data.metrics["random_walk_test_mse_price"] == pytest.approx(walk)
+    assert run.data.tags["verdict"] == rows["tiny-range"]["verdict"]
+    assert float(run.data.tags["diebold_mariano_p"]) == rows["tiny-range"]["diebold_mariano_p"]
+    figures = {Path(item.path).name for item in client.list_artifacts(run.info.run_id, "figures")}
+    assert figures == {"close.png", "prediction-test.png"}
+
+
+def test_the_fit_of_a_range_recipe_ends_at_its_limit(sources: dict[str, Any], prefect_harness: None) -> None:
+    from flows.train import TrainRequest, train
+
+    with pytest.raises(TimeLimitError, match="ran past its limit"):
+        train(TrainRequest(recipe="tiny-range", time_limit_s=1e-6, **sources))
+
+
+@pytest.mark.parametrize("recipe", ["tiny-range", "guide-lstm"])
+def test_what_tells_no_leak_is_not_trained_as_written(
+    recipe: str, sources: dict[str, Any], tmp_path: Path, prefect_harness: None
+) -> None:
+    from flows.train import TrainRequest, train
+
+    with pytest.raises(InputError, match=f"{recipe} has no as-written variant"):
+        train(TrainRequest(recipe=recipe, as_written=True, **sources))
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_a_fit_that_diverges_keeps_no_model(

@@ -1,11 +1,13 @@
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.candles import daily_grid
-from pipeline.comparison import RANDOM_WALK, random_walk_of, ranges_of, setting_of
+from pipeline.comparison import RANDOM_WALK, random_walk_of, ranges_of, require_days, setting_of
+from pipeline.errors import TimeLimitError, TooLittleHistoryError
 from pipeline.framing import AS_WRITTEN, frame
 from pipeline.leaderboard import rank
 from pipeline.recipes import find_recipe
@@ -40,6 +42,22 @@ def test_a_setting_says_days_windows_and_units(grid: pd.DataFrame) -> None:
 def test_settings_differ_where_scores_cannot_be_compared(grid: pd.DataFrame) -> None:
     recipes = (GUIDE_LSTM, GUIDE_LSTM.varied(window=7), GUIDE_LSTM.varied(scaler="standard"))
     assert len({setting_of(frame(recipe, grid)) for recipe in recipes}) == 3
+
+
+def test_a_range_recipe_is_refused_before_a_fit_where_its_fit_would_be(grid: pd.DataFrame) -> None:
+    recipe = find_recipe("har-range")
+    # Of 500 days the newest 99 are the test; the 401 before them are enough, and 398 are not.
+    require_days(recipe, grid.iloc[:500])
+    ranges_of(recipe, grid.iloc[:500], seed=1)
+    for refuse in (require_days, partial(ranges_of, seed=1)):
+        with pytest.raises(TooLittleHistoryError, match="400 daily candles"):
+            refuse(recipe, grid.iloc[:497])
+
+
+@pytest.mark.slow
+def test_a_range_recipe_keeps_to_its_time_limit(grid: pd.DataFrame) -> None:
+    with pytest.raises(TimeLimitError, match="ran past its limit"):
+        ranges_of(find_recipe("tiny-range"), grid, seed=1, time_limit_s=1e-6)
 
 
 def test_a_range_recipe_is_compared_by_its_median(grid: pd.DataFrame) -> None:
