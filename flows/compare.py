@@ -12,11 +12,11 @@ from flows.comparison_report import Failure, Report, log_report, publish_artifac
 from flows.edges.configuration import configuration
 from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
-from flows.edges.tracking import Experiment, open_tracking, tracked_run
+from flows.edges.tracking import Experiment, open_tracking
 from flows.history import History, history_of
-from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_tags, tracked_trial
-from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of
-from pipeline.errors import InputError, TrainingError
+from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_run, tells_a_leak, tracked_trial
+from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
+from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.recipes import Recipe, with_epochs
 from pipeline.recipes.point import PointRecipe
@@ -55,10 +55,10 @@ def compare(request: CompareRequest) -> dict[str, Any]:
     """Fit every recipe and seed, rank them, and keep the comparison in MLflow and as a Prefect artifact.
 
     Returns:
-        The leaderboards as JSON values, `tables` by variant; what failed is in `failed`.
+        The leaderboards as JSON values, `tables` by variant and setting; what failed is in `failed`.
 
     Raises:
-        InputError: A recipe, the file or the series is not usable.
+        InputError: A recipe, the file or the series is not usable; nothing was fitted.
         TrainingError: Every fit failed.
     """
     current = configuration()
@@ -66,17 +66,16 @@ def compare(request: CompareRequest) -> dict[str, Any]:
     recipes = tuple(with_epochs(recipe, request.epochs) for recipe in named)
     trials = plan_trials(request, recipes)
     history = history_of(request, current)
+    require_enough(trials, history)
     experiment = open_tracking(current.places).experiment(history.name)
     name = f"compare {', '.join(recipe.name for recipe in recipes)} {history.as_of}"
-    with tracked_run(experiment, name, tags=study_tags(history) | {"kind": "compare"}) as parent:
+    with study_run(experiment, name, history, tags={"kind": "compare"}) as parent:
         judged, failed = _fit_all(trials, history, experiment, parent)
-        walks = {each.random_walk.setting: each.random_walk for each in judged}
-        if not trials:
-            walks = {"": random_walk_of(frame_of(GUIDE_LSTM, history))}
-        _track_walks(tuple(walks.values()), history, experiment, parent)
+        walks = _walks(judged) or (random_walk_of(frame_of(GUIDE_LSTM, history)),)
+        _track_walks(walks, history, experiment, parent)
         report = Report(
             history=history,
-            outcomes=(*(each.outcome for each in judged), *walks.values()),
+            outcomes=(*(each.outcome for each in judged), *walks),
             failed=failed,
             run=parent,
             experiment=experiment,
@@ -96,7 +95,7 @@ def plan_trials(request: CompareRequest, recipes: Sequence[Recipe]) -> tuple[Tri
     for recipe in recipes:
         if recipe.name == RANDOM_WALK:
             continue
-        leaks = request.as_written and isinstance(recipe, PointRecipe) and recipe.as_written is not None
+        leaks = request.as_written and tells_a_leak(recipe)
         seeds = (1,) if recipe.kind == "baseline" else range(1, request.seeds + 1)
         for variant in (LEAK_FREE, AS_WRITTEN) if leaks else (LEAK_FREE,):
             trials += [Trial(recipe, variant, seed, request.time_limit_s) for seed in seeds]
@@ -105,6 +104,22 @@ def plan_trials(request: CompareRequest, recipes: Sequence[Recipe]) -> tuple[Tri
             "None of these recipes has a text that leaks; --as-written is for article-lstm and its like."
         )
     return tuple(trials)
+
+
+def require_enough(trials: Sequence[Trial], history: History) -> None:
+    """Frame every recipe, so that one which cannot be fitted is told before the first fit.
+
+    Raises:
+        InputError: The candles are too few for a recipe, or tell no column that it needs.
+    """
+    for trial in {(trial.recipe.name, trial.variant): trial for trial in trials}.values():
+        try:
+            if isinstance(trial.recipe, PointRecipe):
+                frame_of(trial.recipe, history, variant=trial.variant)
+            else:
+                require_days(trial.recipe, history.grid)
+        except TooLittleHistoryError as error:
+            raise TooLittleHistoryError(f"{trial.recipe.name}: {error}") from error
 
 
 @task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
@@ -131,9 +146,15 @@ def _fit_all(
     return judged, tuple(failed)
 
 
+def _walks(judged: Sequence[Judged]) -> tuple[Outcome, ...]:
+    """The random walk of each setting, once."""
+    walks = (each.random_walk for each in judged)
+    return tuple({(walk.variant, walk.setting): walk for walk in walks}.values())
+
+
 def _track_walks(walks: Sequence[Outcome], history: History, experiment: Experiment, parent: Run) -> None:
     """A run for the random walk of each setting: the days and units of some of the recipes."""
     for walk in walks:
-        tags = study_tags(history) | {"recipe": RANDOM_WALK, "variant": walk.variant, "kind": "trial"}
-        with tracked_run(experiment, walk.label, tags=tags, parent=parent) as run:
+        tags = {"recipe": RANDOM_WALK, "variant": walk.variant, "kind": "trial"}
+        with study_run(experiment, walk.label, history, tags=tags, parent=parent) as run:
             log_outcome(run, walk)

@@ -1,6 +1,6 @@
 """A comparison told four ways: JSON values, an MLflow table, figures, and a Prefect artifact."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,16 +10,18 @@ from prefect.runtime import flow_run
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment
 from flows.history import History
-from flows.recipe_runs import frame_of, log_figures
+from flows.progress import watcher
+from flows.recipe_runs import flow_run_url, frame_of, log_figures
 from pipeline.comparison import RANDOM_WALK, Outcome
 from pipeline.figures import closes_figure, gradient_figure, scaled_figure
-from pipeline.framing import AS_WRITTEN, LEAK_FREE, Variant
+from pipeline.framing import AS_WRITTEN, Variant
 from pipeline.gradients import CELLS, gradient_by_lag
 from pipeline.leaderboard import Standing, rank
+from pipeline.quantiles import FloatArray
 from pipeline.recipes import Recipe
 from pipeline.recipes.point import PointRecipe, Recurrent
 
-# The gradient figure looks at the newest training windows, before and after so many epochs.
+# The gradient figure looks at the newest training windows, before and after so many epochs at most.
 _GRADIENT_WINDOWS: Final = 512
 _GRADIENT_EPOCHS: Final = 10
 
@@ -30,6 +32,26 @@ class Failure:
 
     trial: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The leaderboard of one setting: only on the same days and in the same units can scores be ranked.
+
+    Attributes:
+        variant: `leak-free` or `as-written`.
+        setting: As `Outcome.setting`.
+        standings: Best first.
+    """
+
+    variant: Variant
+    setting: str
+    standings: tuple[Standing, ...]
+
+    def as_values(self) -> dict[str, Any]:
+        """JSON values."""
+        rows = [standing.as_values() for standing in self.standings]
+        return {"variant": self.variant, "setting": self.setting, "rows": rows}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +73,13 @@ class Report:
     experiment: Experiment
 
     @property
-    def tables(self) -> dict[Variant, tuple[Standing, ...]]:
-        """The leaderboard of each variant that was tried, leak-free first."""
-        tables: dict[Variant, tuple[Standing, ...]] = {}
-        variants: tuple[Variant, ...] = (LEAK_FREE, AS_WRITTEN)
-        for variant in variants:
-            outcomes = [outcome for outcome in self.outcomes if outcome.variant == variant]
-            if outcomes:
-                tables[variant] = rank(outcomes)
-        return tables
+    def tables(self) -> tuple[Table, ...]:
+        """The leaderboard of each setting that was tried, leak-free first, otherwise in the order of trying."""
+        together: dict[tuple[Variant, str], list[Outcome]] = {}
+        for outcome in self.outcomes:
+            together.setdefault((outcome.variant, outcome.setting), []).append(outcome)
+        tables = [Table(*setting, rank(outcomes)) for setting, outcomes in together.items()]
+        return tuple(sorted(tables, key=lambda table: table.variant == AS_WRITTEN))
 
     def as_values(self) -> dict[str, Any]:
         """JSON values, the same for programs, tests and the terminal."""
@@ -71,13 +91,10 @@ class Report:
             "first": self.history.first.isoformat(),
             "as_of": self.history.as_of.isoformat(),
             "rows": len(self.history.candles),
-            "tables": [
-                {"variant": variant, "rows": [standing.as_values() for standing in standings]}
-                for variant, standings in self.tables.items()
-            ],
+            "tables": [table.as_values() for table in self.tables],
             "failed": [vars(failure) for failure in self.failed],
             "mlflow": {"run_id": self.run.id, "url": self.run.url, "open_with": tracking.ui_command},
-            "flow_run": {"name": flow_run.name, "id": flow_run.id, "url": flow_run.ui_url},
+            "flow_run": {"name": flow_run.name, "id": flow_run.id, "url": flow_run_url()},
         }
 
 
@@ -94,7 +111,7 @@ def log_report(report: Report, *, recipes: Sequence[Recipe]) -> None:
     points = [recipe for recipe in recipes if isinstance(recipe, PointRecipe)]
     if points:
         run.log_figure(scaled_figure(frame_of(points[0], report.history)), "scaled")
-    recurrent = [recipe for recipe in points if isinstance(recipe.layers[0], Recurrent)]
+    recurrent = [recipe for recipe in points if any(isinstance(layer, Recurrent) for layer in recipe.layers)]
     if recurrent:
         run.log_figure(gradient_figure(_gradients(recurrent[0], report.history)), "gradient-by-lag")
 
@@ -111,7 +128,6 @@ def publish_artifact(report: Report, *, name: str) -> None:
 def _rows(report: Report) -> list[dict[str, Any]]:
     """Plain finite values; what is not defined is an empty text."""
     names = list(dict.fromkeys(name for outcome in report.outcomes for name in outcome.metrics))
-    standings = [standing for table in report.tables.values() for standing in table]
     return [
         {
             "variant": standing.variant,
@@ -123,28 +139,31 @@ def _rows(report: Report) -> list[dict[str, Any]]:
             "verdict": standing.verdict,
             "setting": standing.setting,
         }
-        for standing in standings
+        for table in report.tables
+        for standing in table.standings
     ]
 
 
 def _note(report: Report) -> str:
     lines = []
-    for variant, standings in report.tables.items():
-        lines += [f"**{variant}**", ""]
-        lines += [f"{each.rank}. {each.recipe}: {each.verdict} ({each.setting})" for each in standings]
+    for table in report.tables:
+        lines += [f"**{table.variant}**: {table.setting}", ""]
+        lines += [f"{each.rank}. {each.recipe}: {each.verdict}" for each in table.standings]
         lines.append("")
     lines += [f"Failed: {failure.trial}: {failure.reason}" for failure in report.failed]
     return "\n".join(lines)
 
 
-def _gradients(recipe: PointRecipe, history: History) -> Mapping[str, Mapping[str, Any]]:
+def _gradients(recipe: PointRecipe, history: History) -> dict[str, dict[str, FloatArray]]:
+    """Gradient norms by cell, before and after a fit of at most as many epochs as the recipe's own."""
     framing = frame_of(recipe, history)
     newest = slice(max(framing.parts.fit.stop - _GRADIENT_WINDOWS, 0), framing.parts.fit.stop)
     inputs, targets = framing.inputs[newest], framing.targets[newest]
-    return {
-        title: {cell: gradient_by_lag(cell, inputs, targets, seed=1, epochs=epochs) for cell in CELLS}
-        for title, epochs in (
-            ("before fitting", 0),
-            (f"after {_GRADIENT_EPOCHS} epochs", _GRADIENT_EPOCHS),
-        )
-    }
+    fitted = min(_GRADIENT_EPOCHS, recipe.fitting.epochs)
+    panels: dict[str, dict[str, FloatArray]] = {}
+    for title, epochs in (("before fitting", 0), (f"after {fitted} epochs", fitted)):
+        watcher.get().stage(history.name, f"gradients by lag {title}")
+        panels[title] = {
+            cell: gradient_by_lag(cell, inputs, targets, seed=1, epochs=epochs) for cell in CELLS
+        }
+    return panels

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 
 from flows.edges.configuration import Places, configuration
 from flows.edges.tracking import Experiment, open_tracking
+from flows.progress import watcher
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -23,6 +25,10 @@ SMALL = """
 name = "small-lstm"
 based_on = "lecture-lstm"
 window = 3
+
+[[layers]]
+kind = "dropout"
+rate = 0.1
 
 [[layers]]
 kind = "lstm"
@@ -49,10 +55,24 @@ class Compared:
     result: dict[str, Any]
     database: Path
     places: Places
+    stages: tuple[str, ...]
 
     @property
     def experiment(self) -> Experiment:
         return open_tracking(self.places).experiment("binance-btcusdt-1d")
+
+
+class Stages:
+    """A watcher that remembers the stages it was told of."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def stage(self, series: str, name: str) -> None:
+        self.told.append(name)
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +97,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory, prefect_harness: None) ->
             seeds=2,
             as_written=True,
         )
-        return Compared(compare(request), database, configuration().places)
+        stages = Stages()
+        watching = watcher.set(stages)
+        try:
+            return Compared(compare(request), database, configuration().places, tuple(stages.told))
+        finally:
+            watcher.reset(watching)
 
 
 def test_both_variants_are_ranked_beside_the_random_walk(compared: Compared) -> None:
@@ -132,6 +157,27 @@ def test_every_fit_is_a_child_run_with_its_facts(compared: Compared) -> None:
     assert one.metrics["epoch_train_mse_scaled"] > 0
     curve = compared.experiment.tracking.client.get_metric_history(one.id, "epoch_train_mse_scaled")
     assert [point.step for point in curve] == [1, 2]
+
+
+def test_every_run_says_its_data_its_machine_and_its_verdict(compared: Compared) -> None:
+    client = compared.experiment.tracking.client
+    runs = compared.experiment.find_runs()
+    assert len(runs) == 1 + 2 + 6
+    for run in runs:
+        (dataset,) = client.get_run(run.id).inputs.dataset_inputs
+        assert dataset.dataset.digest == compared.result["sha256"][:36]
+        assert json.loads(dataset.dataset.source) == {"uri": compared.result["source"]}
+        assert run.tags["python"] == platform.python_version()
+        assert run.tags["platform"] == platform.platform()
+        assert "environment.json" in {item.path for item in client.list_artifacts(run.id)}
+    verdicts = {run.name: run.tags["verdict"] for run in runs if "verdict" in run.tags}
+    assert len(verdicts) == 6
+    assert verdicts["random-walk"] == "the baseline"
+    assert "than the random walk" in verdicts["small-lstm seed 1"]
+
+
+def test_the_gradients_take_no_more_epochs_than_the_recipe_and_are_told_of(compared: Compared) -> None:
+    assert compared.stages[-2:] == ("gradients by lag before fitting", "gradients by lag after 2 epochs")
 
 
 def test_the_parent_holds_table_and_figures(compared: Compared) -> None:

@@ -1,0 +1,83 @@
+"""What a comparison decides before and after its fits: what is refused, and how outcomes are told."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows.compare import CompareRequest, plan_trials, require_enough
+from flows.comparison_report import Report
+from flows.edges.run import Run
+from flows.edges.tracking import Experiment, Tracking
+from flows.history import History
+from flows.recipe_runs import flow_run_url
+from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of
+from pipeline.errors import TooLittleHistoryError
+from pipeline.framing import AS_WRITTEN, frame
+from pipeline.recipes import Recipe, find_recipe
+from pipeline.recipes.points import ARTICLE_LSTM, GUIDE_LSTM
+from pipeline.simulation import simulate_candles
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    candles = simulate_candles(seed=3, first=date(2022, 1, 1), last=date(2022, 12, 31), price=20000.0)
+    return History("candles", None, "candles.csv", "ab" * 32, candles)
+
+
+def report(history: History, *outcomes: Outcome) -> Report:
+    tracking = Tracking("sqlite:///mlflow.db", client=None, artifacts=Path("artifacts"))  # type: ignore[arg-type]
+    run = Run(client=None, id="1", name="compare", url="http://127.0.0.1:5000")  # type: ignore[arg-type]
+    return Report(history, outcomes, (), run, Experiment(tracking, id="1", name="candles"))
+
+
+@pytest.mark.parametrize(
+    ("long", "words"),
+    [
+        (GUIDE_LSTM.varied(name="long-window", window=700), "long-window: A window of 700 rows"),
+        (find_recipe("har-range"), "har-range: Expected 400 daily candles"),
+    ],
+)
+def test_a_recipe_that_the_candles_are_too_few_for_is_named_before_a_fit(
+    long: Recipe, words: str, history: History
+) -> None:
+    request = CompareRequest(recipes=("any",), seeds=2)
+    require_enough(plan_trials(request, [GUIDE_LSTM]), history)
+    with pytest.raises(TooLittleHistoryError, match=words):
+        require_enough(plan_trials(request, [GUIDE_LSTM, long]), history)
+
+
+def test_only_what_shares_its_days_and_units_is_ranked_together(history: History) -> None:
+    recipes = (GUIDE_LSTM, GUIDE_LSTM.varied(name="short", window=7), ARTICLE_LSTM)
+    frames = [frame(recipe, history.grid) for recipe in recipes]
+    frames.append(frame(ARTICLE_LSTM, history.candles, variant=AS_WRITTEN))
+    outcomes = [random_walk_of(framing) for framing in frames]
+    tables = report(history, *outcomes[::-1], outcomes[0]).as_values()["tables"]
+    assert [table["variant"] for table in tables] == ["leak-free"] * 3 + ["as-written"]
+    assert [table["setting"] for table in tables] == [outcomes[place].setting for place in (2, 1, 0, 3)]
+    for table in tables:
+        assert [row["recipe"] for row in table["rows"]] == [RANDOM_WALK]
+        assert [row["setting"] for row in table["rows"]] == [table["setting"]]
+
+
+def test_where_no_ui_is_known_no_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0190a5a4-0000-7000-8000-000000000000")
+    with temporary_settings(restore_defaults={PREFECT_API_URL, PREFECT_UI_URL}):
+        assert flow_run_url() is None
+    with temporary_settings({PREFECT_UI_URL: "http://127.0.0.1:4200"}):
+        assert str(flow_run_url()).startswith("http://127.0.0.1:4200/")
+
+
+def test_a_variant_whose_setting_reads_the_same_keeps_its_own_table(history: History) -> None:
+    from dataclasses import replace
+
+    walk = random_walk_of(frame(GUIDE_LSTM, history.grid))
+    tables = report(history, walk, replace(walk, variant=AS_WRITTEN)).tables
+    assert [(table.variant, len(table.standings)) for table in tables] == [
+        ("leak-free", 1),
+        ("as-written", 1),
+    ]
