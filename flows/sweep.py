@@ -1,6 +1,6 @@
 """The flow `sweep`: variations of a recipe, chosen on validation rows, the chosen one judged on test rows once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,12 +10,13 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.comparison_report import Failure
 from flows.edges.configuration import Configuration, configuration
 from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
 from flows.edges.tracking import open_tracking
-from flows.history import history_of
-from flows.progress import watcher
+from flows.history import History, history_of
+from flows.progress import log, watcher
 from flows.sweep_runs import (
     AS_GIVEN,
     CHOSEN,
@@ -23,13 +24,15 @@ from flows.sweep_runs import (
     Sweep,
     judge,
     parent_run,
+    require_one_choice,
     tried_before,
     try_variation,
 )
-from pipeline.errors import InputError, TrainingError
+from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.figures import effect_figure
+from pipeline.framing import Cut, frame
 from pipeline.recipes.point import PointRecipe
-from pipeline.sweeping import Sampler, Tried, best, next_settings
+from pipeline.sweeping import Sampler, Tried, best, cut_of, name_of, next_settings
 from pipeline.training import LARGEST_SEED
 from pipeline.variation import Settings, grid, parse_vary, variation
 
@@ -73,22 +76,25 @@ def sweep(request: SweepRequest) -> dict[str, Any]:
     The same request goes on where an earlier one was cut off, and repeats no fit.
 
     Returns:
-        Every trial and the two judged as JSON values.
+        Every trial and the two judged as JSON values; which of the two failed is in `failed`.
 
     Raises:
-        InputError: A setting, the recipe, the file or the series is not usable.
-        TrainingError: Every fit failed.
+        InputError: A setting, the recipe, the file or the series is not usable, or the sweep was judged already
+            after fewer trials.
+        TrainingError: Every variation failed.
     """
     plan = plan_sweep(request, configuration())
+    total = min(request.trials or len(grid(plan.vary)), len(grid(plan.vary)))
+    require_one_choice(plan, trials=total)
     with parent_run(plan) as parent:
-        tried = _try_all(plan, parent, limit=request.trials)
+        tried = _try_all(plan, parent, total=total)
         chosen = best(tried)
         if chosen is None:
             raise TrainingError(
-                f"All {len(tried)} variations failed; lower the learning rate or clip the gradients."
+                f"All {len(tried)} variations failed; the first, {tried[0].name}: {tried[0].failure}"
             )
-        judged = [judge_once(plan, CHOSEN, chosen.settings, parent), judge_once(plan, AS_GIVEN, {}, parent)]
-        result = _result(plan, tried, judged, parent)
+        judged, failed = _judge_both(plan, chosen, parent)
+        result = _result(plan, tried, parent) | {"judged": judged, "failed": failed}
         _log(result, tried, parent)
     _publish(result, plan)
     return result
@@ -107,13 +113,15 @@ def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
     if request.epochs is not None and "epochs" in vary:
         raise InputError("Give --epochs or --vary epochs=…, not both.")
     epochs = {} if request.epochs is None else {"epochs": request.epochs}
-    recipe = recipe.varied(fitting={"validation": request.validation, **epochs})
-    for name, values in vary.items():
-        for value in values:
-            variation(recipe, {name: value})
+    given = recipe.varied(fitting=epochs)
+    varied = given.varied(fitting={"validation": request.validation})
     history = history_of(request, current)
+    cut = cut_of(frame(varied, history.grid), validation=request.validation)
+    _require_possible(varied, vary, history, cut)
     return Sweep(
-        recipe=recipe,
+        given=given,
+        recipe=varied,
+        cut=cut,
         vary=vary,
         sampler=request.sampler,
         seed=request.seed,
@@ -136,10 +144,29 @@ def judge_once(plan: Sweep, role: str, settings: Settings, parent: Run) -> dict[
     return judge(plan, role, settings, parent)
 
 
-def _try_all(plan: Sweep, parent: Run, *, limit: int | None) -> tuple[Tried, ...]:
+def _require_possible(
+    recipe: PointRecipe, vary: Mapping[str, Sequence[str]], history: History, cut: Cut
+) -> None:
+    """Frame the recipe with each value, and make every combination of them.
+
+    Raises:
+        InputError: A value is none that its setting can have, alone or with the others.
+        TooLittleHistoryError: The candles are too few for a value.
+    """
+    days = history.grid
+    for name, values in vary.items():
+        for value in values:
+            try:
+                frame(variation(recipe, {name: value}), days, cut=cut)
+            except TooLittleHistoryError as error:
+                raise TooLittleHistoryError(f"--vary {name}={value}: {error}") from error
+    for settings in grid(vary):
+        variation(recipe, settings)
+
+
+def _try_all(plan: Sweep, parent: Run, *, total: int) -> tuple[Tried, ...]:
     """Everything tried before and now; a variation that diverges does not stop the others."""
     tried = tried_before(plan)
-    total = min(limit or len(grid(plan.vary)), len(grid(plan.vary)))
     while len(tried) < total:
         settings = next_settings(plan.vary, tried, sampler=plan.sampler, seed=plan.seed)
         if settings is None:
@@ -147,25 +174,37 @@ def _try_all(plan: Sweep, parent: Run, *, limit: int | None) -> tuple[Tried, ...
         watcher.get().stage(plan.history.name, f"trial {len(tried) + 1} of {total}")
         try:
             outcome = try_once(plan, settings, parent)
-        except TrainingError:
-            outcome = Tried(settings, None)
+        except TrainingError as error:
+            outcome = Tried(settings, None, str(error))
         tried = (*tried, outcome)
     return tried
 
 
-def _result(
-    plan: Sweep, tried: Sequence[Tried], judged: Sequence[dict[str, Any]], parent: Run
-) -> dict[str, Any]:
+def _judge_both(plan: Sweep, chosen: Tried, parent: Run) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """The chosen and the given recipe on the test rows, and why one of them has no score there."""
+    judged = []
+    failed = []
+    for role, settings in ((CHOSEN, chosen.settings), (AS_GIVEN, {})):
+        try:
+            judged.append(judge_once(plan, role, settings, parent))
+        except TrainingError as error:
+            log.warning("The recipe %s has no test score: %s", role, error)
+            failed.append(vars(Failure(role, str(error))))
+    return judged, failed
+
+
+def _result(plan: Sweep, tried: Sequence[Tried], parent: Run) -> dict[str, Any]:
     cut = plan.cut
     return {
         "series": str(plan.history.series or plan.history.name),
         "source": plan.history.origin,
         "as_of": plan.history.as_of.isoformat(),
-        "recipe": plan.recipe.name,
+        "recipe": plan.given.name,
         "vary": {name: list(values) for name, values in plan.vary.items()},
         "validation": {"first": str(cut.validation), "before": str(cut.test)},
-        "trials": [{"settings": dict(each.settings), SCORE: each.score} for each in tried],
-        "judged": list(judged),
+        "trials": [
+            {"settings": dict(each.settings), SCORE: each.score, "failure": each.failure} for each in tried
+        ],
         "mlflow": {
             "run_id": parent.id,
             "url": parent.url,
@@ -198,8 +237,8 @@ def _rows(tried: Sequence[Tried]) -> list[dict[str, Any]]:
 
 
 def _sentences(result: dict[str, Any]) -> list[str]:
-    return [
-        f"{each['role']} ({', '.join(f'{k} {v}' for k, v in each['settings'].items()) or 'as it is'}): "
-        f"{each['verdict']}; {each['setting']}"
+    judged = [
+        f"{each['role']} ({name_of(each['settings'])}): {each['verdict']}; {each['setting']}"
         for each in result["judged"]
     ]
+    return judged + [f"Failed: {each['trial']}: {each['reason']}" for each in result["failed"]]

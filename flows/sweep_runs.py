@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flows.edges.run import Run, RunRecord
-from flows.edges.tracking import Experiment, resumed_run, tracked_run
+from flows.edges.tracking import Experiment, resumed_run
 from flows.history import History
-from flows.recipe_runs import fit_watched, log_outcome, log_recipe, study_tags
+from flows.recipe_runs import fit_watched, frame_of, log_outcome, log_recipe, study_run, verdict_tags
 from pipeline.comparison import outcome_of
-from pipeline.framing import Cut, frame
-from pipeline.leaderboard import rank
+from pipeline.errors import InputError
+from pipeline.framing import LEAK_FREE, Cut, Framing, frame
 from pipeline.recipes.point import PointRecipe
-from pipeline.sweeping import Sampler, Tried, cut_of, validation_scores
+from pipeline.sweeping import Sampler, Tried, name_of, validation_scores
 from pipeline.variation import Settings, variation
 
 SCORE: Final = "validation_skill_vs_random_walk"
@@ -32,7 +32,9 @@ class Sweep:
     """What is swept.
 
     Attributes:
-        recipe: As given, with the validation fraction of the sweep.
+        given: The recipe as given.
+        recipe: The same with the validation fraction of the sweep: what is varied.
+        cut: The days at which every variation's validation and test begin.
         vary: Settings and their values.
         sampler: How the next variation is found.
         seed: Of every fit and of the sampler.
@@ -41,7 +43,9 @@ class Sweep:
         experiment: Where the runs lie.
     """
 
+    given: PointRecipe
     recipe: PointRecipe
+    cut: Cut
     vary: Mapping[str, tuple[str, ...]]
     sampler: Sampler
     seed: int
@@ -52,7 +56,7 @@ class Sweep:
     @property
     def id(self) -> str:
         """The same for the same recipe, settings, candles and seed: by it a sweep is found again."""
-        what = (self.recipe.digest, dict(self.vary), self.sampler, self.seed)
+        what = (self.given.digest, self.recipe.digest, dict(self.vary), self.sampler, self.seed)
         where = (self.history.sha256, str(self.history.as_of))
         return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()[:16]
 
@@ -61,16 +65,15 @@ class Sweep:
         """As `sweep guide-lstm by window, optimizer 2026-03-29`."""
         return f"sweep {self.recipe.name} by {', '.join(self.vary)} {self.history.as_of}"
 
-    @property
-    def cut(self) -> Cut:
-        """The days at which every variation's validation and test begin."""
-        whole = frame(self.recipe, self.history.grid)
-        return cut_of(whole, validation=self.recipe.fitting.validation)
-
     def tags(self, kind: str) -> dict[str, object]:
-        """What every run of the sweep says."""
-        own = {"kind": kind, "sweep": self.id, "recipe": self.recipe.name, "seed": self.seed}
-        return study_tags(self.history) | own
+        """What every run of the sweep says beside `study_tags`."""
+        return {
+            "kind": kind,
+            "sweep": self.id,
+            "recipe": self.given.name,
+            "variant": LEAK_FREE,
+            "seed": self.seed,
+        }
 
     def records(self, kind: str) -> list[RunRecord]:
         """Its runs of a kind, oldest first."""
@@ -85,19 +88,39 @@ def parent_run(sweep: Sweep) -> Iterator[Run]:
         with resumed_run(sweep.experiment, earlier[-1]) as run:
             yield run
     else:
-        with tracked_run(sweep.experiment, sweep.name, tags=sweep.tags("sweep")) as run:
+        with study_run(sweep.experiment, sweep.name, sweep.history, tags=sweep.tags("sweep")) as run:
             log_recipe(run, sweep.recipe, vary=dict(sweep.vary), sampler=sweep.sampler)
             yield run
 
 
 def tried_before(sweep: Sweep) -> tuple[Tried, ...]:
-    """Variations that were fitted or that diverged; those cut off by a kill are tried again."""
-    done = []
+    """Variations that were fitted or that failed; those cut off by a kill are tried again.
+
+    So are those that ran past their limit, until the sweep is judged: the choice is made then.
+    """
+    final = _result_of(sweep, CHOSEN) is not None
+    done: dict[str, Tried] = {}
     for record in sweep.records(_TRIAL):
-        diverged = record.tags.get("failure", "").startswith("TrainingError")
-        if record.status == "FINISHED" or diverged:
-            done.append(Tried(json.loads(record.tags["settings"]), record.metrics.get(SCORE)))
-    return tuple(done)
+        error, _, reason = record.tags.get("failure", "").partition(": ")
+        failed = error == "TrainingError" or (final and error == "TimeLimitError")
+        if record.status == "FINISHED" or failed:
+            settings = record.tags["settings"]
+            done[settings] = Tried(json.loads(settings), record.metrics.get(SCORE), reason)
+    return tuple(done.values())
+
+
+def require_one_choice(sweep: Sweep, *, trials: int) -> None:
+    """Refuse more trials once the chosen variation was judged: another choice would look at the test rows again.
+
+    Raises:
+        InputError: The sweep was judged after fewer trials than are asked for.
+    """
+    tried = tried_before(sweep)
+    if len(tried) < trials and _result_of(sweep, CHOSEN) is not None:
+        raise InputError(
+            f"This sweep chose among {len(tried)} variations and was judged on the test rows, which is done once; "
+            f"{trials} were asked for. Ask for --trials {len(tried)} to see its result, or start another --seed."
+        )
 
 
 def try_variation(sweep: Sweep, settings: Settings, parent: Run) -> Tried:
@@ -106,11 +129,11 @@ def try_variation(sweep: Sweep, settings: Settings, parent: Run) -> Tried:
     Raises:
         TrainingError: The fit diverged or ran past its limit; its run says so.
     """
-    name = ", ".join(f"{setting} {value}" for setting, value in settings.items())
     tags = sweep.tags(_TRIAL) | {"settings": json.dumps(settings)}
     tags |= {f"setting.{setting}": value for setting, value in settings.items()}
     recipe = variation(sweep.recipe, settings)
-    with tracked_run(sweep.experiment, name, tags=tags, parent=parent) as run:
+    name = name_of(settings)
+    with study_run(sweep.experiment, name, sweep.history, tags=tags, parent=parent) as run:
         log_recipe(run, recipe, seed=sweep.seed)
         framing = frame(recipe, sweep.history.grid, cut=sweep.cut)
         started = time.perf_counter()
@@ -123,32 +146,43 @@ def try_variation(sweep: Sweep, settings: Settings, parent: Run) -> Tried:
 
 
 def judge(sweep: Sweep, role: str, settings: Settings, parent: Run) -> dict[str, Any]:
-    """The test scores of a variation fitted on all training rows: taken once, and read back ever after.
+    """The test scores of a variation: taken once, and read back ever after.
 
-    A recipe with patience keeps its validation rows out of the fit, for they end it.
+    Raises:
+        TrainingError: The fit diverged or ran past its limit; its run says so, and no test score was taken.
     """
-    for record in sweep.records(_RESULT):
-        if (
-            record.tags["role"] == role
-            and record.status == "FINISHED"
-            and record.tags["settings"] == json.dumps(settings)
-        ):
-            return _judged(record.metrics, record.tags)
-    recipe = variation(sweep.recipe, settings)
-    cut = sweep.cut
-    if recipe.fitting.patience is None:
-        cut = Cut(validation=cut.test, test=cut.test)
+    record = _result_of(sweep, role)
+    if record is not None and record.tags["settings"] == json.dumps(settings):
+        return _judged(record.metrics, record.tags)
     tags = sweep.tags(_RESULT) | {"settings": json.dumps(settings), "role": role}
-    with tracked_run(sweep.experiment, f"{role} on the test rows", tags=tags, parent=parent) as run:
-        log_recipe(run, recipe, seed=sweep.seed)
-        framing = frame(recipe, sweep.history.grid, cut=cut)
+    name = f"{role} on the test rows"
+    with study_run(sweep.experiment, name, sweep.history, tags=tags, parent=parent) as run:
+        framing = _judged_framing(sweep, role, settings)
+        log_recipe(run, framing.recipe, seed=sweep.seed)
+        started = time.perf_counter()
         fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
-        outcome = outcome_of(fit)
-        (standing,) = rank([outcome])
+        outcome = outcome_of(fit, seconds=time.perf_counter() - started)
         log_outcome(run, outcome)
-        told = {"verdict": standing.verdict, "diebold_mariano_p": standing.p}
-        run.set_tags(told)
-    return _judged(outcome.metrics, {**tags, **told, "setting": outcome.setting})
+    return _judged(outcome.metrics, tags | verdict_tags(outcome))
+
+
+def _judged_framing(sweep: Sweep, role: str, settings: Settings) -> Framing:
+    """The given recipe's own frame, as `train` has it; a variation's with all training windows to fit.
+
+    A variation with patience keeps its validation rows out of the fit, for they end it.
+    """
+    if role == AS_GIVEN:
+        return frame_of(sweep.given, sweep.history)
+    recipe = variation(sweep.recipe, settings)
+    stops_early = recipe.fitting.patience is not None
+    cut = sweep.cut if stops_early else Cut(validation=sweep.cut.test, test=sweep.cut.test)
+    return frame(recipe, sweep.history.grid, cut=cut)
+
+
+def _result_of(sweep: Sweep, role: str) -> RunRecord | None:
+    """The run in which a role was judged, where it was."""
+    judged = (record for record in sweep.records(_RESULT) if record.status == "FINISHED")
+    return next((record for record in judged if record.tags["role"] == role), None)
 
 
 def _judged(metrics: Mapping[str, float], tags: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,10 +21,27 @@ _DRAWS: Final = 20
 
 @dataclass(frozen=True)
 class Tried:
-    """A variation and its validation score, higher is better; None where the fit failed."""
+    """A variation and what became of it.
+
+    Attributes:
+        settings: What was varied.
+        score: On the validation rows, higher is better; None where the fit failed.
+        failure: Why it failed; empty where it did not.
+    """
 
     settings: Settings
     score: float | None
+    failure: str = ""
+
+    @property
+    def name(self) -> str:
+        """As `window 3, optimizer sgd`."""
+        return name_of(self.settings)
+
+
+def name_of(settings: Settings) -> str:
+    """As `window 3, optimizer sgd`; `as it is` where nothing is varied."""
+    return ", ".join(f"{setting} {value}" for setting, value in settings.items()) or "as it is"
 
 
 def next_settings(
