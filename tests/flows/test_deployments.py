@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from flows.edges.configuration import PROJECT
+from flows.server_setup import CHUNKS, QUEUES
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,15 @@ def test_names_and_slugs_are_used_once() -> None:
     assert len(set(NAMES)) == len(NAMES)
     assert len(set(slugs)) == len(slugs)
     assert project["prefect-version"] == version("prefect")
+
+
+def test_chunks_are_in_the_limited_queue_and_go_after_their_driver_and_the_day() -> None:
+    deployments = yaml.safe_load(TEXT)["deployments"]
+    queues = {one["name"]: one["work_pool"]["work_queue_name"] for one in deployments}
+    assert set(queues.values()) == set(QUEUES)
+    assert queues["backfill-chunk"] == CHUNKS
+    priorities = [QUEUES[queues[name]] for name in ("daily", "backfill", "backfill-chunk")]
+    assert priorities == sorted(set(priorities))
 
 
 @pytest.mark.parametrize("name", NAMES)

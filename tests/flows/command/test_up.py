@@ -23,7 +23,7 @@ from flows.edges.configuration import PROJECT
 from flows.edges.demo_site import serve_market
 from flows.edges.processes import running
 from flows.local_services import Standing, await_answer
-from flows.server_setup import ZOMBIES
+from flows.server_setup import QUEUES, ZOMBIES
 from pipeline.errors import CoincastError, ServiceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -122,10 +122,12 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert {f"{name}/{name}" for name in deployments} == DEPLOYMENTS
     assert deployments["daily"]["work_queue_name"] == "daily"
     queues = {one["name"]: one for one in rows("work_pools/coincast/queues")}
-    priorities = [queues[name]["priority"] for name in ("daily", "backfill", "backfill-chunks")]
+    used = {name: queues[one["work_queue_name"]] for name, one in deployments.items()}
+    priorities = [used[name]["priority"] for name in ("daily", "backfill", "backfill-chunk")]
     assert priorities == sorted(set(priorities))
-    assert queues["backfill-chunks"]["concurrency_limit"] == 2
-    assert {one["work_queue_name"] for one in deployments.values()} <= set(queues)
+    assert used["backfill-chunk"]["concurrency_limit"] == 2
+    assert used["backfill"]["concurrency_limit"] is None
+    assert set(queues) == {*QUEUES, "default"}
     (automation,) = rows("automations")
     assert automation["name"] == ZOMBIES
     assert automation["trigger"]["within"] == 90
