@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from flows.draining import await_idle, paused_pool, record_crashes, resume_pool
 from flows.edges.background import RunFolder, Service, require_free
 from flows.edges.configuration import Places
 from flows.edges.machine import host_name
@@ -20,6 +21,7 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 ENDING: Final = ("worker", "mlflow", "prefect")
 _RECEIPT: Final = "deployed"
 _LOOK_S: Final = 0.25
+_WORKER_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
         for standing, answers in servers:
             await_answer(standing, answers, wish.patience_s)
         setup = set_up(wish.api, chunks=wish.chunks, receipt=folder.path / _RECEIPT)
+        resume_pool(wish.api)
         worker, answers = _worker(wish, folder)
         await_answer(worker, answers, wish.patience_s)
     return (*(standing for standing, _ in servers), worker), setup
@@ -95,15 +98,25 @@ def end_all(places: Places, *, patience_s: float) -> dict[str, str]:
 
     Args:
         places: Whose.
-        patience_s: Seconds that each may take before it is killed.
+        patience_s: Seconds that the worker waits for its flows, and that each server may take.
     """
     folder = RunFolder(places.home)
     with folder.turn():
-        known = {name: folder.service(name) for name in ENDING}
-        return {
-            name: folder.end(service, patience_s=patience_s) if service else "not running"
-            for name, service in known.items()
-        }
+        return {name: _end(folder, name, patience_s) for name in ENDING}
+
+
+def _end(folder: RunFolder, name: str, patience_s: float) -> str:
+    service = folder.service(name)
+    if service is None:
+        return "not running"
+    if name != "worker" or not service.process.is_alive():
+        return folder.end(service, patience_s=patience_s)
+    # Prefect's worker ends its runs as soon as it is asked to end.
+    with paused_pool(service.url):
+        left = await_idle(service, patience_s=patience_s)
+        outcome = folder.end(service, patience_s=_WORKER_S)
+        record_crashes(service.url, left)
+    return outcome
 
 
 _Started = tuple[Standing, Callable[[], bool]]

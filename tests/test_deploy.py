@@ -1,7 +1,9 @@
 """The unit files and the compose file of deploy/, held against what they start."""
 
 import configparser
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import typer
 import yaml
 
 from flows.command import app
+from flows.server_setup import POOL
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -60,6 +63,27 @@ def test_a_unit_is_hardened_restarts_and_starts_what_exists(path: Path) -> None:
     assert "0.0.0.0" not in path.read_text()
     needed = re.findall(r"coincast-\w+\.service", path.read_text())
     assert all((path.parent / name).exists() for name in needed)
+
+
+def test_the_worker_is_ended_when_it_has_no_run(tmp_path: Path) -> None:
+    service = dict(unit(DEPLOY / "systemd" / "coincast-worker.service")["Service"])
+    program = "/opt/coincast/.venv/bin/prefect"
+    shell, option, script = shlex.split(service["ExecStop"])
+    assert script.startswith(f"{program} work-pool pause {POOL}; sleep 5; ")
+    assert service["ExecStopPost"] == f"-{program} work-pool resume {POOL}"
+    told = tmp_path / "told"
+    worker = subprocess.Popen(["sh", "-c", f"(sleep 2; touch {told}) & wait; exec sleep 60"])
+    try:
+        waiting = script.replace(program, ": ").replace("sleep 5", "sleep 0.5")
+        environment = os.environ | {"MAINPID": str(worker.pid)}
+        assert (
+            subprocess.run([shell, option, waiting], env=environment, timeout=30, check=False).returncode == 0
+        )
+        assert told.exists()
+        assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)

@@ -15,7 +15,8 @@ ChunksOption = Annotated[
     int, typer.Option("--chunks", min=1, help="Chunks of backfills that run at once, over all workers.")
 ]
 PatienceOption = Annotated[
-    float, typer.Option("--patience", min=1, help="Seconds that each program may take.")
+    float,
+    typer.Option("--patience", min=1, help="Seconds that each program, and a flow that runs, may take."),
 ]
 
 
@@ -79,7 +80,9 @@ def up(
 
 @app.command()
 def down(*, patience: PatienceOption = 20.0, as_json: JsonOption = False) -> None:
-    """End what `coincast up` started: worker, MLflow, Prefect. A flow that runs is waited for, then killed.
+    """End what `coincast up` started: worker, MLflow, Prefect.
+
+    No new flow begins. Those that run are waited for; what is cut off when the patience is over is Crashed in Prefect.
 
     Example: coincast down --patience 600
     """

@@ -44,6 +44,16 @@ def running() -> dict[int, Process]:
     return {process.pid: process for process in found}
 
 
+def descendants(process: Process) -> Iterator[Process]:
+    """All that a process started, and what those started."""
+    there = running().values()
+    parents = {process.pid}
+    while parents:
+        children = [one for one in there if one.parent in parents]
+        yield from children
+        parents = {one.pid for one in children}
+
+
 def end(process: Process, *, patience_s: float) -> Literal["ended", "killed"]:
     """Ask a process to end, wait, then kill it; what it started and left behind goes the same way.
 
@@ -51,11 +61,11 @@ def end(process: Process, *, patience_s: float) -> Literal["ended", "killed"]:
         process: Which must be known to be ours.
         patience_s: Seconds that it may take as long as something that it started is at work; ten where nothing is.
     """
-    family = [*_descendants(process), process]
+    family = [*descendants(process), process]
     _send(signal.SIGTERM, [process])
     idle_s = min(_IDLE_S, patience_s)
     if _wait(process.is_alive, idle_s) and (
-        not any(_descendants(process)) or _wait(process.is_alive, patience_s - idle_s)
+        not any(descendants(process)) or _wait(process.is_alive, patience_s - idle_s)
     ):
         _send(signal.SIGKILL, _alive(family))
         _wait(lambda: _alive(family), _LAST_CALL_S)
@@ -86,16 +96,6 @@ def _send(sign: signal.Signals, processes: Collection[Process]) -> None:
 def _alive(family: Collection[Process]) -> list[Process]:
     there = running()
     return [one for one in family if one.pid in there and there[one.pid].started == one.started]
-
-
-def _descendants(process: Process) -> Iterator[Process]:
-    """All that it started, and what those started."""
-    there = running().values()
-    parents = {process.pid}
-    while parents:
-        children = [one for one in there if one.parent in parents]
-        yield from children
-        parents = {one.pid for one in children}
 
 
 def _of_proc() -> Iterator[Process]:

@@ -80,18 +80,21 @@ def database_variables(url: str) -> dict[str, str]:
     return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{address}"}
 
 
-def ask(url: str, *, credentials: str = "", content: Mapping[str, Any] | None = None) -> Answer:
+def ask(
+    url: str, *, credentials: str = "", content: Mapping[str, Any] | None = None, method: str = ""
+) -> Answer:
     """One request with a time-out of three seconds and no retry.
 
     Args:
         url: Of what.
         credentials: As `user:password`; empty for none.
-        content: JSON that is posted; None asks by GET.
+        content: JSON that is sent; None for none.
+        method: Of HTTP; default: POST where there is content, else GET.
     """
     user, _, password = credentials.partition(":")
     try:
         reply = requests.request(
-            "GET" if content is None else "POST",
+            method or ("GET" if content is None else "POST"),
             url,
             json=content,
             auth=(user, password) if user else None,

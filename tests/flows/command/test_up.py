@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,16 @@ class Machine:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.store}",
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_SERVER_UI_ENABLED": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "OMP_NUM_THREADS": "1",
         }
         ports = free_ports(2)
         self.ports = [text for pair in zip(PORTS, map(str, ports), strict=True) for text in pair]
         self.api, self.mlflow = f"http://127.0.0.1:{ports[0]}/api", f"http://127.0.0.1:{ports[1]}"
+
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", "from flows.command import main; main()", *words]
+        return subprocess.Popen(command, env=self.environment)
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from flows.command import main; main()", *words]
@@ -175,6 +181,84 @@ def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(machine
     assert refused.returncode == 2
     assert "prefect runs already at" in refused.stderr
     assert "coincast down" in refused.stderr
+
+
+PATIENT = """
+import time
+from pathlib import Path
+
+from prefect import flow
+
+
+@flow
+def patient(gate: str) -> None:
+    while not Path(gate).exists():
+        time.sleep(0.1)
+"""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A deployment whose runs last until a file is there."""
+
+    api: str
+    id: str
+
+    def begin(self, gate: Path) -> str:
+        run = {"parameters": {"gate": str(gate)}, "state": {"type": "SCHEDULED"}}
+        url = f"{self.api}/deployments/{self.id}/create_flow_run"
+        return str(requests.post(url, json=run, timeout=20).json()["id"])
+
+    def wait_for(self, run: str, state: str) -> None:
+        wait_until(lambda: self.state(run) == state, state)
+
+    def state(self, run: str) -> str:
+        return str(requests.get(f"{self.api}/flow_runs/{run}", timeout=20).json()["state_type"])
+
+
+def wait_until(look: Callable[[], bool], what: str, seconds: float = 90) -> None:
+    begun = time.monotonic()
+    while not look():
+        assert time.monotonic() - begun < seconds, what
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def patient(machine: Machine, tmp_path: Path) -> Patient:
+    (tmp_path / "patient.py").write_text(PATIENT)
+    flow = requests.post(f"{machine.api}/flows/", json={"name": "patient"}, timeout=20).json()
+    deployment = {
+        "name": "patient",
+        "flow_id": flow["id"],
+        "entrypoint": "patient.py:patient",
+        "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(tmp_path)}}],
+        "work_pool_name": "coincast",
+        "work_queue_name": "daily",
+    }
+    made = requests.post(f"{machine.api}/deployments/", json=deployment, timeout=20).json()
+    return Patient(machine.api, made["id"])
+
+
+def test_down_lets_a_flow_end_begins_no_other_and_records_what_it_cuts_off(
+    machine: Machine, patient: Patient, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    short, endless = patient.begin(gate), patient.begin(tmp_path / "never")
+    for run in (short, endless):
+        patient.wait_for(run, "RUNNING")
+    with machine.begin("down", "--patience", "20") as down:
+        pool = f"{machine.api}/work_pools/coincast"
+        wait_until(lambda: requests.get(pool, timeout=20).json()["is_paused"], "the pool is paused")
+        late = patient.begin(gate)
+        time.sleep(3)  # the worker asks for work each second
+        assert patient.state(late) == "SCHEDULED"
+        gate.touch()
+        patient.wait_for(short, "COMPLETED")
+        assert down.wait(120) == 0
+
+    assert machine.up()["states"]["worker"] == "started"
+    assert patient.state(endless) == "CRASHED"
+    patient.wait_for(late, "COMPLETED")
 
 
 @pytest.mark.soak

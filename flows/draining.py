@@ -1,0 +1,67 @@
+"""The end of a worker: nothing new begins, what runs may end, and what is cut off is recorded as crashed."""
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from flows.edges.background import Service
+from flows.edges.processes import Process, descendants
+from flows.edges.services import Answer, ask, prefect_credentials
+from flows.progress import log
+from flows.server_setup import POOL
+
+_LOOK_S: Final = 0.25
+_CUT_OFF: Final = (
+    "`coincast down` ended it before it was done: run it again; what was done is not done twice."
+)
+
+
+@contextmanager
+def paused_pool(api: str) -> Iterator[None]:
+    """Meanwhile Prefect's server gives no worker a run; those that fall due wait."""
+    answer = _pause(api, True)
+    if not answer.fine:
+        log.warning("%s did not pause the work pool (%s): runs may still begin", api, answer.reason)
+    try:
+        yield
+    finally:
+        _pause(api, False)
+
+
+def resume_pool(api: str) -> None:
+    """Let workers take runs again, where a `down` that was killed itself left the pool paused."""
+    _pause(api, False)
+
+
+def await_idle(worker: Service, *, patience_s: float) -> tuple[Process, ...]:
+    """Wait until a worker has nothing in hand; the processes that are left when the patience is over."""
+    deadline = time.monotonic() + patience_s
+    while (left := tuple(descendants(worker.process))) or _runs(worker.url, "PENDING"):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_LOOK_S)
+    return left
+
+
+def record_crashes(api: str, processes: Collection[Process]) -> None:
+    """Tell the server which runs ended with these processes, or never got one: they would be Running for ever."""
+    numbers = {str(process.pid) for process in processes}
+    cut_off = [run for run in _runs(api, "RUNNING") if run["infrastructure_pid"] in numbers]
+    state = {"type": "CRASHED", "name": "Crashed", "message": _CUT_OFF}
+    for run in [*_runs(api, "PENDING"), *cut_off]:
+        _ask(f"{api}/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+        log.warning("the run %s was cut off", run["name"])
+
+
+def _runs(api: str, state: str) -> tuple[dict[str, Any], ...]:
+    filters = {"flow_runs": {"state": {"type": {"any_": [state]}}}, "work_pools": {"name": {"any_": [POOL]}}}
+    return _ask(f"{api}/flow_runs/filter", filters).rows
+
+
+def _pause(api: str, paused: bool) -> Answer:
+    return _ask(f"{api}/work_pools/{POOL}", {"is_paused": paused}, method="PATCH")
+
+
+def _ask(url: str, content: Mapping[str, Any], *, method: str = "POST") -> Answer:
+    return ask(url, credentials=prefect_credentials(), content=content, method=method)
