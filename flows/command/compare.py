@@ -129,7 +129,12 @@ def print_comparison(result: dict[str, Any]) -> None:
         for row in table["rows"]:
             typer.echo(f"  {row['rank']}. {row['recipe']}: {row['verdict']}; {row['setting']}.")
         typer.echo("")
-    for failure in result["failed"]:
+    print_ending(result)
+
+
+def print_ending(result: dict[str, Any]) -> None:
+    """What failed, on standard error, and where the runs are."""
+    for failure in result.get("failed", ()):
         typer.echo(f"Failed: {failure['trial']}: {failure['reason']}", err=True)
     typer.echo(f"MLflow run: {result['mlflow']['url']}")
     if result["mlflow"]["open_with"]:

@@ -5,7 +5,14 @@ from typing import Annotated, Any
 import typer
 
 from flows.command import app
-from flows.command.compare import EpochsOption, FileOption, LimitOption, OneSeriesOption, check_source
+from flows.command.compare import (
+    EpochsOption,
+    FileOption,
+    LimitOption,
+    OneSeriesOption,
+    check_source,
+    print_ending,
+)
 from flows.command.options import AsOfOption, JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json, print_table
 
@@ -81,6 +88,8 @@ def sweep(
         print_json(result)
     elif not quiet:
         print_sweep(result)
+    if result.get("failed"):
+        raise typer.Exit(1)
 
 
 def print_sweep(result: dict[str, Any]) -> None:
@@ -98,13 +107,16 @@ def print_sweep(result: dict[str, Any]) -> None:
     print_table(title, (*names, "skill on validation"), rows)
     for judged in result["judged"]:
         settings = ", ".join(f"{name} {value}" for name, value in judged["settings"].items()) or "as it is"
-        skill = judged["metrics"]["skill_vs_random_walk"]
+        skill = _skill(judged["metrics"].get("skill_vs_random_walk"))
         typer.echo(
-            f"  {judged['role']} ({settings}): test skill {skill:+.3f}, {judged['verdict']}; {judged['setting']}."
+            f"  {judged['role']} ({settings}): test skill {skill}, {judged['verdict']}; {judged['setting']}."
         )
-    typer.echo(f"MLflow run: {result['mlflow']['url']}")
-    if result["mlflow"]["open_with"]:
-        typer.echo(f"Open it with: {result['mlflow']['open_with']}")
+    print_ending(result)
+
+
+def _skill(value: float | None) -> str:
+    """A skill is not defined where the price stood still."""
+    return "–" if value is None else f"{value:+.3f}"
 
 
 def _sortable(score: float | None) -> float:

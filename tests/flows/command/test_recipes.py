@@ -1,12 +1,16 @@
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from flows.command import app
+from flows.command.sweep import print_sweep
 from pipeline.errors import InputError
 from pipeline.recipes import catalogue, parse_recipe
+from pipeline.recipes.points import POINT_RECIPES
 from pipeline.training import LARGEST_SEED
+from pipeline.variation import SETTINGS
 
 run = CliRunner().invoke
 
@@ -65,3 +69,30 @@ def test_a_seed_that_the_generator_cannot_take_is_refused(arguments: list[str]) 
     result = run(app, [*arguments, "-s", "a/BUSD/1d"])
     assert result.exit_code == 2
     assert str(LARGEST_SEED) in result.output
+
+
+def test_a_sweep_tells_a_skill_that_is_not_defined_and_what_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judged = {"role": "chosen", "settings": {"window": "3"}, "metrics": {}, "verdict": "v", "setting": "s"}
+    print_sweep(
+        {
+            "recipe": "mine",
+            "series": "a/B1/1d",
+            "vary": {"window": ["3"]},
+            "validation": {"first": "2024-01-01"},
+            "trials": [{"settings": {"window": "3"}, "validation_skill_vs_random_walk": None}],
+            "judged": [judged],
+            "failed": [{"trial": "as given", "reason": "The fit diverged."}],
+            "mlflow": {"url": "http://127.0.0.1:5000/1", "open_with": None},
+        }
+    )
+    printed = capsys.readouterr()
+    assert "chosen (window 3): test skill –, v; s." in printed.out
+    assert "Failed: as given: The fit diverged." in printed.err
+
+
+def test_the_page_tells_every_setting_of_a_sweep_and_every_text_that_leaks() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+    leaking = [recipe.name for recipe in POINT_RECIPES if recipe.as_written]
+    assert [name for name in (*SETTINGS, *leaking) if f"`{name}`" not in page] == []
