@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.comparison_report import Failure, Report, log_report, publish_artifact
 from flows.edges.configuration import configuration
-from flows.edges.recipe_files import named_recipe
+from flows.edges.recipe_files import named_recipes
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment, open_tracking
 from flows.history import History, history_of
@@ -62,7 +62,7 @@ def compare(request: CompareRequest) -> dict[str, Any]:
         TrainingError: Every fit failed.
     """
     current = configuration()
-    named = (named_recipe(name, current.places) for name in dict.fromkeys(request.recipes))
+    named = named_recipes(request.recipes, current.places)
     recipes = tuple(with_epochs(recipe, request.epochs) for recipe in named)
     trials = plan_trials(request, recipes)
     history = history_of(request, current)
