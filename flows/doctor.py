@@ -157,12 +157,10 @@ def judge_deployment(status: int, content: Mapping[str, Any]) -> Finding:
             name, "failed", "the server refuses us", "set PREFECT_API_AUTH_STRING as its server has it"
         )
     if not content or status >= 400:
-        return Finding(
-            name, "warning", "daily/daily is not deployed", "run `prefect --no-prompt deploy --all`"
-        )
+        return Finding(name, "warning", "daily/daily is not deployed", "run `coincast deploy`")
     schedules = [one for one in content.get("schedules", []) if one.get("active")]
     if content.get("paused") or not schedules:
-        remedy = "run `prefect --no-prompt deploy --all`, or activate its schedule in the UI"
+        remedy = "activate its schedule in the UI; where it has none, run `prefect --no-prompt deploy --name daily`"
         return Finding(name, "warning", "daily/daily has no active schedule", remedy)
     if content.get("status") != "READY":
         remedy = "run `prefect worker start --pool coincast` in the project folder"

@@ -81,7 +81,7 @@ def test_no_alarm_is_said() -> None:
     ("status", "change", "result", "remedy"),
     [
         (200, {}, "ok", ""),
-        (404, None, "warning", "deploy --all"),
+        (404, None, "warning", "run `coincast deploy`"),
         (401, None, "failed", "PREFECT_API_AUTH_STRING"),
         (200, {"paused": True}, "warning", "activate"),
         (200, {"schedules": []}, "warning", "activate"),

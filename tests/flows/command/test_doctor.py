@@ -265,7 +265,7 @@ def test_a_server_without_the_deployment(doctor: Doctor, monkeypatch: pytest.Mon
         status, findings = doctor()
     assert status == 0
     assert findings["Prefect"]["status"] == "ok"
-    assert "deploy --all" in findings["deployment"]["remedy"]
+    assert "coincast deploy" in findings["deployment"]["remedy"]
 
 
 def test_the_file_store_is_refused(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
