@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,42 @@ def test_the_environment_file_names_what_a_protected_server_needs() -> None:
     assert {"COINCAST_HOME", "PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MLFLOW_BACKEND_STORE_URI"} <= set(
         values
     )
+
+
+def test_pages_of_prefect_ask_the_server_that_they_came_from() -> None:
+    variable = "PREFECT_SERVER_UI_API_URL"
+    assert f"{variable}=/api\n" in (DEPLOY / "coincast.env.example").read_text()
+    assert COMPOSE["services"]["prefect"]["environment"][variable] == "/api"
+
+
+def test_the_user_may_make_tables_in_its_databases(postgres_url: str) -> None:
+    """By the names of the file, made unique; as a user who is nothing but their owner."""
+    import psycopg
+
+    mark = uuid.uuid4().hex[:12]
+    text = (DEPLOY / "postgres" / "databases.sql").read_text()
+    orders = [
+        re.sub(r"\b(coincast|prefect|mlflow)\b", rf"\1_{mark}", line)
+        for line in text.splitlines()
+        if not line.startswith("--")
+    ]
+    names = [order.split()[2] for order in orders]
+    assert names == [f"prefect_{mark}", f"mlflow_{mark}"]
+    admin = postgres_url.replace("postgresql+psycopg", "postgresql")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE coincast_{mark} LOGIN")
+        try:
+            for order in orders:
+                connection.execute(order)
+            for name in names:
+                address = admin.replace("postgres@", f"coincast_{mark}@").rpartition("/")[0]
+                with psycopg.connect(f"{address}/{name}") as own:
+                    own.execute("CREATE EXTENSION pg_trgm")
+                    own.execute("CREATE TABLE runs (id integer)")
+        finally:
+            for name in names:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            connection.execute(f"DROP ROLE coincast_{mark}")
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
