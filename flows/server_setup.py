@@ -13,6 +13,7 @@ import yaml
 from flows.edges.background import run_to_end
 from flows.edges.configuration import PROJECT
 from flows.edges.services import client_variables
+from flows.edges.versions import code_version
 from pipeline.errors import InputError, ServiceError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def set_up(api: str, *, chunks: int, receipt: Path) -> Setup:
     names = deployment_names(text)
     with _client(api) as client:
         _make_pool(client, chunks)
-        registered = f"{api} {sha256(text).hexdigest()}"
+        # The server keeps the folder and the flows' parameters too.
+        registered = f"{api} {sha256(text).hexdigest()} {code_version()} {PROJECT}"
         fresh = not _has_all(client, names) or _last(receipt) != registered
         if fresh:
             _deploy(api)

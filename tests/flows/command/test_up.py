@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -70,10 +71,11 @@ class Machine:
         command = [sys.executable, "-c", "from flows.command import main; main()", *words]
         return subprocess.Popen(command, env=self.environment)
 
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, cwd: Path = PROJECT, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from flows.command import main; main()", *words]
         return subprocess.run(
             command,
+            cwd=cwd,
             env=self.environment | variables,
             capture_output=True,
             text=True,
@@ -259,6 +261,25 @@ def test_down_lets_a_flow_end_begins_no_other_and_records_what_it_cuts_off(
     assert machine.up()["states"]["worker"] == "started"
     assert patient.state(endless) == "CRASHED"
     patient.wait_for(late, "COMPLETED")
+
+
+def test_a_checkout_that_was_moved_is_registered_again(machine: Machine, tmp_path: Path) -> None:
+    def deploy(checkout: Path) -> tuple[bool, bool]:
+        """Whether it was registered now, and whether the server has this folder."""
+        done = machine.run("deploy", "--json", cwd=checkout, PREFECT_API_URL=machine.api)
+        assert done.returncode == 0, done.stderr
+        daily = requests.get(f"{machine.api}/deployments/name/daily/daily", timeout=20).json()
+        folders = [step["directory"] for each in daily["pull_steps"] for step in each.values()]
+        return json.loads(done.stdout)["deployed"], folders == [str(checkout)]
+
+    moved = tmp_path / "moved"
+    for name in ("flows", "pipeline", "expectations"):
+        shutil.copytree(PROJECT / name, moved / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("prefect.yaml", "prefect.toml", "coincast.toml"):
+        shutil.copy(PROJECT / name, moved)
+    assert deploy(moved) == (True, True)
+    assert deploy(PROJECT) == (True, True)
+    assert deploy(PROJECT) == (False, True)
 
 
 @pytest.mark.soak
