@@ -1,20 +1,54 @@
-"""The end of a worker: nothing new begins, what runs may end, and what is cut off is recorded as crashed."""
+"""The end of what `coincast up` started: flows that run may end, and what is cut off is recorded as crashed."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
-from flows.edges.background import Service
+from flows.edges.background import RunFolder, Service
+from flows.edges.configuration import Places
 from flows.edges.processes import Process, descendants
 from flows.edges.services import Answer, ask, prefect_credentials
 from flows.progress import log
 from flows.server_setup import POOL
 
+# The worker ends first, so that nothing is reported to a server that is gone.
+_ORDER: Final = ("worker", "mlflow", "prefect")
+# With nothing in hand a worker ends at once.
+_WORKER_S: Final = 10.0
+_TRIES: Final = 5
+_BUSY_S: Final = 1.0
 _LOOK_S: Final = 0.25
 _CUT_OFF: Final = (
     "`coincast down` ended it before it was done: run it again; what was done is not done twice."
 )
+
+
+def end_all(places: Places, *, patience_s: float) -> dict[str, str]:
+    """End worker, MLflow and Prefect, in this order; what became of each, by name.
+
+    Args:
+        places: Whose.
+        patience_s: Seconds that the worker waits for its flows, and that each server may take.
+    """
+    folder = RunFolder(places.home)
+    with folder.turn():
+        return {name: _end(folder, name, patience_s) for name in _ORDER}
+
+
+def _end(folder: RunFolder, name: str, patience_s: float) -> str:
+    service = folder.service(name)
+    if service is None:
+        return "not running"
+    if name != "worker" or not service.process.is_alive():
+        return folder.end(service, patience_s=patience_s)
+    # Prefect's worker ends its runs as soon as it is asked to end.
+    with paused_pool(service.url):
+        left = await_idle(service, patience_s=patience_s)
+        outcome = folder.end(service, patience_s=_WORKER_S)
+        record_crashes(service.url, left)
+    return outcome
 
 
 @contextmanager
@@ -64,4 +98,10 @@ def _pause(api: str, paused: bool) -> Answer:
 
 
 def _ask(url: str, content: Mapping[str, Any], *, method: str = "POST") -> Answer:
-    return ask(url, credentials=prefect_credentials(), content=content, method=method)
+    """What the server answers, asked again where it was too busy."""
+    for _ in range(_TRIES):
+        answer = ask(url, credentials=prefect_credentials(), content=content, method=method)
+        if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(_BUSY_S)
+    return answer

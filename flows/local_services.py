@@ -1,4 +1,4 @@
-"""One machine's servers and worker: started where they do not run, waited for, and ended in order."""
+"""One machine's servers and worker: started where they do not run, and waited for."""
 
 import time
 from collections.abc import Callable
@@ -6,22 +6,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from flows.draining import await_idle, paused_pool, record_crashes, resume_pool
 from flows.edges.background import RunFolder, Service, require_free
 from flows.edges.configuration import Places
 from flows.edges.machine import host_name
-from flows.edges.services import ask, client_variables, database_variables, is_protected
+from flows.edges.services import (
+    ask,
+    client_variables,
+    database_variables,
+    is_protected,
+    page_variables,
+    require_database,
+)
 from flows.edges.tracking import open_tracking
+from flows.ending import resume_pool
 from flows.progress import log
 from flows.server_setup import POOL, Setup, set_up
 from pipeline.errors import InputError, ServiceError, SettingsError
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-# The worker ends first, so that nothing is reported to a server that is gone.
-ENDING: Final = ("worker", "mlflow", "prefect")
+_LOCAL: Final = "127.0.0.1"
+LOOPBACK: Final = frozenset({_LOCAL, "localhost", "::1"})
 _RECEIPT: Final = "deployed"
 _LOOK_S: Final = 0.25
-_WORKER_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,47 +98,25 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
     return (*(standing for standing, _ in servers), worker), setup
 
 
-def end_all(places: Places, *, patience_s: float) -> dict[str, str]:
-    """End worker, MLflow and Prefect, in this order; what became of each, by name.
-
-    Args:
-        places: Whose.
-        patience_s: Seconds that the worker waits for its flows, and that each server may take.
-    """
-    folder = RunFolder(places.home)
-    with folder.turn():
-        return {name: _end(folder, name, patience_s) for name in ENDING}
-
-
-def _end(folder: RunFolder, name: str, patience_s: float) -> str:
-    service = folder.service(name)
-    if service is None:
-        return "not running"
-    if name != "worker" or not service.process.is_alive():
-        return folder.end(service, patience_s=patience_s)
-    # Prefect's worker ends its runs as soon as it is asked to end.
-    with paused_pool(service.url):
-        left = await_idle(service, patience_s=patience_s)
-        outcome = folder.end(service, patience_s=_WORKER_S)
-        record_crashes(service.url, left)
-    return outcome
-
-
 _Started = tuple[Standing, Callable[[], bool]]
 
 
 def _prefect(wish: Wish, folder: RunFolder) -> _Started:
-    standing = _running(folder, "prefect", wish.api)
+    standing = _running(folder, "prefect", url=wish.api, host=wish.host, store=wish.postgres)
     if standing is None:
+        require_database(wish.postgres, named="--postgres")
         require_free(wish.host, wish.prefect_port, name="Prefect's server", option="--prefect-port")
         command = ("prefect", "server", "start", "--host", wish.host, "--port", str(wish.prefect_port))
         environment = {
             "PREFECT_API_URL": wish.api,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **client_variables(),
+            **page_variables(),
             **database_variables(wish.postgres),
         }
-        started = folder.start("prefect", command, url=wish.api, store=wish.postgres, environment=environment)
+        started = folder.start(
+            "prefect", command, url=wish.api, store=wish.postgres, environment=environment, host=wish.host
+        )
         standing = Standing(started, "started")
     return standing, lambda: ask(f"{wish.api}/health").fine
 
@@ -143,12 +126,12 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
 
     Experiments made either way can so be read and written both ways.
     """
-    standing = _running(folder, "mlflow", wish.mlflow_url)
+    store, artifacts = _store(folder, places, wish)
+    standing = _running(folder, "mlflow", url=wish.mlflow_url, host=_LOCAL, store=store)
     if standing is None:
-        store, artifacts = _store(folder, places, wish)
-        require_free("127.0.0.1", wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
+        require_free(_LOCAL, wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
         command = (
-            "mlflow", "server", "--host", "127.0.0.1", "--port", str(wish.mlflow_port), "--workers", "1",
+            "mlflow", "server", "--host", _LOCAL, "--port", str(wish.mlflow_port), "--workers", "1",
             "--default-artifact-root", artifacts, "--no-serve-artifacts",
         )  # fmt: skip
         environment = {
@@ -156,14 +139,16 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        started = folder.start("mlflow", command, url=wish.mlflow_url, store=store, environment=environment)
+        started = folder.start(
+            "mlflow", command, url=wish.mlflow_url, store=store, environment=environment, host=_LOCAL
+        )
         standing = Standing(started, "started")
     return standing, lambda: ask(f"{wish.mlflow_url}/health").fine
 
 
 def _worker(wish: Wish, folder: RunFolder) -> _Started:
     name = f"coincast {host_name()}"
-    standing = _running(folder, "worker", wish.api)
+    standing = _running(folder, "worker", url=wish.api)
     begun = time.time()
     if standing is None:
         command = ("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
@@ -179,6 +164,7 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
 
     Raises:
         InputError: MLFLOW_TRACKING_URI names another server, which then keeps runs and models itself.
+        ServiceError: It names a database that does not let us in.
     """
     uri = places.tracking_uri
     if uri.rstrip("/") == wish.mlflow_url:
@@ -190,18 +176,30 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
             f"MLFLOW_TRACKING_URI names the server {uri.rpartition('@')[2]}; unset it, or name a database, so that "
             "`coincast up` can serve it."
         )
+    require_database(uri, named="MLFLOW_TRACKING_URI")
     tracking = open_tracking(replace(places, tracking_uri=uri))
     if tracking.artifacts is None:
         raise InputError(f"{uri} is no database; MLFLOW_TRACKING_URI names one, or nothing.")
     return tracking.uri, tracking.artifacts.as_uri()
 
 
-def _running(folder: RunFolder, name: str, url: str) -> Standing | None:
+def _running(folder: RunFolder, name: str, *, url: str, host: str = "", store: str = "") -> Standing | None:
+    """The service, where it runs; None where it has to be started.
+
+    Raises:
+        InputError: It runs with other options.
+    """
     known = folder.service(name)
     if known is None or not known.process.is_alive():
         return None
     if known.url != url:
         raise InputError(f"{name} runs already at {known.url}, not {url}; run `coincast down` first.")
+    if known.host != host:
+        raise InputError(f"{name} listens on {known.host} already, not on {host}; run `coincast down` first.")
+    if known.store != store:
+        raise InputError(
+            f"{name} runs already on another database; name that one again, or run `coincast down` first."
+        )
     return Standing(known, "running")
 
 

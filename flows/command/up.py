@@ -87,7 +87,7 @@ def down(*, patience: PatienceOption = 20.0, as_json: JsonOption = False) -> Non
     Example: coincast down --patience 600
     """
     from flows.edges.configuration import configuration
-    from flows.local_services import end_all
+    from flows.ending import end_all
 
     outcomes = end_all(configuration().places, patience_s=patience)
     if as_json:

@@ -30,6 +30,7 @@ class Service:
         url: What it serves, or of the server that it works for.
         store: Where its data lie; empty for the worker.
         log: File of its output.
+        host: Address that it listens on; empty for the worker.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Service:
     url: str
     store: str
     log: str
+    host: str = ""
 
     @property
     def process(self) -> Process:
@@ -101,7 +103,14 @@ class RunFolder:
             ) from error
 
     def start(
-        self, name: str, command: Sequence[str], *, url: str, store: str, environment: Mapping[str, str]
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        url: str,
+        store: str,
+        environment: Mapping[str, str],
+        host: str = "",
     ) -> Service:
         """Start a program in the project folder, with no terminal and a log of its own, and record it.
 
@@ -111,6 +120,7 @@ class RunFolder:
             url: For the record.
             store: For the record.
             environment: Variables besides our own.
+            host: For the record.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         log = self.path / f"{name}.log"
@@ -125,7 +135,7 @@ class RunFolder:
                 start_new_session=True,
             )
         known = running().get(process.pid)
-        service = Service(name, process.pid, known.started if known else "", url, store, str(log))
+        service = Service(name, process.pid, known.started if known else "", url, store, str(log), host)
         self._write(service)
         # Whether it lives is asked of the system; its exit is nobody's to wait for.
         process.returncode = 0

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import requests
 
-from pipeline.errors import SettingsError
+from pipeline.errors import ServiceError, SettingsError
 
 _LIMIT_S: Final = 3.0
+_POSTGRES: Final = re.compile(r"postgres(ql)?(\+\w+)?://")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,15 @@ def client_variables() -> dict[str, str]:
     return {"PREFECT_API_AUTH_STRING": credentials} if credentials else {}
 
 
+def page_variables() -> dict[str, str]:
+    """What makes Prefect's pages ask the server that they came from, by whichever name a browser reached it.
+
+    By default they ask PREFECT_API_URL, which is this machine's own name for it.
+    """
+    given = any(os.environ.get(name) for name in ("PREFECT_SERVER_UI_API_URL", "PREFECT_UI_API_URL"))
+    return {} if given else {"PREFECT_SERVER_UI_API_URL": "/api"}
+
+
 def database_variables(url: str) -> dict[str, str]:
     """What makes Prefect's server keep its data in PostgreSQL, by the driver that it needs; none for its SQLite.
 
@@ -74,10 +84,46 @@ def database_variables(url: str) -> dict[str, str]:
     """
     if not url:
         return {}
-    if not re.match(r"postgres(ql)?(\+\w+)?://", url):
+    if not _POSTGRES.match(url):
         raise SettingsError("--postgres is postgresql://user:password@host:5432/database.")
     address = url.partition("://")[2]
     return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{address}"}
+
+
+def require_database(url: str, *, named: str) -> None:
+    """Refuse a PostgreSQL that does not let us in, before a server is started on it.
+
+    Args:
+        url: SQLAlchemy's; other databases, and one without a host, are left to the server.
+        named: The option or the variable that says it.
+
+    Raises:
+        SettingsError: It is no address.
+        ServiceError: It does not answer, or not to this user.
+    """
+    if not _POSTGRES.match(url):
+        return
+    import psycopg
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(f"{named} is postgresql://user:password@host:5432/database.") from error
+    if not place.host:
+        return
+    try:
+        psycopg.connect(
+            host=place.host, port=place.port, user=place.username, password=place.password,
+            dbname=place.database, connect_timeout=int(_LIMIT_S),
+        ).close()  # fmt: skip
+    except psycopg.OperationalError as error:
+        said = " ".join(str(error).split())[:200]
+        raise ServiceError(
+            f"{named}: PostgreSQL at {place.host}:{place.port or 5432} does not let us in ({said}); start it, or "
+            "correct user, password and database."
+        ) from error
 
 
 def ask(

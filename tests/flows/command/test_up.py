@@ -136,6 +136,8 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert used["backfill-chunk"]["concurrency_limit"] == 2
     assert used["backfill"]["concurrency_limit"] is None
     assert set(queues) == {*QUEUES, "default"}
+    settings = requests.get(f"{machine.api}/admin/settings", timeout=20).json()
+    assert settings["server"]["ui"]["api_url"] == "/api"
     (automation,) = rows("automations")
     assert automation["name"] == ZOMBIES
     assert automation["trigger"]["within"] == 90
@@ -209,7 +211,10 @@ class Patient:
     def begin(self, gate: Path) -> str:
         run = {"parameters": {"gate": str(gate)}, "state": {"type": "SCHEDULED"}}
         url = f"{self.api}/deployments/{self.id}/create_flow_run"
-        return str(requests.post(url, json=run, timeout=20).json()["id"])
+        while (answer := requests.post(url, json=run, timeout=20)).status_code == 503:
+            time.sleep(0.5)  # its database is busy
+        assert answer.ok, answer.text
+        return str(answer.json()["id"])
 
     def wait_for(self, run: str, state: str) -> None:
         wait_until(lambda: self.state(run) == state, state)
@@ -377,8 +382,62 @@ def test_beyond_this_machine_a_password_is_required(monkeypatch: pytest.MonkeyPa
         assert "PREFECT_SERVER_API_AUTH_STRING" in str(refusal("--host", "0.0.0.0"))
 
 
+@pytest.mark.parametrize(
+    ("began", "options", "said"),
+    [
+        ({}, ["--prefect-port", "4999"], "runs already at http://127.0.0.1:4200/api"),
+        (
+            {},
+            ["--postgres", "postgresql://user:secret@127.0.0.1/prefect"],
+            "runs already on another database",
+        ),
+        ({"store": "postgresql://127.0.0.1/prefect"}, [], "runs already on another database"),
+        ({}, ["--host", "0.0.0.0"], "listens on 127.0.0.1 already, not on 0.0.0.0"),
+        ({"host": "0.0.0.0"}, [], "listens on 0.0.0.0 already, not on 127.0.0.1"),
+    ],
+)
+def test_what_runs_with_other_options_is_not_taken_for_what_is_asked(
+    began: Mapping[str, str], options: list[str], said: str, own_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "operator:password")
+    folder = RunFolder(own_state)
+    usual = {"url": "http://127.0.0.1:4200/api", "store": "", "host": "127.0.0.1"}
+    there = folder.start("prefect", ["http.server", "0"], environment={}, **(usual | began))
+    try:
+        error = refusal(*options)
+        assert (error.exit_code, folder.service("prefect")) == (2, there)
+        assert f"prefect {said}" in str(error)
+        assert "coincast down" in str(error)
+        assert "secret" not in str(error)
+    finally:
+        folder.end(there, patience_s=5)
+
+
 def test_a_database_that_is_not_postgresql() -> None:
     assert "--postgres is postgresql://" in str(refusal("--postgres", "mysql://localhost/prefect"))
+
+
+@pytest.mark.parametrize("end", ["@127.0.0.1:1/prefect", "@127.0.0.1:5432/there_is_none"])
+def test_a_database_that_does_not_let_us_in_is_told_in_a_line(
+    end: str, own_state: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"postgresql://postgres:secret{end}"
+    asked = refusal("--postgres", url)
+    folder = RunFolder(own_state)
+    assert folder.services() == ()
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    usual = {"url": "http://127.0.0.1:4200/api", "store": "", "host": "127.0.0.1"}
+    prefect = folder.start("prefect", ["http.server", "0"], environment={}, **usual)
+    try:
+        tracking = refusal()
+    finally:
+        folder.end(prefect, patience_s=5)
+    for error, named in ((asked, "--postgres"), (tracking, "MLFLOW_TRACKING_URI")):
+        assert isinstance(error, ServiceError)
+        assert str(error).startswith(f"{named}: PostgreSQL at {end[1:].partition('/')[0]} does not let us in")
+        assert "\n" not in str(error)
+        assert "secret" not in str(error)
 
 
 def test_down_leaves_a_process_alone_that_has_only_the_number(own_state: Path) -> None:
