@@ -1,8 +1,11 @@
-"""What the Prefect UI shows of a run: tables of plain finite values, by series; links; bars of long work."""
+"""What the Prefect UI shows of a run: tables of plain finite values, by series; links; bars of long work.
+
+What cannot be shown, because the server is away or refuses, is said in the log and fails nothing.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from math import isfinite
 from pathlib import Path
@@ -18,11 +21,14 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from expectations.verdict import Verdict
 from flows.edges.ledger import Ledger
 from flows.edges.retention import Pruning
 from flows.outcome import ranges
+from flows.progress import log
 from flows.registration import Registration
 from flows.vendor_revisions import Change
 from pipeline.forecast import Forecast
@@ -88,7 +94,8 @@ def show_page(series: Series, target: str) -> None:
 def shown_progress(key: str, description: str) -> Iterator[Callable[[float, float], None]]:
     """A bar in the Prefect UI for as long as the body takes; full when it ends well.
 
-    A write every two seconds at most, and none that fails the work: what cannot be watched goes on.
+    A write every two seconds at most, each tried once, and none after one that failed: what cannot be watched goes
+    on, and is not held up.
 
     Args:
         key: Of lower-case letters, digits and dashes.
@@ -103,24 +110,35 @@ def shown_progress(key: str, description: str) -> Iterator[Callable[[float, floa
                 work(unit)
                 show(number, len(units))
     """
-    if not _watched():
-        yield lambda _done, _total: None
-        return
-    bar = cast(UUID, create_progress_artifact(0.0, key=key, description=description))
-    told = time.monotonic()
+    bar = _Bar(key, description)
+    yield bar.show
+    bar.write(100.0)
 
-    def show(done: float, total: float) -> None:
-        nonlocal told
-        if time.monotonic() - told >= _BETWEEN_S:
-            told = time.monotonic()
-            _update(100 * min(done / total, 1.0) if total > 0 else 0.0)
 
-    def _update(percent: float) -> None:
-        with suppress(httpx.HTTPError):
+class _Bar:
+    """A progress artifact; none outside of a flow, and none any more once the server did not take a write."""
+
+    def __init__(self, key: str, description: str) -> None:
+        self._id: UUID | None = None
+        self._written = time.monotonic()
+        with _unfailing(), _tried_once():
+            if _watched():
+                self._id = cast(UUID, create_progress_artifact(0.0, key=key, description=description))
+
+    def show(self, done: float, total: float) -> None:
+        """So much of so much is done; written if the last write is old enough."""
+        if time.monotonic() - self._written >= _BETWEEN_S:
+            self.write(100 * min(done / total, 1.0) if total > 0 else 0.0)
+
+    def write(self, percent: float) -> None:
+        """Write it now."""
+        bar, self._id = self._id, None
+        if bar is None:
+            return
+        with _unfailing(), _tried_once():
             update_progress_artifact(bar, progress=percent)
-
-    yield show
-    _update(100.0)
+            self._id = bar
+        self._written = time.monotonic()
 
 
 def show_prunings(done: Mapping[str, Pruning], *, dry_run: bool) -> None:
@@ -142,8 +160,7 @@ def show_week(
     week: str, markdown: str, rows: Sequence[Mapping[str, Any]], *, links: Mapping[str, str]
 ) -> None:
     """The week in words, as a table of series, and the ways to its page and its MLflow run."""
-    if _watched():
-        create_markdown_artifact(markdown, key="weekly-report", description=f"{week}: the week in words.")
+    _markdown("weekly-report", markdown, f"{week}: the week in words.")
     _table("weekly-report-series", rows, f"{week}: one line a series.")
     for name, address in links.items():
         _link(f"weekly-report-{name}", _address(address), f"{week}: {name}")
@@ -151,12 +168,7 @@ def show_week(
 
 def show_stale_day(series: Series, day: date, message: str) -> None:
     """That a day was given up, and what to do."""
-    if _watched():
-        create_markdown_artifact(
-            f"**{series}: {day} is stale.** {message}",
-            key=f"{series.slug}-stale",
-            description=f"{series}: {day}",
-        )
+    _markdown(f"{series.slug}-stale", f"**{series}: {day} is stale.** {message}", f"{series}: {day}")
 
 
 def show_backfill(backfill_id: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
@@ -166,7 +178,14 @@ def show_backfill(backfill_id: str, rows: Sequence[Mapping[str, Any]], descripti
 
 def _table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     if _watched():
-        create_table_artifact(table=[dict(row) for row in rows], key=key, description=description)
+        with _unfailing():
+            create_table_artifact(table=[dict(row) for row in rows], key=key, description=description)
+
+
+def _markdown(key: str, text: str, description: str) -> None:
+    if _watched():
+        with _unfailing():
+            create_markdown_artifact(text, key=key, description=description)
 
 
 def _address(place: str) -> str:
@@ -181,7 +200,22 @@ def _finite(value: float | None) -> float | None:
 
 def _link(key: str, address: str, text: str) -> None:
     if _watched():
-        create_link_artifact(link=address, link_text=text, key=key)
+        with _unfailing():
+            create_link_artifact(link=address, link_text=text, key=key)
+
+
+@contextmanager
+def _unfailing() -> Iterator[None]:
+    """Whatever keeps Prefect's server from showing something must not fail the work that is shown."""
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("The Prefect UI does not show this: %s", " ".join(str(error).split())[:200])
+
+
+def _tried_once() -> AbstractContextManager[object]:
+    """The client's usual retries would hold the work up for a minute."""
+    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
 
 
 def _watched() -> bool:

@@ -1,6 +1,7 @@
 """Artifacts on a real Prefect server."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -99,3 +100,36 @@ def test_the_scorecard_is_a_row_for_each_model_mode_and_day_ahead(
     assert mine["error_over_walk"] is not None
     (walk,) = (row for row in rows if row["model"] == "coincast-random_walk" and row["days_ahead"] == 1)
     assert walk["error_over_walk"] is None
+
+
+def test_a_server_that_is_gone_fails_nothing_and_holds_nothing_up(
+    prefect_harness: None, series: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a bar each write is tried once, and none after one that failed."""
+    import prefect.artifacts
+    from prefect import flow
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    @flow
+    def working() -> None:
+        with artifacts.shown_progress("given-up", "Units.") as show:
+            monkeypatch.setattr(
+                prefect.artifacts, "get_client", lambda **_: SyncPrefectClient("http://127.0.0.1:1/api")
+            )
+            show(1, 2)
+            show(2, 2)
+        with artifacts.shown_progress("never-shown", "Units.") as show:
+            show(1, 2)
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            artifacts.show_backfill("b1", [{"series": str(series)}], "A table.")
+            artifacts.show_stale_day(series, DAY, "A text.")
+            artifacts.show_page(series, "/site")
+
+    said: list[object] = []
+    monkeypatch.setattr(artifacts.log, "warning", lambda *words: said.append(words))
+    monkeypatch.setattr(artifacts, "_BETWEEN_S", 0.0)
+    started = time.monotonic()
+    working()
+    assert time.monotonic() - started < 30
+    assert len(said) == 5

@@ -166,6 +166,15 @@ def newest(stores: BackfillStores) -> list[dict[str, Any]]:
         return []
 
 
+def chunks_of(stores: BackfillStores, pid: int) -> set[int]:
+    """Those of which the process has a unit in its hands."""
+    return {unit["chunk"] for unit in newest(stores) if f":{pid}:" in (unit["lease_owner"] or "")}
+
+
+def states_of(stores: BackfillStores, chunk: int) -> list[str]:
+    return [unit["status"] for unit in newest(stores) if unit["chunk"] == chunk]
+
+
 def count(stores: BackfillStores, status: str) -> int:
     return sum(unit["status"] == status for unit in newest(stores))
 
@@ -209,7 +218,12 @@ def test_sixty_units_survive_the_death_of_each_part(
         ended.callback(worker.end)
         runs.append(wait_for(lambda: holder(stores, other_than=third, after=8), driver, worker))
         process.kill()
+        # The chunk in hand has fits to come, which need nothing of the server.
+        (chunk,) = wait_for(lambda: chunks_of(stores, runs[-1]), driver, worker)
+        wait_for(lambda: {"pending", "running"}.isdisjoint(states_of(stores, chunk)), driver, worker)
+        assert set(states_of(stores, chunk)) == {"done"}
         assert not driver.ended
+        assert not worker.ended
         driver.kill()
         worker.end()
     assert 8 <= count(stores, "done") < UNITS
