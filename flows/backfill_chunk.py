@@ -16,7 +16,6 @@ import pandas as pd
 from flows.backfill_market import Fitted, Seen, fits_of, job_of, verdict_of
 from flows.backfill_plan import BackfillStores, open_backfill_stores
 from flows.edges.backfill_units import Backfill, Claim
-from flows.edges.clock import clock
 from flows.edges.configuration import Configuration, configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained
@@ -64,7 +63,7 @@ class ChunkWorker:
         return claimed
 
     def _claim(self, chunk: int) -> Claim | None:
-        return self.stores.units.claim(self.backfill, chunk, owner=self.owner, now=clock())
+        return self.stores.units.claim(self.backfill, chunk, owner=self.owner, now=self.stores.units.now())
 
     def _make(self, claim: Claim) -> None:
         """Forecasts first, then the unit's state: killed in between, the same forecasts are issued again."""
@@ -84,7 +83,7 @@ class ChunkWorker:
             claim,
             status,
             owner=self.owner,
-            now=clock(),
+            now=self.stores.units.now(),
             why=why,
             fit_s=fit_s,
             total_s=time.perf_counter() - started,
@@ -156,7 +155,7 @@ class ChunkWorker:
         def beat() -> None:
             while not over.wait(self.backfill.lease_s / _BEATS_A_LEASE):
                 try:
-                    self.stores.units.renew(self.backfill, owner=self.owner, now=clock())
+                    self.stores.units.renew(self.backfill, owner=self.owner, now=self.stores.units.now())
                 except StoreError as error:
                     log.warning("A lease could not be renewed, it is tried again: %s", error)
 

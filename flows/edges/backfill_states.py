@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from flows.edges.backfill_tables import backfill_units as units
 from flows.edges.backfill_tables import backfills
-from flows.edges.database import reading
+from flows.edges.database import reading, shared_now
 from pipeline.backfill_telling import Timings
 from pipeline.series import Series
 
@@ -19,6 +19,10 @@ class BackfillStates:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    def now(self) -> datetime:
+        """The instant that leases begin at and are compared with, the same for every worker and driver."""
+        return shared_now(self._engine)
 
     def open_chunks(self, backfill_id: str, *, now: datetime) -> list[int]:
         """Chunks with a unit that could be claimed now, in the order of work."""
@@ -54,6 +58,15 @@ class BackfillStates:
         with reading(self._engine) as connection:
             return frozenset(connection.execute(query.distinct()).scalars())
 
+    def held_until(self, backfill_id: str) -> datetime | None:
+        """When the last lease runs out; None where no unit is in a worker's hands."""
+        query = sa.select(sa.func.max(units.c.lease_until, type_=units.c.lease_until.type)).where(
+            units.c.backfill_id == backfill_id, units.c.status == "running"
+        )
+        with reading(self._engine) as connection:
+            until: datetime | None = connection.execute(query).scalar()
+        return until
+
     def counts(self, backfill_id: str) -> dict[str, int]:
         """Units by status, each status named."""
         query = (
@@ -73,7 +86,16 @@ class BackfillStates:
         return [dict(row) for row in found]
 
     def failed_days(self, series: Series, model_id: str, *, since: date, until: date) -> frozenset[date]:
-        """as_of days that failed in a backfill of the model; those that the ledger has by now among them."""
+        """as_of days that failed when a backfill of the model last tried them."""
+        later, its = units.alias("later"), backfills.alias("its")
+        tried_again = sa.exists().where(
+            its.c.id == later.c.backfill_id,
+            its.c.model_id == model_id,
+            later.c.series == units.c.series,
+            later.c.as_of == units.c.as_of,
+            later.c.status.in_(("done", "refused")),
+            later.c.ended_at > units.c.ended_at,
+        )
         query = (
             sa.select(units.c.as_of)
             .join_from(units, backfills)
@@ -82,6 +104,7 @@ class BackfillStates:
                 units.c.as_of.between(since, until),
                 units.c.status == "failed",
                 backfills.c.model_id == model_id,
+                ~tried_again,
             )
             .distinct()
         )

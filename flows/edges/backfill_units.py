@@ -1,8 +1,8 @@
 """Units of backfills: who works on which, what became of each. Safe for any number of workers on any machines.
 
 A worker claims one unit at a time with a lease and renews it while it works. One that dies says nothing more: its
-lease runs out, and the unit can be claimed again. PostgreSQL keeps claims apart by row locks, SQLite by its one
-writer.
+lease runs out, and the unit can be claimed again. PostgreSQL keeps claims apart by a lock for each chunk,
+SQLite by its one writer.
 """
 
 import json
@@ -137,6 +137,7 @@ class BackfillUnits(BackfillStates):
             .returning(units.c.id, units.c.series, units.c.as_of, units.c.fit_day, units.c.snapshot_sha256)
         )
         with writing(self._engine) as connection:
+            _take_turns(connection, backfill, chunk)
             died = f"its worker died {MOST_ATTEMPTS} times"
             connection.execute(given_up.values(**_ended("failed", died, now)))
             row = connection.execute(taken).mappings().first()
@@ -194,6 +195,13 @@ class BackfillUnits(BackfillStates):
             return connection.execute(
                 units.update().where(*wanted).values(**_ended("cancelled", "", now))
             ).rowcount
+
+
+def _take_turns(connection: sa.Connection, backfill: Backfill, chunk: int) -> None:
+    """Claims of one chunk come one after the other: row locks alone let each take a unit of its own."""
+    if connection.dialect.name == "postgresql":
+        key = sa.func.hashtextextended(f"coincast backfill {backfill.id} {chunk}", 0)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def _row(backfill_id: str, position: int, unit: Unit) -> dict[str, Any]:

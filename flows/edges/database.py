@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from flows.edges.clock import clock
 from flows.edges.schema import bring_up_to_date, newest_revision
 from pipeline.errors import DiskFullError, SettingsError, StoreError
 
@@ -118,6 +120,21 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     with failures_named(engine), engine.begin() as connection:
         yield connection
+
+
+def shared_now(engine: sa.Engine) -> datetime:
+    """The present instant by the one clock of all who share the database.
+
+    PostgreSQL's own: machines' clocks differ. A SQLite file is shared on one machine, whose clock it is.
+
+    Raises:
+        StoreError: The database does not answer.
+    """
+    if engine.dialect.name != "postgresql":
+        return clock()
+    with reading(engine) as connection:
+        now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -4,14 +4,16 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from flows.edges.backfill_tables import backfill_units
-from flows.edges.backfill_units import MOST_ATTEMPTS, Backfill, BackfillUnits
+from flows.edges.backfill_units import MOST_ATTEMPTS, Backfill, BackfillUnits, Claim
 from flows.edges.database import open_database
 from pipeline.backfill import BackfillRequest, Unit
 from pipeline.backfill_telling import Timings
@@ -157,6 +159,46 @@ def test_cancel_leaves_what_is_in_work_and_resume_takes_the_rest_up_again(units:
     assert units.reopen(backfill.id, "failed") == 1
     assert units.reopen(backfill.id, "refused", "done") == 0
     assert units.counts(backfill.id)["pending"] == 4
+
+
+def test_a_day_that_was_made_since_it_failed_has_not_failed(units: BackfillUnits) -> None:
+    tried, now = add(units), NOON
+    days: list[frozenset[date]] = []
+    for backfill, status in (
+        (tried, "failed"), (add(units, model_id=tried.model_id), "done"), (add(units), "done"),
+        (add(units, model_id=tried.model_id), "failed"), (add(units, model_id=tried.model_id), "refused"),
+    ):  # fmt: skip
+        claim, now = units.claim(backfill, 0, owner="a", now=now), now + timedelta(minutes=1)
+        assert claim is not None
+        units.end(claim, status, owner="a", now=now)
+        days.append(units.failed_days(Series.parse(SERIES), tried.model_id, since=FIRST, until=FIRST))
+    assert days == [{FIRST}, set(), set(), {FIRST}, set()]
+
+
+def test_two_workers_never_hold_units_of_one_chunk(units: BackfillUnits) -> None:
+    backfill, at_once = add(units, days=42, chunk_days=40), 8
+    start = Barrier(at_once)
+
+    def claim(number: int) -> Claim | None:
+        start.wait()
+        return units.claim(backfill, 0, owner=f"w{number}", now=NOON)
+
+    for _ in range(5):
+        with ThreadPoolExecutor(at_once) as workers:
+            claims = list(workers.map(claim, range(at_once)))
+        ((owner, held),) = [(f"w{number}", one) for number, one in enumerate(claims) if one]
+        assert units.end(held, "done", owner=owner, now=NOON)
+
+
+def test_leases_go_by_the_databases_clock_where_it_has_one(
+    units: BackfillUnits, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines' clocks differ; a file's readers are on one machine."""
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr("flows.edges.database.clock", lambda: ahead)
+    shared = engine.dialect.name == "postgresql"
+    assert (abs(units.now() - datetime.now(UTC)) < timedelta(seconds=30)) == shared
+    assert (units.now() == ahead) != shared
 
 
 def test_timings_are_those_of_the_models_earlier_units(units: BackfillUnits) -> None:
