@@ -1,5 +1,6 @@
 """Who works on a backfill, and whether the choices go together."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +36,8 @@ class Execution:
             raise InputError(
                 "--executor dask and --dask ADDRESS go together, as in --dask tcp://127.0.0.1:8786."
             )
+        if self.dask is not None and not re.fullmatch(r"(\w+://)?\S+:\d+", self.dask):
+            raise InputError(f"--dask is an address like tcp://127.0.0.1:8786; got {self.dask[:80]!r}.")
         if self.at_once < 1:
             raise InputError(f"--max-parallel is 1 or more; got {self.max_parallel}.")
         if self.lease_s < 1:

@@ -5,17 +5,19 @@ units' table says: a chunk whose worker died is handed out again by whoever driv
 """
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
-from typing import Final
+from typing import Any, Final
 
 from flows.backfill_chunk import ChunkWorker, work_chunk
-from flows.edges.backfill_runs import BackfillRuns
+from flows.backfill_execution import Execution
+from flows.edges.backfill_runs import BackfillRuns, open_backfill_runs
 from flows.edges.backfill_units import Backfill, BackfillUnits
-from flows.edges.clock import clock
 from flows.edges.runtime import prepare_environment
 from flows.progress import log
 from pipeline.errors import InputError, RunError
@@ -25,6 +27,7 @@ Executor = Callable[[Sequence[int]], None]
 _MOST_A_REQUEST: Final = 100
 _LOOK_EVERY_S: Final = 1.0
 _SILENCE_S: Final = 300.0
+_DASK_LIMIT: Final = "10s"
 
 
 def in_this_process(worker: ChunkWorker) -> Executor:
@@ -38,21 +41,40 @@ def in_this_process(worker: ChunkWorker) -> Executor:
 
 
 def in_processes(backfill_id: str, *, count: int, on_chunk: Callable[[], None]) -> Executor:
-    """So many processes beside this one, each warm. Never threads: two fits in one process have other bits."""
+    """So many processes beside this one, each warm. Never threads: two fits in one process have other bits.
+
+    Each is a pool of its own: where one process of a pool dies, Python ends the others with it.
+    """
 
     def run(chunks: Sequence[int]) -> None:
-        with ProcessPoolExecutor(
-            count, mp_context=get_context("spawn"), initializer=prepare_environment
-        ) as pool:
-            handed_out = [pool.submit(work_chunk, backfill_id, chunk) for chunk in chunks]
-            try:
-                for done in as_completed(handed_out):
-                    done.result()
+        waiting = list(chunks)
+        with ExitStack() as pools:
+            idle = [pools.enter_context(_one_process()) for _ in waiting[:count]]
+            going: dict[Future[int], ProcessPoolExecutor] = {}
+            while waiting or going:
+                while waiting and idle:
+                    pool = idle.pop()
+                    going[pool.submit(work_chunk, backfill_id, waiting.pop(0))] = pool
+                for done in wait(going, return_when=FIRST_COMPLETED).done:
+                    pool = going.pop(done)
+                    idle.append(pool if _outlived(done) else pools.enter_context(_one_process()))
                     on_chunk()
-            except BrokenProcessPool:
-                log.warning("A worker's process died; its unit is tried again when its lease has run out.")
 
     return run
+
+
+def _one_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=prepare_environment)
+
+
+def _outlived(chunk: Future[int]) -> bool:
+    """Whether the process that worked on a chunk is still there; what the chunk raised is raised."""
+    try:
+        chunk.result()
+    except BrokenProcessPool:
+        log.warning("A worker's process died; its unit is tried again when its lease has run out.")
+        return False
+    return True
 
 
 def on_prefect(
@@ -77,7 +99,7 @@ def on_prefect(
     """
 
     def run(chunks: Sequence[int]) -> None:
-        waiting = list(chunks)
+        waiting, handout = list(chunks), uuid.uuid4().hex
         going: dict[str, int] = {}
         alive: dict[int, float] = {}
         heard = time.monotonic()
@@ -85,8 +107,9 @@ def on_prefect(
             try:
                 room = min(_MOST_A_REQUEST, at_once - len(going))
                 if waiting and room > 0:
-                    going |= runs.submit(backfill.id, waiting[:room])
-                    del waiting[:room]
+                    created = runs.submit(backfill.id, waiting[:room], handout=handout)
+                    going |= created
+                    waiting = [chunk for chunk in waiting if chunk not in created.values()]
                 over = runs.over(going)
                 heard = time.monotonic()
             except RunError as error:
@@ -94,7 +117,7 @@ def on_prefect(
                 if time.monotonic() - heard > _SILENCE_S:
                     raise
                 log.warning("%s It is asked again.", error)
-            alive |= dict.fromkeys(units.live_chunks(backfill.id, now=clock()), time.monotonic())
+            alive |= dict.fromkeys(units.live_chunks(backfill.id, now=units.now()), time.monotonic())
             lost = {chunk for chunk, at in alive.items() if time.monotonic() - at > backfill.lease_s}
             still = units.unfinished_chunks(backfill.id) - lost
             going = {name: chunk for name, chunk in going.items() if chunk in still and name not in over}
@@ -117,16 +140,9 @@ def on_dask(backfill_id: str, address: str, *, at_once: int, on_chunk: Callable[
     """
 
     def run(chunks: Sequence[int]) -> None:
-        from distributed import Client
         from distributed import as_completed as as_dask_completes
 
-        try:
-            client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
-        except OSError as error:
-            raise InputError(
-                f"No Dask scheduler answers at {address[:80]}; start one, or give its address by --dask."
-            ) from error
-        with client:
+        with _dask_client(address) as client:
             waiting = [partial(client.submit, work_chunk, backfill_id, chunk, pure=False) for chunk in chunks]
             handed_out = as_dask_completes([submit() for submit in waiting[:at_once]], loop=client.loop)  # type: ignore[no-untyped-call]
             del waiting[:at_once]
@@ -138,6 +154,30 @@ def on_dask(backfill_id: str, address: str, *, at_once: int, on_chunk: Callable[
                 on_chunk()
 
     return run
+
+
+def require_executor(execution: Execution) -> None:
+    """Look whether those who are to do the work answer, before anything of the work is written down.
+
+    Raises:
+        InputError: No server or scheduler answers there, or it has no deployment.
+        RunError: Prefect's server does not answer.
+    """
+    if execution.executor == "prefect":
+        open_backfill_runs()
+    if execution.dask is not None:
+        _dask_client(execution.dask).close()
+
+
+def _dask_client(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=_DASK_LIMIT, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"No Dask scheduler answers at {address[:80]}; start one, or give its address by --dask."
+        ) from error
 
 
 def no_progress(backfill_id: str) -> RunError:

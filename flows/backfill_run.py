@@ -17,6 +17,7 @@ from flows.backfill_executors import (
     no_progress,
     on_dask,
     on_prefect,
+    require_executor,
 )
 from flows.backfill_market import job_of
 from flows.backfill_plan import BackfillStores
@@ -82,6 +83,7 @@ def execute_plan(
     prepare_environment()
     if not plan.to_do:
         return _nothing_to_do(plan)
+    require_executor(execution)
     tracking = open_tracking(configuration.places)
     request = plan.request
     draft = Backfill(
@@ -119,6 +121,7 @@ def resume_backfill(
     """
     prepare_environment()
     backfill = stores.units.find(backfill_id)
+    require_executor(execution)
     stores.units.reopen(backfill.id, *reopen)
     tracking = open_tracking(configuration.places)
     everything = Stores(stores.snapshots, stores.ledger, tracking)
@@ -189,21 +192,34 @@ def drive(backfill: Backfill, stores: BackfillStores, executor: Executor) -> Non
     Raises:
         RunError: The workers do not get on.
     """
-    units, rounds, before = stores.units, 0, None
+    units, rounds, before, waits = stores.units, 0, None, False
     while True:
-        chunks = units.open_chunks(backfill.id, now=clock())
+        chunks = units.open_chunks(backfill.id, now=units.now())
         counts = units.counts(backfill.id)
         if chunks:
             rounds = rounds + 1 if counts == before else 0
             if rounds == _ROUNDS_WITHOUT_PROGRESS:
                 raise no_progress(backfill.id)
-            before = counts
+            before, waits = counts, False
             executor(chunks)
         elif counts["running"]:
             # Another driver's worker has them, or a dead one had: their leases will tell.
+            if not waits:
+                _tell_wait(backfill, stores)
+            waits = True
             time.sleep(min(1.0, backfill.lease_s / 4))
         else:
             return
+
+
+def _tell_wait(backfill: Backfill, stores: BackfillStores) -> None:
+    held, until = stores.units.counts(backfill.id)["running"], stores.units.held_until(backfill.id)
+    log.info(
+        "backfill %s: waiting for %d units in other workers' hands; where those are dead, until %s",
+        backfill.id,
+        held,
+        until and until.isoformat(timespec="seconds"),
+    )
 
 
 def _executor(

@@ -11,6 +11,8 @@ from pipeline.errors import InputError, RunError
 
 _DEPLOYMENT: Final = "backfill-chunk/backfill-chunk"
 _LIMIT_S: Final = 30.0
+# Prefect lists no more runs than this at a time.
+_MOST_AN_ANSWER: Final = 200
 _OVER: Final = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -26,27 +28,37 @@ class BackfillRuns:
     api: str
     deployment_id: str
 
-    def submit(self, backfill_id: str, chunks: Sequence[int]) -> dict[str, int]:
-        """A run for each chunk, at most 100 at a time; chunk by the run's id.
+    def submit(self, backfill_id: str, chunks: Sequence[int], *, handout: str) -> dict[str, int]:
+        """A run for each chunk, at most 100 at a time; chunk by the id of each run that was created.
+
+        Args:
+            backfill_id: Which backfill.
+            chunks: Which of its chunks.
+            handout: The same chunk of the same handout has one run, however often it is submitted.
 
         Raises:
-            RunError: The server refused.
+            RunError: The server refused all of them.
         """
         wanted = [
             {
                 "name": f"{backfill_id} chunk {chunk}",
                 "parameters": {"backfill_id": backfill_id, "chunk": chunk},
+                "idempotency_key": f"{backfill_id} {chunk} {handout}",
             }
             for chunk in chunks
         ]
-        answer = _post(f"{self.api}/deployments/{self.deployment_id}/create_flow_run/bulk", wanted)
-        results = answer["results"]
-        refused = [one for one in results if one["status"] != "CREATED"]
-        if refused:
+        url = f"{self.api}/deployments/{self.deployment_id}/create_flow_run/bulk"
+        results = _post(url, wanted)["results"]
+        created = {
+            result["flow_run_id"]: chunk
+            for result, chunk in zip(results, chunks, strict=True)
+            if result["status"] == "CREATED"
+        }
+        if chunks and not created:
             raise RunError(
-                f"Prefect created {len(results) - len(refused)} of {len(results)} runs; resume later."
+                f"Prefect created none of {len(chunks)} runs: {str(results[0].get('error'))[:200]}."
             )
-        return {one["flow_run_id"]: chunk for one, chunk in zip(results, chunks, strict=True)}
+        return created
 
     def over(self, run_ids: Collection[str]) -> frozenset[str]:
         """Those that ended, or that the server does not know any more.
@@ -54,13 +66,19 @@ class BackfillRuns:
         Raises:
             RunError: The server does not answer.
         """
-        filters = {"flow_runs": {"id": {"any_": sorted(run_ids)}}, "limit": 200}
+        asked = sorted(run_ids)
         going = {
             run["id"]
-            for run in _post(f"{self.api}/flow_runs/filter", filters)
+            for start in range(0, len(asked), _MOST_AN_ANSWER)
+            for run in self._find(asked[start : start + _MOST_AN_ANSWER])
             if run["state_type"] not in _OVER
         }
         return frozenset(run_ids) - going
+
+    def _find(self, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+        filters = {"flow_runs": {"id": {"any_": list(run_ids)}}, "limit": _MOST_AN_ANSWER}
+        found: list[dict[str, Any]] = _post(f"{self.api}/flow_runs/filter", filters)
+        return found
 
 
 def open_backfill_runs() -> BackfillRuns:
@@ -75,7 +93,7 @@ def open_backfill_runs() -> BackfillRuns:
         raise InputError("--executor prefect needs a server: set PREFECT_API_URL, or leave the executor out.")
     answer = _ask("GET", f"{api}/deployments/name/{_DEPLOYMENT}")
     if answer.status_code == requests.codes.not_found:
-        raise InputError(f"{api} has no deployment {_DEPLOYMENT}; run `prefect --no-prompt deploy --all`.")
+        raise InputError(f"{api} has no deployment {_DEPLOYMENT}; run `coincast deploy`.")
     return BackfillRuns(api, _content(answer)["id"])
 
 
