@@ -14,24 +14,27 @@ from pydantic import ValidationError
 from flows.arguments import parse_date, parse_series
 from flows.edges.backfill_units import BackfillUnits
 from flows.edges.configuration import Configuration
-from flows.edges.database import open_database
+from flows.edges.database import find_database, open_database
 from flows.edges.ledger import Ledger
 from flows.edges.recipe_files import named_recipe
 from flows.edges.snapshots import SnapshotStore
 from flows.edges.versions import code_version, package_versions
 from pipeline.backfill import BackfillRequest, Known, Plan, View, plan_units
+from pipeline.backfill_holes import days_after_holes
 from pipeline.backfill_telling import differences
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
 from pipeline.recipes import find_recipe
 from pipeline.recipes.base import Recipe
+from pipeline.recipes.ranges import RangeRecipe
 from pipeline.record import complete_at
 from pipeline.series import Series
 from pipeline.trial import BASELINES
 
 _DIFFERENCES_TOLD: Final = 3
 _ONE_DAY: Final = timedelta(days=1)
+_NOTHING: Final = Known(view=lambda _day: None, done=frozenset(), failed=frozenset())
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,20 @@ def open_backfill_stores(configuration: Configuration) -> BackfillStores:
     Raises:
         StoreError: One of them does not answer or is damaged.
     """
-    engine = open_database(configuration.places.database_url)
+    return _stores(open_database(configuration.places.database_url), configuration)
+
+
+def find_backfill_stores(configuration: Configuration) -> BackfillStores | None:
+    """The stores as they stand, for those who only read; None where nothing was ever stored.
+
+    Raises:
+        StoreError: One of them does not answer, is damaged, or has another revision than this coincast.
+    """
+    engine = find_database(configuration.places.database_url)
+    return None if engine is None else _stores(engine, configuration)
+
+
+def _stores(engine: sa.Engine, configuration: Configuration) -> BackfillStores:
     snapshots = SnapshotStore(engine, configuration.places.snapshots_url)
     return BackfillStores(engine, snapshots, Ledger(engine), BackfillUnits(engine))
 
@@ -109,9 +125,9 @@ def ranged_recipe(request: BackfillRequest, configuration: Configuration) -> Rec
 
 
 def make_plan(
-    request: BackfillRequest, configuration: Configuration, stores: BackfillStores, *, now: datetime
+    request: BackfillRequest, configuration: Configuration, stores: BackfillStores | None, *, now: datetime
 ) -> Plan:
-    """What would be done at `now`.
+    """What would be done at `now`; without stores there is no snapshot.
 
     Raises:
         InputError: The recipe cannot be backfilled.
@@ -119,7 +135,8 @@ def make_plan(
     """
     recipe = ranged_recipe(request, configuration)
     known = {
-        name: _known(request, Series.parse(name), recipe, stores, last_look=now) for name in request.series
+        name: _known(request, Series.parse(name), recipe, stores, last_look=now) if stores else _NOTHING
+        for name in request.series
     }
     return Plan(
         request=request,
@@ -131,23 +148,31 @@ def make_plan(
     )
 
 
-def checked_plan(file: Path, configuration: Configuration, stores: BackfillStores) -> Plan:
-    """The plan of a file, if it still holds; units that were made meanwhile are skipped.
+def read_plan(file: Path) -> Plan:
+    """The plan of a file, as it was kept there.
 
     Raises:
-        InputError: It is no plan, or the stores, the recipe or coincast changed.
+        InputError: It is no plan.
     """
     try:
-        plan = Plan.model_validate_json(file.read_bytes())
+        return Plan.model_validate_json(file.read_bytes())
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}); write a plan by --plan-out.") from error
     except ValidationError as error:
         raise InputError(f"{file} is no plan of this coincast; write one by --plan-out.") from error
+
+
+def checked_plan(plan: Plan, configuration: Configuration, stores: BackfillStores) -> Plan:
+    """The same plan made now, if it still holds; units that were made meanwhile are skipped.
+
+    Raises:
+        InputError: Its units are others than its request's, or the stores, the recipe or coincast changed.
+    """
     present = make_plan(plan.request, configuration, stores, now=plan.now)
     if found := differences(plan, present):
         more = f" and {len(found) - _DIFFERENCES_TOLD} more" if len(found) > _DIFFERENCES_TOLD else ""
         raise InputError(
-            f"{file} no longer holds: {'; '.join(found[:_DIFFERENCES_TOLD])}{more}. Make the plan again."
+            f"The plan no longer holds: {'; '.join(found[:_DIFFERENCES_TOLD])}{more}. Make the plan again."
         )
     return present
 
@@ -165,14 +190,14 @@ def _known(
         for one in model_ids(recipe)
     ]
     return Known(
-        view=_views(request, series, stores.snapshots, last_look=last_look),
+        view=_views(request, series, stores.snapshots, last_look=last_look, lookback=_lookback(recipe)),
         done=frozenset.intersection(*done),
         failed=stores.units.failed_days(series, recipe.model_id, since=request.first, until=request.last),
     )
 
 
 def _views(
-    request: BackfillRequest, series: Series, store: SnapshotStore, *, last_look: datetime
+    request: BackfillRequest, series: Series, store: SnapshotStore, *, last_look: datetime, lookback: int
 ) -> Callable[[date], View | None]:
     """The snapshot that each day is made of: the newest, or the newest that was fetched by the end of the day after."""
     fetches = [one for one in store.fetches(series) if one.fetched_at <= last_look]
@@ -180,7 +205,8 @@ def _views(
 
     @cache
     def view(sha256: str) -> View:
-        return View(sha256, _candle_days(sha256, series, store))
+        days = _candle_days(sha256, series, store)
+        return View(sha256, days, days_after_holes(days, lookback=lookback))
 
     def known(day: date) -> View | None:
         place = (
@@ -191,6 +217,11 @@ def _views(
         return view(fetches[place - 1].sha256) if place else None
 
     return known
+
+
+def _lookback(recipe: Recipe) -> int:
+    """Days that the recipe's network sees; a baseline has none."""
+    return recipe.lookback if isinstance(recipe, RangeRecipe) else 0
 
 
 def _candle_days(sha256: str, series: Series, store: SnapshotStore) -> list[int]:

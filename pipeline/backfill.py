@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.candles.calendar import MAX_FILL
 from pipeline.day_axis import day_number, refit_day
 from pipeline.forecasting import MINIMUM_DAYS
 
@@ -131,10 +132,17 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The days of which one snapshot has a candle, as `day_number` counts them, rising."""
+    """What one snapshot's candles allow.
+
+    Attributes:
+        sha256: Of its bytes.
+        days: Those that have a candle, as `day_number` counts them, rising.
+        after_hole: Those of them that lie too soon after a long hole, from `days_after_holes`.
+    """
 
     sha256: str
     days: Sequence[int]
+    after_hole: Collection[int] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +152,7 @@ class Known:
     Attributes:
         view: The snapshot that a day is made of, as `View`; None where there is none.
         done: as_of days of which the ledger has every forecast.
-        failed: as_of days whose last attempt failed.
+        failed: as_of days that failed when a backfill last tried them.
     """
 
     view: Callable[[date], View | None]
@@ -206,6 +214,8 @@ def _refusal(view: View, day: date, fit_day: date) -> str:
         return "in a hole of the candles"
     if bisect_right(view.days, day_number(fit_day)) < MINIMUM_DAYS:
         return f"fewer than {MINIMUM_DAYS} candles before its fit"
+    if number in view.after_hole:
+        return f"too soon after a hole of more than {MAX_FILL} days"
     return ""
 
 

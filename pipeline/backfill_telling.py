@@ -1,5 +1,6 @@
 """What is said of a backfill: its plan in stretches of days, how long it will take, what changed, how far it is."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -94,6 +95,8 @@ def differences(plan: Plan, again: Plan) -> list[str]:
         for name in ("code", "packages", "recipe")
         if getattr(plan, name) != getattr(again, name)
     ]
+    if strays := _strays(plan, again):
+        return [*found, *strays]
     present = {(unit.series, unit.as_of): unit for unit in again.units}
     for unit in plan.units:
         new = present[unit.series, unit.as_of]
@@ -103,6 +106,15 @@ def differences(plan: Plan, again: Plan) -> list[str]:
         if not (made or still_to_do or same):
             found.append(f"{unit.series} {unit.as_of} was {_told(unit)} and is {_told(new)}")
     return found
+
+
+def _strays(plan: Plan, again: Plan) -> list[str]:
+    """Units that only one of both has, or that one has more than once."""
+    planned, asked = (Counter((unit.series, unit.as_of) for unit in one.units) for one in (plan, again))
+    return [
+        *(f"{series} {day} is missing" for series, day in sorted(asked - planned)),
+        *(f"{series} {day} is more than its request asks for" for series, day in sorted(planned - asked)),
+    ]
 
 
 def _told(unit: Unit) -> str:

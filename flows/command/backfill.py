@@ -1,9 +1,9 @@
 """`coincast backfill`: forecasts of days that are past, as they would have been."""
 
+import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +25,8 @@ backfill_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(backfill_app, name="backfill")
+
+LEASE_S: Final = 60.0
 
 IdArgument = Annotated[str, typer.Argument(help="The backfill's id, or `last`.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="inline, prefect or dask.")]
@@ -72,7 +74,7 @@ def backfill(
     executor: ExecutorOption = "inline",
     max_parallel: ParallelOption = None,
     dask: DaskOption = None,
-    lease: LeaseOption = 60.0,
+    lease: LeaseOption = LEASE_S,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -96,17 +98,15 @@ def backfill(
     days = {"series": series, "first": first, "last": last}
     _require_one_way(days, choices, plan=plan, plan_out=plan_out, dry_run=dry_run)
     execution = _execution(executor, max_parallel, dask, lease)
-    current, stores = _stores()
-    # Everything that can be wrong with the words is said before anything slow is begun.
-    made: Callable[[], Plan]
-    if plan is not None:
-        made = partial(_same, _kept_plan(plan, current, stores))
-    else:
-        request = _request(days | choices, current)
-        made = partial(_planned, request, current, stores, refresh=not dry_run)
+    # Everything that can be wrong with the words is said before a store is opened or anything slow is begun.
+    current = _configuration()
     if dry_run:
-        _tell(made(), stores, plan_out, workers=max_parallel or 1, as_json=as_json)
+        request = _request(days | choices, current)
+        _tell(request, current, plan_out, workers=max_parallel or 1, as_json=as_json)
         return
+    wanted = _request(days | choices, current) if plan is None else _kept_plan(plan)
+    stores = _stores(current)
+    made = _planning(wanted, current, stores)
     _prepare()
     from flows.backfill_run import execute_plan
     from flows.command.terminal import watched
@@ -123,7 +123,6 @@ def resume(
     executor: ExecutorOption = "inline",
     max_parallel: ParallelOption = None,
     dask: DaskOption = None,
-    lease: LeaseOption = 60.0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -131,7 +130,7 @@ def resume(
 
     Example: coincast backfill resume last
     """
-    execution = _execution(executor, max_parallel, dask, lease)
+    execution = _execution(executor, max_parallel, dask)
     _go_on(backfill_id, execution, ("cancelled",), as_json=as_json, quiet=quiet)
 
 
@@ -142,15 +141,14 @@ def retry(
     executor: ExecutorOption = "inline",
     max_parallel: ParallelOption = None,
     dask: DaskOption = None,
-    lease: LeaseOption = 60.0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Try a backfill's failed units again, and no others.
+    """Try a backfill's failed units again, and go on with those not yet made; what is done stays done.
 
     Example: coincast backfill retry last
     """
-    execution = _execution(executor, max_parallel, dask, lease)
+    execution = _execution(executor, max_parallel, dask)
     _go_on(backfill_id, execution, ("failed",), as_json=as_json, quiet=quiet)
 
 
@@ -160,7 +158,7 @@ def status(backfill_id: IdArgument = "last", *, as_json: JsonOption = False) -> 
 
     Example: coincast backfill status last
     """
-    _, stores = _stores()
+    stores = _stores(_configuration())
     found = stores.units.find(backfill_id)
     show_status(found, stores.units.rows(found.id), stores.units.counts(found.id), as_json=as_json)
 
@@ -171,11 +169,9 @@ def cancel(backfill_id: IdArgument, *, as_json: JsonOption = False) -> None:
 
     Example: coincast backfill cancel last
     """
-    from flows.edges.clock import clock
-
-    _, stores = _stores()
+    stores = _stores(_configuration())
     found = stores.units.find(backfill_id)
-    cancelled = stores.units.cancel(found.id, now=clock())
+    cancelled = stores.units.cancel(found.id, now=stores.units.now())
     if as_json:
         print_json({"id": found.id, "cancelled": cancelled, "units": stores.units.counts(found.id)})
     else:
@@ -185,7 +181,8 @@ def cancel(backfill_id: IdArgument, *, as_json: JsonOption = False) -> None:
 def _go_on(
     backfill_id: str, execution: "Execution", reopen: tuple[str, ...], *, as_json: bool, quiet: bool
 ) -> None:
-    current, stores = _stores()
+    current = _configuration()
+    stores = _stores(current)
     stores.units.find(backfill_id)
     _prepare()
     from flows.backfill_run import resume_backfill
@@ -212,22 +209,30 @@ def _require_one_way(
         raise InputError("Say which days: --from and --to, as in --from 2025-01-01 --to 2025-12-31.")
     if plan_out is not None and not dry_run:
         raise InputError("--plan-out goes with --dry-run.")
+    if plan_out is not None and plan_out.is_dir():
+        raise InputError(f"--plan-out is a file; {plan_out} is a folder, so name a file in it.")
     if plan_out is not None and not plan_out.resolve().parent.is_dir():
         raise InputError(f"--plan-out needs a folder that is there; {plan_out.parent} is not.")
 
 
-def _execution(executor: str, max_parallel: int | None, dask: str | None, lease: float) -> "Execution":
+def _execution(
+    executor: str, max_parallel: int | None, dask: str | None, lease: float = LEASE_S
+) -> "Execution":
     from flows.backfill_execution import Execution
 
     return Execution(executor, max_parallel, dask, lease)
 
 
-def _stores() -> "tuple[Configuration, BackfillStores]":
-    from flows.backfill_plan import open_backfill_stores
+def _configuration() -> "Configuration":
     from flows.edges.configuration import configuration
 
-    current = configuration()
-    return current, open_backfill_stores(current)
+    return configuration()
+
+
+def _stores(current: "Configuration") -> "BackfillStores":
+    from flows.backfill_plan import open_backfill_stores
+
+    return open_backfill_stores(current)
 
 
 def _request(asked: dict[str, Any], current: "Configuration") -> "BackfillRequest":
@@ -236,34 +241,62 @@ def _request(asked: dict[str, Any], current: "Configuration") -> "BackfillReques
     return backfill_request(current, **asked)
 
 
-def _planned(
-    request: "BackfillRequest", current: "Configuration", stores: "BackfillStores", *, refresh: bool
-) -> "Plan":
-    from flows.backfill_plan import make_plan
+def _planning(
+    wanted: "BackfillRequest | Plan", current: "Configuration", stores: "BackfillStores"
+) -> "Callable[[], Plan]":
+    """The plan to execute: that of a file is checked now, another is made when the sources were asked."""
+    from flows.backfill_plan import checked_plan, make_plan
     from flows.edges.clock import clock
+    from pipeline.backfill import Plan
 
-    if refresh:
+    if isinstance(wanted, Plan):
+        checked = checked_plan(wanted, current, stores)
+        return lambda: checked
+
+    def made() -> Plan:
         from flows.backfill_run import refresh_snapshots
 
-        refresh_snapshots(request, current, stores)
-    return make_plan(request, current, stores, now=clock())
+        refresh_snapshots(wanted, current, stores)
+        return make_plan(wanted, current, stores, now=clock())
+
+    return made
 
 
-def _same(plan: "Plan") -> "Plan":
-    return plan
+def _tell(
+    request: "BackfillRequest", current: "Configuration", file: Path | None, *, workers: int, as_json: bool
+) -> None:
+    """Show what would be done from the stores as they stand, and keep the plan where that is asked for."""
+    from flows.backfill_plan import find_backfill_stores, make_plan
+    from flows.edges.clock import clock
 
-
-def _tell(plan: "Plan", stores: "BackfillStores", file: Path | None, *, workers: int, as_json: bool) -> None:
-    """Show a plan, and keep it where that is asked for."""
+    stores = find_backfill_stores(current)
+    plan = make_plan(request, current, stores, now=clock())
     if file is not None:
-        file.write_text(plan.model_dump_json(), encoding="utf-8")
-    show_plan(plan, stores.units.timings(plan.model_id), workers=workers, as_json=as_json)
+        _keep(plan, file)
+    timings = stores.units.timings(plan.model_id) if stores else None
+    show_plan(plan, timings, workers=workers, as_json=as_json)
 
 
-def _kept_plan(file: Path, current: "Configuration", stores: "BackfillStores") -> "Plan":
-    from flows.backfill_plan import checked_plan
+def _keep(plan: "Plan", file: Path) -> None:
+    """Write a plan whole or not at all.
 
-    return checked_plan(file, current, stores)
+    Raises:
+        InputError: The file cannot be written.
+    """
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        draft.write_text(plan.model_dump_json(), encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        raise InputError(f"--plan-out {file} cannot be written ({error.strerror}); name another.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _kept_plan(file: Path) -> "Plan":
+    from flows.backfill_plan import read_plan
+
+    return read_plan(file)
 
 
 def _prepare() -> None:

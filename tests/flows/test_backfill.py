@@ -367,6 +367,41 @@ def _done(stores: BackfillStores) -> int:
         return 0
 
 
+@pytest.mark.parametrize(
+    ("execution", "said"),
+    [
+        (Execution("prefect"), "set PREFECT_API_URL"),
+        (Execution("dask", dask="tcp://127.0.0.1:1"), "No Dask scheduler answers at tcp://127.0.0.1:1"),
+    ],
+)
+def test_an_executor_that_is_not_there_leaves_no_backfill_behind(
+    fresh: Callable[[str], Deployment], execution: Execution, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr("flows.backfill_executors._DASK_LIMIT", "1s")
+    deployment = fresh("orphan")
+    with pytest.raises(InputError, match=said):
+        deployment.backfill(execution=execution, recipe="har-range")
+    with pytest.raises(InputError, match="there is none yet"):
+        deployment.stores.units.find("last")
+
+
+def test_a_dry_run_refuses_the_days_after_a_hole_that_the_run_would_refuse(
+    fresh: Callable[[str], Deployment], tmp_path: Path, tracking_uri: str
+) -> None:
+    candles = simulate_candles(seed=3, first=FIRST, last=LAST, price=20_000.0)
+    hole = (candles["date"] > "2025-05-18") & (candles["date"] <= "2025-06-03")
+    (tmp_path / SERIES.source_name).write_bytes(wire_format(candles[~hole], SERIES))
+    deployment = Deployment(tmp_path / "hole", tmp_path, tracking_uri)
+    outcome = deployment.backfill(recipe="har-range")
+    # 2025-06-25 is the month's last day of 22 after the hole.
+    assert (outcome.units["done"], outcome.units["refused"], outcome.failed) == (6, 4, [])
+    reasons = {
+        unit["why"] for unit in deployment.stores.units.rows(outcome.id) if unit["status"] == "refused"
+    }
+    assert reasons == {"too soon after a hole of more than 12 days"}
+
+
 def test_an_open_target_is_a_backfill_for_ever(
     fresh: Callable[[str], Deployment], tmp_path: Path, tracking_uri: str
 ) -> None:

@@ -11,6 +11,7 @@ from pipeline.backfill import (
     BackfillRequest,
     Known,
     Plan,
+    Unit,
     View,
     plan_units,
 )
@@ -69,6 +70,17 @@ def test_each_day_has_the_outcome_that_it_deserves() -> None:
     assert outcomes[date(2026, 1, 6)] == ("refuse", "after the last candle")
     assert outcomes[date(2026, 1, 9)] == ("refuse", "after the last candle")
     assert outcomes[date(2026, 1, 10)] == ("refuse", "not complete yet")
+
+
+def test_a_day_too_soon_after_a_long_hole_is_refused_before_it_is_tried() -> None:
+    view, after = view_of(START, date(2026, 1, 5)), date(2025, 6, 2)
+    known = known_of(View(view.sha256, view.days, {day_number(after)}))
+    units = plan_units(request_of(after - DAY, after + DAY), {ONE: known}, now=NOW)
+    assert {unit.as_of: (unit.outcome, unit.why) for unit in units} == {
+        after - DAY: ("create", ""),
+        after: ("refuse", "too soon after a hole of more than 12 days"),
+        after + DAY: ("create", ""),
+    }
 
 
 @pytest.mark.parametrize(
@@ -191,6 +203,21 @@ def test_a_plan_goes_through_its_file_and_says_what_changed_since() -> None:
     gone = plan_of(request, {ONE: known_of(View("a" * 64, ()))})
     assert "is refuse: its snapshot's file is not stored any more" in differences(plan, gone)[3]
     assert differences(plan, plan.model_copy(update={"code": "2"})) == ["code was 1 and is 2"]
+
+
+def test_a_plan_whose_file_holds_other_units_than_its_request_is_told() -> None:
+    first = date(2025, 6, 1)
+    known = {ONE: known_of(view_of(START, date(2026, 1, 5)))}
+    plan, wider = (plan_of(request_of(first, first + n * DAY), known) for n in (2, 3))
+
+    def holding(units: tuple[Unit, ...]) -> Plan:
+        return plan.model_copy(update={"units": units})
+
+    assert differences(holding(plan.units[:2]), plan) == [f"{ONE} 2025-06-03 is missing"]
+    beyond = [f"{ONE} 2025-06-04 is more than its request asks for"]
+    assert differences(holding(wider.units), plan) == beyond
+    twice = [f"{ONE} 2025-06-01 is more than its request asks for"]
+    assert differences(holding((*plan.units, plan.units[0])), plan) == twice
 
 
 def test_the_estimate_is_of_fits_and_units_and_says_when_nothing_is_known() -> None:

@@ -69,10 +69,12 @@ def stored(tmp_path: Path) -> None:
         ([*DAYS, "--executor", "threads"], "--executor is one of inline, prefect, dask"),
         ([*DAYS, "--executor", "dask"], "--dask ADDRESS go together"),
         ([*DAYS, "--dask", "tcp://127.0.0.1:1"], "--dask ADDRESS go together"),
+        ([*DAYS, "--executor", "dask", "--dask", "nonsense"], "--dask is an address like tcp://"),
         ([*DAYS, "--plan", "plan.json"], "--plan says what to do by itself"),
         (["--plan", "nowhere.json"], "cannot be read"),
         ([*DAYS, "--plan-out", "plan.json"], "--plan-out goes with --dry-run"),
         ([*DAYS, "--dry-run", "--plan-out", "/nowhere/plan.json"], "needs a folder that is there"),
+        ([*DAYS, "--dry-run", "--plan-out", "/tmp"], "--plan-out is a file; /tmp is a folder"),
         (["status"], "there is none yet"),
         (["resume", "x"], "No backfill is named 'x'"),
         (["cancel", "x"], "No backfill is named 'x'"),
@@ -82,6 +84,36 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str) -> Non
     with pytest.raises(InputError, match=said) as refused:
         run(*arguments)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--from", "2025-13-01", "--to", "2025-12-31"],
+        [*DAYS, "--order", "random"],
+        ["--plan", "nowhere.json"],
+        [*DAYS, "--dry-run", "--plan-out", "/tmp"],
+    ],
+)
+def test_what_is_written_wrongly_leaves_nothing_behind(arguments: list[str], own_state: Path) -> None:
+    with pytest.raises(InputError):
+        run(*arguments)
+    assert not own_state.exists()
+
+
+def test_a_dry_run_before_the_first_run_writes_nothing_but_its_plan(own_state: Path, tmp_path: Path) -> None:
+    told = run("--series", str(BTC), *DAYS, "--dry-run", "--plan-out", str(tmp_path / "plan.json"))
+    assert "32 refuse; 0 fits in 0 chunks" in told
+    assert "no past run to estimate from" in told
+    assert not own_state.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize("verb", ["resume", "retry"])
+def test_a_lease_is_the_backfills_own(verb: str) -> None:
+    refused = CliRunner().invoke(app, ["backfill", verb, "last", "--lease", "5"])
+    assert refused.exit_code == 2
+    assert "No such option" in refused.output
 
 
 @pytest.mark.usefixtures("stored")
@@ -121,6 +153,9 @@ def test_a_plan_is_executed_exactly_and_refused_when_it_no_longer_holds(tmp_path
     assert "nothing to do: 3 done, 1 refused" in run("--plan", str(plan))
     assert "estimated time" in run(*asked, *days, "--reprocess", "all", "--dry-run")
     text = json.loads(plan.read_text())
+    plan.write_text(json.dumps({**text, "units": text["units"][:2]}))
+    with pytest.raises(InputError, match=r"no longer holds: .* is missing"):
+        run("--plan", str(plan))
     plan.write_text(json.dumps({**text, "code": "0.0.1"}))
     with pytest.raises(
         InputError, match=r"no longer holds: code was 0\.0\.1 and is .*\. Make the plan again"
