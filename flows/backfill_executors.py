@@ -124,7 +124,8 @@ def on_prefect(
             waiting = [chunk for chunk in waiting if chunk in still]
             on_look()
             if waiting or going:
-                time.sleep(_LOOK_EVERY_S)
+                # A look at hundreds of runs is work for the server too.
+                time.sleep(_LOOK_EVERY_S * max(1.0, len(going) / _MOST_A_REQUEST))
 
     return run
 

@@ -67,8 +67,8 @@ def estimated_seconds(plan: Plan, timings: Timings | None, *, workers: int) -> f
 
 
 def status_rows(units: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Units by series: days, how many of each status, attempts and seconds."""
-    rows = []
+    """Units by series: days, how many of each status that any of them has, attempts and seconds."""
+    rows, present = [], dict.fromkeys(unit["status"] for unit in units)
     for series in dict.fromkeys(unit["series"] for unit in units):
         own = [unit for unit in units if unit["series"] == series]
         statuses = [unit["status"] for unit in own]
@@ -77,7 +77,7 @@ def status_rows(units: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "series": series,
                 "first": own[0]["as_of"].isoformat(),
                 "last": own[-1]["as_of"].isoformat(),
-                **{status: statuses.count(status) for status in dict.fromkeys(statuses)},
+                **{status: statuses.count(status) for status in present},
                 "attempts": sum(unit["attempts"] for unit in own),
                 "seconds": round(sum(unit["total_s"] or 0.0 for unit in own), 1),
             }

@@ -81,7 +81,8 @@ def show_status(
     typer.echo(
         f"backfill {backfill.id} of {backfill.recipe['name']}, {request.first} to {request.last}: {_told(counts)}"
     )
-    rows = status_rows(units)
+    # The days are told above, and a terminal is narrow.
+    rows = [{key: row[key] for key in row if key not in ("first", "last")} for row in status_rows(units)]
     print_table("", tuple(rows[0]), [tuple(row.values()) for row in rows])
     _print_reasons([unit for unit in units if unit["status"] == "failed"], backfill.id)
 

@@ -15,7 +15,7 @@ from pipeline.backfill import (
     View,
     plan_units,
 )
-from pipeline.backfill_telling import Timings, differences, estimated_seconds, stretches
+from pipeline.backfill_telling import Timings, differences, estimated_seconds, status_rows, stretches
 from pipeline.day_axis import day_number
 
 DAY = timedelta(days=1)
@@ -243,3 +243,20 @@ def test_the_estimate_is_of_fits_and_units_and_says_when_nothing_is_known() -> N
 def test_a_request_that_makes_no_sense_is_refused(fault: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         request_of(START, START, **fault)
+
+
+def test_the_status_of_several_series_has_the_same_columns() -> None:
+    units = [
+        {"series": series, "as_of": date(2025, 1, day), "status": status, "attempts": 1, "total_s": 0.5}
+        for series, statuses in (("a", ("done", "done")), ("b", ("failed", "done")))
+        for day, status in enumerate(statuses, start=1)
+    ]
+    first, second = status_rows(units)
+    assert list(first) == list(second)
+    assert (first["done"], first["failed"], second["done"], second["failed"]) == (2, 0, 1, 1)
+    assert (second["first"], second["last"], second["attempts"], second["seconds"]) == (
+        "2025-01-01",
+        "2025-01-02",
+        2,
+        1.0,
+    )
