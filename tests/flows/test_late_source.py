@@ -21,6 +21,8 @@ from pipeline.simulation import simulate_candles, wire_format
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
 
 PROMPT, LATE = Series("simulated", "BTCUSDT"), Series("simulated", "ETHUSDT")
+# Events of the server that the tests share are told apart by their series.
+SHUT = Series("simulated", "SHUTUSDT")
 FIRST, LAST = date(2023, 10, 1), date(2026, 3, 29)
 MODEL = "coincast-tiny_range"
 
@@ -148,13 +150,13 @@ def wait_for_events(client, resource: str) -> list[dict]:
 def test_a_source_that_stays_out_of_reach_is_a_stale_day_too(shut: Site) -> None:
     from prefect.client.orchestration import get_client
 
-    night = run(shut, Watch(), minutes=1, series=(PROMPT,))
-    assert isinstance(night.failures[str(PROMPT)], StaleSourceError)
-    message = str(night.failures[str(PROMPT)])
+    night = run(shut, Watch(), minutes=1, series=(SHUT,))
+    assert isinstance(night.failures[str(SHUT)], StaleSourceError)
+    message = str(night.failures[str(SHUT)])
     assert f"no candle of {LAST} after 1 minutes of waiting, it has never been read (" in message
     assert "Check the network and --source); nothing was forecast" in message
     with get_client(sync_client=True) as client:
-        events = wait_for_events(client, f"coincast.series.{PROMPT.slug}")
+        events = wait_for_events(client, f"coincast.series.{SHUT.slug}")
     assert [(one["event"], one["payload"]["message"]) for one in events] == [
         ("coincast.alarm.stale-source", message)
     ]
