@@ -66,6 +66,7 @@ def test_a_unit_is_hardened_restarts_and_starts_what_exists(path: Path) -> None:
     assert all((path.parent / name).exists() for name in needed)
 
 
+@pytest.mark.slow
 def test_the_worker_is_ended_when_it_has_no_run(tmp_path: Path) -> None:
     service = dict(unit(DEPLOY / "systemd" / "coincast-worker.service")["Service"])
     program = "/opt/coincast/.venv/bin/prefect"

@@ -40,6 +40,7 @@ def refused(candles: pd.DataFrame, lookback: int) -> set[int]:
     return {int(number) for number in days.number[rows[~whole]]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lookback", [0, 5, 22])
 @pytest.mark.parametrize("lengths", [(12,), (13,), (20,), (50,), (70,), (13, 13), (12, 30)])
 def test_a_day_is_too_soon_after_a_hole_where_a_model_says_nothing(
