@@ -27,6 +27,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from expectations.verdict import Verdict
 from flows.edges.ledger import Ledger
 from flows.edges.retention import Pruning
+from flows.edges.words import one_line
 from flows.outcome import ranges
 from flows.progress import log
 from flows.registration import Registration
@@ -210,7 +211,7 @@ def _unfailing() -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, PrefectException) as error:
-        log.warning("The Prefect UI does not show this: %s", " ".join(str(error).split())[:200])
+        log.warning("The Prefect UI does not show this: %s", one_line(error, limit=200))
 
 
 def _tried_once() -> AbstractContextManager[object]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -146,20 +145,6 @@ def make_plan(
         packages=package_versions(),
         units=plan_units(request, known, now=now),
     )
-
-
-def read_plan(file: Path) -> Plan:
-    """The plan of a file, as it was kept there.
-
-    Raises:
-        InputError: It is no plan.
-    """
-    try:
-        return Plan.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); write a plan by --plan-out.") from error
-    except ValidationError as error:
-        raise InputError(f"{file} is no plan of this coincast; write one by --plan-out.") from error
 
 
 def checked_plan(plan: Plan, configuration: Configuration, stores: BackfillStores) -> Plan:

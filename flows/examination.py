@@ -22,6 +22,7 @@ from flows.edges.ledger import Ledger
 from flows.edges.machine import free_bytes, installed_versions, required_packages
 from flows.edges.services import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots import SnapshotStore
+from flows.edges.words import without_secrets
 from flows.server_setup import ZOMBIES
 from flows.watching import series_alarms
 from pipeline.errors import CoincastError, SettingsError
@@ -87,7 +88,7 @@ def _mlflow(uri: str) -> Iterator[Finding]:
     elif revision_of(uri) is None:
         yield Finding("MLflow", "warning", NOTHING_YET, _FIRST_RUN)
     else:
-        yield Finding("MLflow", "ok", uri.rpartition("@")[2])
+        yield Finding("MLflow", "ok", without_secrets(uri))
 
 
 def _prefect(api: str) -> Iterator[Finding]:
@@ -106,7 +107,7 @@ def _prefect(api: str) -> Iterator[Finding]:
 
 def _server(name: str, address: str, remedy: str) -> Finding:
     answer = ask(f"{address}/health")
-    shown = address.rpartition("@")[2]
+    shown = without_secrets(address)
     if answer.fine:
         return Finding(name, "ok", shown)
     return Finding(

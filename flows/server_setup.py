@@ -14,6 +14,7 @@ from flows.edges.background import run_to_end
 from flows.edges.configuration import PROJECT
 from flows.edges.services import client_variables
 from flows.edges.versions import code_version
+from flows.edges.words import one_line
 from pipeline.errors import InputError, ServiceError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _client(api: str) -> "Iterator[SyncPrefectClient]":
         with temporary_settings(updates=settings), get_client(sync_client=True) as client:
             yield client
     except (PrefectHTTPStatusError, httpx.HTTPError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error, limit=200)
         raise ServiceError(
             f"Prefect's server at {api} refused: {said}. Is PREFECT_API_AUTH_STRING its own?"
         ) from error

@@ -1,6 +1,5 @@
 """`coincast backfill`: forecasts of days that are past, as they would have been."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -104,7 +103,9 @@ def backfill(
         request = _request(days | choices, current)
         _tell(request, current, plan_out, workers=max_parallel or 1, as_json=as_json)
         return
-    wanted = _request(days | choices, current) if plan is None else _kept_plan(plan)
+    from flows.edges.plan_file import read_plan
+
+    wanted = _request(days | choices, current) if plan is None else read_plan(plan)
     stores = _stores(current)
     made = _planning(wanted, current, stores)
     _prepare()
@@ -268,35 +269,14 @@ def _tell(
     """Show what would be done from the stores as they stand, and keep the plan where that is asked for."""
     from flows.backfill_plan import find_backfill_stores, make_plan
     from flows.edges.clock import clock
+    from flows.edges.plan_file import write_plan
 
     stores = find_backfill_stores(current)
     plan = make_plan(request, current, stores, now=clock())
     if file is not None:
-        _keep(plan, file)
+        write_plan(plan, file)
     timings = stores.units.timings(plan.model_id) if stores else None
     show_plan(plan, timings, workers=workers, as_json=as_json)
-
-
-def _keep(plan: "Plan", file: Path) -> None:
-    """Write a plan whole or not at all.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_text(plan.model_dump_json(), encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        raise InputError(f"--plan-out {file} cannot be written ({error.strerror}); name another.") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _kept_plan(file: Path) -> "Plan":
-    from flows.backfill_plan import read_plan
-
-    return read_plan(file)
 
 
 def _prepare() -> None:

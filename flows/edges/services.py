@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import requests
 
+from flows.edges.words import one_line
 from pipeline.errors import ServiceError, SettingsError
 
 _LIMIT_S: Final = 3.0
@@ -119,7 +120,7 @@ def require_database(url: str, *, named: str) -> None:
             dbname=place.database, connect_timeout=int(_LIMIT_S),
         ).close()  # fmt: skip
     except psycopg.OperationalError as error:
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error, limit=200)
         raise ServiceError(
             f"{named}: PostgreSQL at {place.host}:{place.port or 5432} does not let us in ({said}); start it, or "
             "correct user, password and database."
@@ -170,4 +171,4 @@ def _words(error: Exception) -> str:
         return f"no answer within {_LIMIT_S:.0f} s"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
-    return " ".join(str(error).split())[:120]
+    return one_line(error, limit=120)
