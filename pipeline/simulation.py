@@ -6,11 +6,11 @@ log price walks in five-minute steps, so that open, high, low and close belong t
 """
 
 from datetime import date
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.signal import lfilter
 
 from pipeline.candles.columns import (
     CANDLE_COLUMNS,
@@ -174,7 +174,7 @@ def _autoregression(
     shocks = shocks * deviation * np.sqrt(1 - persistence**2)
     # The first value comes from the stationary law, so that no day is quiet for being early.
     shocks[0] /= np.sqrt(1 - persistence**2)
-    return np.asarray(lfilter([1.0], [1.0, -persistence], shocks), dtype=np.float64)
+    return np.array(list(accumulate(shocks, lambda before, shock: persistence * before + shock)))
 
 
 def _day_shape() -> FloatArray:

@@ -1,11 +1,15 @@
 """The `coincast` command. Modules here import nothing heavy at the top: `--help` answers at once."""
 
 import sys
+import time
 from typing import Final, NoReturn
 
 import typer
 
 from pipeline.errors import CoincastError, ServiceError
+
+# When the command began, on the clock of `time.perf_counter`.
+BEGUN: Final = time.perf_counter()
 
 app: Final = typer.Typer(
     name="coincast",
@@ -56,15 +60,15 @@ def main() -> None:
         _end(error)
     except RuntimeError as error:
         # Prefect has no class for a server that does not answer.
-        if not str(error).startswith("Failed to reach API"):
+        said, _, address = str(error).partition(" at ")
+        if said != "Failed to reach API":
             raise
-        from flows.edges.services import prefect_api
         from flows.edges.words import without_secrets
 
         _end(
             ServiceError(
-                f"No Prefect server answers at {without_secrets(prefect_api())}: start it, or unset PREFECT_API_URL"
-                " for a server that lives as long as the command."
+                f"No Prefect server answers at {without_secrets(address).rstrip('/')}: start it, or unset"
+                " PREFECT_API_URL for a server that lives as long as the command."
             )
         )
 

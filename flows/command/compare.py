@@ -67,6 +67,7 @@ def compare(
     """
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
+    from flows.edges.own_server import start_own_server
     from flows.edges.recipe_files import named_recipes
     from flows.edges.runtime import import_in_background, prepare_environment
 
@@ -74,6 +75,7 @@ def compare(
     names = split_names(recipes)
     named_recipes(names, configuration().places)
     prepare_environment(terminal=True)
+    server = start_own_server()
     import_in_background()
     from flows.compare import CompareRequest
     from flows.compare import compare as compare_flow
@@ -88,7 +90,7 @@ def compare(
         as_written=as_written,
         time_limit_s=time_limit,
     )
-    with watched(quiet=quiet or as_json):
+    with server, watched(quiet=quiet or as_json):
         result = compare_flow(request)
     if as_json:
         print_json(result)

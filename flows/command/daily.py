@@ -1,11 +1,12 @@
 """`coincast daily`: the flow of the deployment, run here and now."""
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command import app
+from flows.command import BEGUN, app
 from flows.command.options import (
     AsOfOption,
     JsonOption,
@@ -72,6 +73,7 @@ def run_daily(
     """
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
+    from flows.edges.own_server import start_own_server
     from flows.edges.runtime import import_in_background, prepare_environment
     from flows.jobs import plan_jobs
 
@@ -81,11 +83,12 @@ def run_daily(
     day = parse_date(as_of, option="--as-of") if as_of else None
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     prepare_environment(terminal=True)
+    server = start_own_server()
     import_in_background(contract=True)
     from flows.daily import daily as flow
     from flows.faults import SeriesFailedError
 
-    with watched(quiet=quiet or as_json):
+    with server, watched(quiet=quiet or as_json):
         try:
             outcomes = flow(
                 series=[str(one) for one in wanted], as_of=as_of, now=now, overrides=overrides, wait=wait
@@ -104,6 +107,9 @@ def _report(
     elif not quiet:
         for outcome in outcomes:
             print_outcome(outcome)
+        in_all = time.perf_counter() - BEGUN
+        outside = in_all - sum(_training_s(outcome) for outcome in outcomes)
+        console().print(f"{in_all:.1f} s in all, {outside:.1f} of them outside training")
 
 
 def print_outcome(outcome: "DayOutcome") -> None:
@@ -128,9 +134,12 @@ def print_outcome(outcome: "DayOutcome") -> None:
         if where:
             out.print(f"{what}: {where}", markup=False)
     total = sum(outcome.seconds.values())
-    training = sum(outcome.seconds.get(stage, 0.0) for stage in _TRAINING)
     stages = " · ".join(f"{stage} {seconds:.1f}" for stage, seconds in outcome.seconds.items())
-    out.print(f"seconds: {stages} = {total:.1f}, of them training {training:.1f}")
+    out.print(f"seconds: {stages} = {total:.1f}, of them training {_training_s(outcome):.1f}")
+
+
+def _training_s(outcome: "DayOutcome") -> float:
+    return sum(outcome.seconds.get(stage, 0.0) for stage in _TRAINING)
 
 
 def _print_ranges(outcome: "DayOutcome") -> None:

@@ -54,6 +54,7 @@ def sweep(
     """
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
+    from flows.edges.own_server import start_own_server
     from flows.edges.recipe_files import named_recipe
     from flows.edges.runtime import import_in_background, prepare_environment
     from pipeline.errors import InputError
@@ -65,6 +66,7 @@ def sweep(
     if sampler not in ("grid", "tpe"):
         raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
     prepare_environment(terminal=True)
+    server = start_own_server()
     import_in_background()
     from flows.sweep import SweepRequest
     from flows.sweep import sweep as sweep_flow
@@ -82,7 +84,7 @@ def sweep(
         validation=validation,
         time_limit_s=time_limit,
     )
-    with watched(quiet=quiet or as_json):
+    with server, watched(quiet=quiet or as_json):
         result = sweep_flow(request)
     if as_json:
         print_json(result)

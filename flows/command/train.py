@@ -41,12 +41,14 @@ def train(
     """
     from flows.command.terminal import watched
     from flows.edges.configuration import configuration
+    from flows.edges.own_server import start_own_server
     from flows.edges.recipe_files import named_recipe
     from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     named_recipe(recipe, configuration().places)
     prepare_environment(terminal=True)
+    server = start_own_server()
     import_in_background()
     from flows.train import TrainRequest
     from flows.train import train as train_flow
@@ -61,7 +63,7 @@ def train(
         as_written=as_written,
         time_limit_s=time_limit,
     )
-    with watched(quiet=quiet or as_json):
+    with server, watched(quiet=quiet or as_json):
         result = train_flow(request)
     if as_json:
         print_json(result)

@@ -1,5 +1,6 @@
 """What the heavy libraries must find in the environment before they are imported."""
 
+import gc
 import logging
 import os
 import sys
@@ -56,12 +57,28 @@ def import_in_background(*, contract: bool = False) -> Thread:
 
 
 def _import_packages(packages: Sequence[str]) -> None:
+    with _no_collection():
+        _import_each(packages)
+
+
+def _import_each(packages: Sequence[str]) -> None:
     for name in packages:
         with _native_chatter_unheard() if name in _NETWORKS else nullcontext():
             module = import_module(name)
             if name == "tensorflow":
                 # It looks for a GPU twice and tells standard error so, whatever its log level.
                 module.config.set_visible_devices([], "GPU")
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """What is imported meanwhile is never looked at for garbage: not now, not later, not when the process ends."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
