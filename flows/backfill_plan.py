@@ -14,6 +14,7 @@ from flows.arguments import parse_date, parse_series
 from flows.edges.backfill_units import BackfillUnits
 from flows.edges.configuration import Configuration
 from flows.edges.database import find_database, open_database
+from flows.edges.download import require_source
 from flows.edges.ledger import Ledger
 from flows.edges.recipe_files import named_recipe
 from flows.edges.snapshots import SnapshotStore
@@ -105,6 +106,8 @@ def backfill_request(
         fault = error.errors(include_url=False, include_input=False)[0]
         raise InputError(f"{fault['loc'][0]}: {fault['msg'][:200]}.") from error
     ranged_recipe(request, configuration)
+    if "source" in given:
+        require_source(request.source)
     return request
 
 

@@ -1,4 +1,4 @@
-"""A backfill from its plan to its report: hand out chunks until nothing is left, then score, publish and log."""
+"""A backfill from its plan to its report: drive it to its end, then score, publish and log."""
 
 import time
 import uuid
@@ -8,17 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from flows import artifacts
-from flows.backfill_chunk import ChunkWorker
+from flows.backfill_driving import choose_executor, drive
 from flows.backfill_execution import Execution
-from flows.backfill_executors import (
-    Executor,
-    in_processes,
-    in_this_process,
-    no_progress,
-    on_dask,
-    on_prefect,
-    require_executor,
-)
+from flows.backfill_executors import require_executor
 from flows.backfill_market import job_of
 from flows.backfill_plan import BackfillStores
 from flows.backfill_publication import publish_backfill
@@ -30,7 +22,6 @@ from flows.backfill_report import (
     log_backfill,
     reason_of,
 )
-from flows.edges.backfill_runs import open_backfill_runs
 from flows.edges.backfill_units import Backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
@@ -48,7 +39,6 @@ from pipeline.errors import InputError, SourceError, UnknownSeriesError
 from pipeline.series import Series
 
 _EXPERIMENT: Final = "backfills"
-_ROUNDS_WITHOUT_PROGRESS: Final = 3
 
 
 def refresh_snapshots(request: BackfillRequest, configuration: Configuration, stores: BackfillStores) -> None:
@@ -162,7 +152,7 @@ def _carry_out(
     started = time.perf_counter()
     watcher.get().stage(f"backfill {backfill.id}", f"{len(backfill.request.series)} series")
     with _told_at_the_end(backfill, stores), _told_underway(backfill, stores) as tell:
-        drive(backfill, stores, _executor(backfill, configuration, stores, execution, tell))
+        drive(backfill, stores, choose_executor(backfill, configuration, stores, execution, tell))
     units = stores.units.rows(backfill.id)
     scored = _score(backfill, configuration, everything)
     published = publish_backfill(backfill, units, configuration, everything)
@@ -184,59 +174,6 @@ def _carry_out(
         run_url=run.url,
         seconds=seconds,
     )
-
-
-def drive(backfill: Backfill, stores: BackfillStores, executor: Executor) -> None:
-    """Hand out chunks until no unit is pending and none is in a worker's hands.
-
-    Raises:
-        RunError: The workers do not get on.
-    """
-    units, rounds, before, waits = stores.units, 0, None, False
-    while True:
-        chunks = units.open_chunks(backfill.id, now=units.now())
-        counts = units.counts(backfill.id)
-        if chunks:
-            rounds = rounds + 1 if counts == before else 0
-            if rounds == _ROUNDS_WITHOUT_PROGRESS:
-                raise no_progress(backfill.id)
-            before, waits = counts, False
-            executor(chunks)
-        elif counts["running"]:
-            # Another driver's worker has them, or a dead one had: their leases will tell.
-            if not waits:
-                _tell_wait(backfill, stores)
-            waits = True
-            time.sleep(min(1.0, backfill.lease_s / 4))
-        else:
-            return
-
-
-def _tell_wait(backfill: Backfill, stores: BackfillStores) -> None:
-    held, until = stores.units.counts(backfill.id)["running"], stores.units.held_until(backfill.id)
-    log.info(
-        "backfill %s: waiting for %d units in other workers' hands; where those are dead, until %s",
-        backfill.id,
-        held,
-        until and until.isoformat(timespec="seconds"),
-    )
-
-
-def _executor(
-    backfill: Backfill,
-    configuration: Configuration,
-    stores: BackfillStores,
-    execution: Execution,
-    tell: Callable[[], None],
-) -> Executor:
-    if execution.executor == "prefect":
-        runs = open_backfill_runs()
-        return on_prefect(backfill, runs, at_once=execution.at_once, units=stores.units, on_look=tell)
-    if execution.dask is not None:
-        return on_dask(backfill.id, execution.dask, at_once=execution.at_once, on_chunk=tell)
-    if execution.at_once > 1:
-        return in_processes(backfill.id, count=execution.at_once, on_chunk=tell)
-    return in_this_process(ChunkWorker(backfill, stores, configuration, on_unit=tell))
 
 
 def _score(backfill: Backfill, configuration: Configuration, stores: Stores) -> int:

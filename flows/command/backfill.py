@@ -1,22 +1,20 @@
 """`coincast backfill`: forecasts of days that are past, as they would have been."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from flows.command import app
-from flows.command.backfill_output import show_outcome, show_plan, show_status
+from flows.command.backfill_output import show_outcome, show_status
+from flows.command.backfill_planning import ask_for, planning, require_one_way, tell_plan
 from flows.command.options import JsonOption, QuietOption, SeriesOption
 from flows.command.output import print_json
-from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     from flows.backfill_execution import Execution
     from flows.backfill_plan import BackfillStores
     from flows.edges.configuration import Configuration
-    from pipeline.backfill import BackfillRequest, Plan
 
 backfill_app = typer.Typer(
     help="Make the forecasts of past days, as they would have been.",
@@ -95,19 +93,19 @@ def backfill(
         "chunk_days": chunk,
     }
     days = {"series": series, "first": first, "last": last}
-    _require_one_way(days, choices, plan=plan, plan_out=plan_out, dry_run=dry_run)
+    require_one_way(days, choices, plan=plan, plan_out=plan_out, dry_run=dry_run)
     execution = _execution(executor, max_parallel, dask, lease)
     # Everything that can be wrong with the words is said before a store is opened or anything slow is begun.
     current = _configuration()
     if dry_run:
-        request = _request(days | choices, current)
-        _tell(request, current, plan_out, workers=max_parallel or 1, as_json=as_json)
+        request = ask_for(days | choices, current)
+        tell_plan(request, current, plan_out, workers=max_parallel or 1, as_json=as_json)
         return
     from flows.edges.plan_file import read_plan
 
-    wanted = _request(days | choices, current) if plan is None else read_plan(plan)
+    wanted = ask_for(days | choices, current) if plan is None else read_plan(plan)
     stores = _stores(current)
-    made = _planning(wanted, current, stores)
+    made = planning(wanted, current, stores)
     _prepare()
     from flows.backfill_run import execute_plan
     from flows.command.terminal import watched
@@ -194,28 +192,6 @@ def _go_on(
     show_outcome(outcome, as_json=as_json, quiet=quiet)
 
 
-def _require_one_way(
-    days: dict[str, Any], choices: dict[str, Any], *, plan: Path | None, plan_out: Path | None, dry_run: bool
-) -> None:
-    """What was given makes one request.
-
-    Raises:
-        InputError: It does not.
-    """
-    if plan is not None and (dry_run or any((days | choices).values())):
-        raise InputError(
-            "--plan says what to do by itself; leave the days, the other choices and --dry-run out."
-        )
-    if plan is None and not (days["first"] and days["last"]):
-        raise InputError("Say which days: --from and --to, as in --from 2025-01-01 --to 2025-12-31.")
-    if plan_out is not None and not dry_run:
-        raise InputError("--plan-out goes with --dry-run.")
-    if plan_out is not None and plan_out.is_dir():
-        raise InputError(f"--plan-out is a file; {plan_out} is a folder, so name a file in it.")
-    if plan_out is not None and not plan_out.resolve().parent.is_dir():
-        raise InputError(f"--plan-out needs a folder that is there; {plan_out.parent} is not.")
-
-
 def _execution(
     executor: str, max_parallel: int | None, dask: str | None, lease: float = LEASE_S
 ) -> "Execution":
@@ -234,49 +210,6 @@ def _stores(current: "Configuration") -> "BackfillStores":
     from flows.backfill_plan import open_backfill_stores
 
     return open_backfill_stores(current)
-
-
-def _request(asked: dict[str, Any], current: "Configuration") -> "BackfillRequest":
-    from flows.backfill_plan import backfill_request
-
-    return backfill_request(current, **asked)
-
-
-def _planning(
-    wanted: "BackfillRequest | Plan", current: "Configuration", stores: "BackfillStores"
-) -> "Callable[[], Plan]":
-    """The plan to execute: that of a file is checked now, another is made when the sources were asked."""
-    from flows.backfill_plan import checked_plan, make_plan
-    from flows.edges.clock import clock
-    from pipeline.backfill import Plan
-
-    if isinstance(wanted, Plan):
-        checked = checked_plan(wanted, current, stores)
-        return lambda: checked
-
-    def made() -> Plan:
-        from flows.backfill_run import refresh_snapshots
-
-        refresh_snapshots(wanted, current, stores)
-        return make_plan(wanted, current, stores, now=clock())
-
-    return made
-
-
-def _tell(
-    request: "BackfillRequest", current: "Configuration", file: Path | None, *, workers: int, as_json: bool
-) -> None:
-    """Show what would be done from the stores as they stand, and keep the plan where that is asked for."""
-    from flows.backfill_plan import find_backfill_stores, make_plan
-    from flows.edges.clock import clock
-    from flows.edges.plan_file import write_plan
-
-    stores = find_backfill_stores(current)
-    plan = make_plan(request, current, stores, now=clock())
-    if file is not None:
-        write_plan(plan, file)
-    timings = stores.units.timings(plan.model_id) if stores else None
-    show_plan(plan, timings, workers=workers, as_json=as_json)
 
 
 def _prepare() -> None:

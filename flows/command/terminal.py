@@ -1,4 +1,4 @@
-"""Progress on a terminal: a line per stage, a bar for bytes and epochs."""
+"""Progress: on a terminal a line per stage and a bar for bytes and epochs, in a log a line when a stage begins."""
 
 import os
 import sys
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from flows.progress import watcher
+from flows.edges.clock import clock
+from flows.progress import Watcher, watcher
 
 
 class Terminal:
@@ -34,11 +35,26 @@ class Terminal:
             self._progress.update(self._current, total=1, completed=1, what="")
 
 
+class Log:
+    """Writes when each stage begins, in UTC: what is left of progress where nobody can look at a bar."""
+
+    def stage(self, series: str, name: str) -> None:
+        """One line."""
+        print(f"{clock():%H:%M:%S} {series}  {name}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def advance(self, what: str, done: float, total: float | None) -> None:
+        """Nothing: a bar in a log is noise."""
+
+
 @contextmanager
 def watched(*, quiet: bool) -> Iterator[None]:
-    """Draw the body's progress on standard error if it is a terminal and nobody asked for quiet."""
-    if quiet or not sys.stderr.isatty():
+    """Tell the body's progress on standard error, unless somebody asked for quiet."""
+    if quiet:
         yield
+        return
+    if not sys.stderr.isatty():
+        with _watching(Log()):
+            yield
         return
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
@@ -50,9 +66,17 @@ def watched(*, quiet: bool) -> Iterator[None]:
     # A copy of the descriptor: the imports in the background silence the original for a moment.
     with os.fdopen(os.dup(2), "w") as screen, Progress(*columns, console=Console(file=screen)) as progress:
         terminal = Terminal(progress)
-        token = watcher.set(terminal)
-        try:
-            yield
-        finally:
-            terminal.finish()
-            watcher.reset(token)
+        with _watching(terminal):
+            try:
+                yield
+            finally:
+                terminal.finish()
+
+
+@contextmanager
+def _watching(one: Watcher) -> Iterator[None]:
+    token = watcher.set(one)
+    try:
+        yield
+    finally:
+        watcher.reset(token)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from flows.edges.file_store import NO_ROOM
 from flows.edges.folder_file import copy_file
@@ -155,23 +155,41 @@ class _Look:
             ) from error
 
 
+def require_source(source: str) -> None:
+    """Refuse a source that is written wrongly, before anything is asked of it.
+
+    Raises:
+        SourceError: It is neither a URL nor a folder that is there.
+    """
+    place = _place(source)
+    if isinstance(place, Path) and not place.is_dir():
+        raise SourceError(f"{place} is not a folder. Give --source a URL, or a folder of CSV files.")
+
+
 def _address(source: str, series: Series) -> str | Path:
     """The series' file at a source: a URL, or an absolute path.
 
     Raises:
         SourceError: The source is neither a URL nor a folder.
     """
+    place = _place(source)
+    if isinstance(place, Path):
+        return place / series.source_name
+    return place._replace(path=f"{place.path.rstrip('/')}/{series.source_name}").geturl()
+
+
+def _place(source: str) -> SplitResult | Path:
     try:
         parts = urlsplit(source.strip())
     except ValueError:
         raise SourceError(f"{_EXPECTED}; what was given cannot be read as one.") from None
     if parts.scheme in ("http", "https") and parts.hostname:
-        return parts._replace(path=f"{parts.path.rstrip('/')}/{series.source_name}").geturl()
+        return parts
     if parts.scheme == "file" and parts.path:
-        return Path(unquote(parts.path)).resolve() / series.source_name
+        return Path(unquote(parts.path)).resolve()
     if not source.strip() or "://" in source:
         raise SourceError(f"{_EXPECTED}; got {public_url(source)[:80]!r}.")
-    return Path(source.strip()).expanduser().resolve() / series.source_name
+    return Path(source.strip()).expanduser().resolve()
 
 
 def _still_whole(store: SnapshotStore, fetch: Fetch | None) -> Fetch | None:

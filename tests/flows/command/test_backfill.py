@@ -63,6 +63,8 @@ def stored(tmp_path: Path) -> None:
         ([*DAYS, "--series", "binance/BTCUSDT/1h"], "write binance/BTCUSDT/1d"),
         ([*DAYS, "--series", "bitcoin"], "exchange/SYMBOL/timeframe"),
         ([*DAYS, "--order", "random"], "order: Input should be 'oldest' or 'newest'"),
+        ([*DAYS, "--source", "/nowhere/cdd"], "/nowhere/cdd is not a folder"),
+        ([*DAYS, "--source", "htp://127.0.0.1/cdd"], "--source is an http"),
         ([*DAYS, "--vintage", "old"], "vintage: Input should be 'latest' or 'known'"),
         ([*DAYS, "--reprocess", "some"], "reprocess: Input should be"),
         ([*DAYS, "--recipe", "guide-lstm", "--dry-run"], "cannot be backfilled"),

@@ -1,0 +1,73 @@
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from flows.command.terminal import watched
+from flows.progress import watcher
+
+SCRIPT = """
+from flows.command.terminal import watched
+from flows.progress import watcher
+with watched(quiet={quiet}):
+    watcher.get().stage("binance/BTCUSDT/1d", "download")
+    watcher.get().advance("bytes", 50, 100)
+    watcher.get().stage("binance/BTCUSDT/1d", "train")
+print("done")
+"""
+
+
+def on_a_terminal(*, quiet: bool) -> str:
+    """What a person sees, without the signs that move the cursor."""
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(quiet=quiet)], stdout=terminal, stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(terminal)
+    seen = b""
+    try:
+        while part := os.read(screen, 4096):
+            seen += part
+    except OSError:
+        # Linux tells so that nobody writes any more.
+        pass
+    finally:
+        os.close(screen)
+    assert process.wait(60) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+
+
+def test_a_log_gets_a_line_when_a_stage_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    with watched(quiet=False):
+        watcher.get().stage("binance/BTCUSDT/1d", "download")
+        watcher.get().advance("bytes", 50, 100)
+        watcher.get().stage("binance/BTCUSDT/1d", "train")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d binance/BTCUSDT/1d  download\n\d\d:\d\d:\d\d binance/BTCUSDT/1d  train\n", said.err
+    )
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with watched(quiet=True):
+        watcher.get().stage("binance/BTCUSDT/1d", "download")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_a_finished_line_for_each_stage() -> None:
+    seen = on_a_terminal(quiet=False)
+    last = seen[seen.rindex("binance/BTCUSDT/1d  download") - 2 :]
+    assert [line.split()[:3] for line in last.splitlines() if "binance" in line] == [
+        ["✓", "binance/BTCUSDT/1d", "download"],
+        ["✓", "binance/BTCUSDT/1d", "train"],
+    ]
+    assert last.rstrip().endswith("done")
+
+
+def test_quiet_is_quiet_on_a_terminal() -> None:
+    assert on_a_terminal(quiet=True).split() == ["done"]
