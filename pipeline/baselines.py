@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.day_axis import DayAxis, IntArray
 from pipeline.features import Features
@@ -34,11 +35,13 @@ def random_walk_quantiles(days: DayAxis, places: IntArray) -> FloatArray:
     """
     quantiles = np.full((len(places), len(HORIZONS), len(LEVELS)), np.nan)
     for column, horizon in enumerate(HORIZONS):
-        ended = np.full(len(days.number), np.nan)
-        ended[horizon:] = days.log_returns_ahead(horizon)[:-horizon]
-        for row, place in enumerate(places):
-            window = ended[max(place + 1 - RANDOM_WALK_DAYS, 0) : place + 1]
-            window = window[np.isfinite(window)]
-            if len(window) >= RANDOM_WALK_FEWEST:
-                quantiles[row, column] = np.quantile(window, LEVELS)
+        ended = np.full(RANDOM_WALK_DAYS - 1 + len(days.number), np.nan)
+        ended[RANDOM_WALK_DAYS - 1 + horizon :] = days.log_returns_ahead(horizon)[:-horizon]
+        ended[~np.isfinite(ended)] = np.nan
+        # NaN is sorted to the end.
+        windows = np.sort(sliding_window_view(ended, RANDOM_WALK_DAYS)[places], axis=1)
+        known = np.count_nonzero(~np.isnan(windows), axis=1)
+        for count in np.unique(known[known >= RANDOM_WALK_FEWEST]):
+            rows = known == count
+            quantiles[rows, column] = np.quantile(windows[rows, :count], LEVELS, axis=1).T
     return quantiles

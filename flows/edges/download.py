@@ -5,6 +5,7 @@ a file, another market) is refused and not kept, for a snapshot is what a foreca
 what was received.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from pipeline.series import Series
 _MIB: Final = 2**20
 _EXPECTED: Final = "--source is an http(s) URL or a folder that holds the CSV files"
 _BYTES_TOLD: Final = 60
-_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_WEB_PAGE: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
 _PATIENT: Final = Patience()
 
 
@@ -141,7 +142,7 @@ class _Look:
                 f"{self.url} is empty ({len(content)} bytes). Run again later, or check --source."
             )
         received = _received(content, answer)
-        if content.lstrip(_BLANK)[:1] == b"<":
+        if _WEB_PAGE.match(content):
             raise SourceError(f"{self.url} is a web page and not a CSV file: {received}. Check --source.")
         if not answer.delimited and not content.endswith(b"\n"):
             raise SourceError(

@@ -2,6 +2,7 @@ import errno
 import functools
 import gzip
 import os
+import random
 import socket
 import struct
 import threading
@@ -170,7 +171,7 @@ REFUSED = {
         r"no candle file of .*received b'{\"error\"",
         1,
     ),
-    "binary": ([Reply(200, os.urandom(2000))], SourceError, r"no candle file", 1),
+    "binary": ([Reply(200, random.Random(5).randbytes(2000))], SourceError, r"no candle file", 1),
     "banner only": ([Reply(200, OLD[: OLD.index(b"\n") + 1])], SourceError, r"no candle file", 1),
     "header only": ([Reply(200, b"\n".join(OLD.split(b"\n")[:2]))], SourceError, r"no candle file", 1),
     "another market": ([Reply(200, OLD.replace(b"BTCUSDT", b"ETHUSDT"))], SourceError, r"no candle file", 1),

@@ -29,7 +29,7 @@ def address():
     from prefect.settings import get_current_settings
     return get_current_settings().api.url
 """
-STAY = BEGIN + "with server:\n    say(address())\n    time.sleep(600)\n"
+STAY = BEGIN + "with server:\n    say(address())\n    time.sleep(60)\n"
 
 
 def answers(url: str) -> bool:
@@ -146,10 +146,12 @@ def test_the_server_ends_with_a_killed_command(home: Path) -> None:
 
 def test_an_interrupt_of_the_keyboard_leaves_the_server_to_the_command(home: Path) -> None:
     script = BEGIN + (
+        # A shell that began the tests in the background had them ignore it.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with server:\n"
         "    try:\n"
         "        say(address())\n"
-        "        time.sleep(600)\n"
+        "        time.sleep(60)\n"
         "    except KeyboardInterrupt:\n"
         "        time.sleep(1)\n"
         "        say(urllib.request.urlopen(address() + '/health').status)\n"
