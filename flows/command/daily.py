@@ -148,18 +148,17 @@ def _print_ranges(outcome: "DayOutcome") -> None:
     pairs = [(row, beside) for row, beside in zip(own, walk or own, strict=True)]
     rows = [
         (
-            f"{row['target_date']} +{row['horizon']}",
-            "model\n[dim]walk[/]",
+            f"{row['target_date']} +{row['horizon']}\n[dim]random walk[/]",
             *(f"{_range(row, coverage)}\n[dim]{_range(beside, coverage)}[/]" for coverage in (50, 80, 95)),
         )
         for row, beside in pairs
     ]
     title = f"{outcome.champion} (median {price(own[0]['median'])} tomorrow) beside the random walk"
-    print_table(title, ("close of", "", "50 %", "80 %", "95 %"), rows)
+    print_table(title, ("close of", "50 %", "80 %", "95 %"), rows)
 
 
 def _range(row: dict[str, Any], coverage: int) -> str:
-    return f"{price(row[f'lower_{coverage}'])} – {price(row[f'upper_{coverage}'])}"
+    return f"{price(row[f'lower_{coverage}'])}–{price(row[f'upper_{coverage}'])}"
 
 
 def _print_metrics(metrics: dict[str, float]) -> None:

@@ -87,4 +87,4 @@ def _ranges(figures: dict[str, Any], step: float) -> list[str]:
     from pipeline.page.prices import format_price
 
     ends = [figures[f"range_{coverage}"] for coverage in (50, 80, 95)]
-    return [f"{format_price(lower, step)} – {format_price(upper, step)}" for lower, upper in ends]
+    return [f"{format_price(lower, step)}–{format_price(upper, step)}" for lower, upper in ends]

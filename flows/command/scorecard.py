@@ -1,5 +1,6 @@
 """`coincast scorecard`: how good the forecasts were."""
 
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -107,10 +108,17 @@ def _cells(line: "ScoreLine") -> tuple[object, ...]:
 
     held = " ".join(f"{100 * figure.share:.0f}" for figure in line.coverage)
     skill = line.skill
-    compared = (f"{skill.relative_wis:.3f}", f"{skill.dm_t:.1f}", _p(skill.dm_p)) if skill else ("", "", "")
+    compared = (f"{skill.relative_wis:.3f}", _t(skill.dm_t), _p(skill.dm_p)) if skill else ("", "", "")
     name = line.model_id.removeprefix("coincast-")
     return (name, f"+{line.horizon}", line.n, held, *compared, price(line.mae))
 
 
+def _t(value: float) -> str:
+    return "" if isnan(value) else f"{value:.1f}"
+
+
 def _p(value: float) -> str:
+    """Empty where too few days are scored for a test."""
+    if isnan(value):
+        return ""
     return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -172,6 +172,9 @@ def test_the_scorecard_for_people_fits_a_terminal_and_shows_alarms(run: Run) -> 
     assert max(len(line) for line in out.splitlines() if line.startswith("│")) <= 80
     _, out, _ = run("scorecard", "--since", "2026-03-11", "--json")
     assert {line["n"] for line in json.loads(out)["lines"]} == {2}
+    _, out, _ = run("scorecard", "--since", "2026-03-12")
+    assert "│  +1 │ 1 │" in out
+    assert " nan " not in out
     _, out, _ = run("scorecard", "--since", "2030-01-01")
     assert "no forecast of a day since 2030-01-01 is scored" in out
 
