@@ -17,6 +17,7 @@ from tempfile import TemporaryFile
 from threading import Thread, Timer
 from typing import IO, Final
 
+from flows.edges.services import prefect_credentials
 from flows.edges.words import without_secrets
 from pipeline.errors import ServiceError
 
@@ -58,9 +59,12 @@ def start_own_server() -> AbstractContextManager[None]:
 
 @contextmanager
 def _used(process: subprocess.Popen[bytes], said: IO[bytes], *, limit_s: float) -> Iterator[None]:
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: _address(process, said, limit_s=limit_s)}):
+    # Where the environment protects servers, it protects this one too.
+    credentials = prefect_credentials()
+    protected = {PREFECT_API_AUTH_STRING: credentials} if credentials else {}
+    with temporary_settings({PREFECT_API_URL: _address(process, said, limit_s=limit_s), **protected}):
         yield
 
 

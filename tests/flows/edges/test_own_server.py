@@ -134,6 +134,14 @@ def test_what_a_flow_says_is_kept_when_the_command_ends_at_once(home: Path) -> N
     assert events == (1,)
 
 
+def test_a_password_of_servers_is_given_to_this_one_too(home: Path) -> None:
+    script = (
+        BEGIN + "from prefect import flow\n@flow\ndef work(): return 'worked'\nwith server: say(work())\n"
+    )
+    done = run(script, home, PREFECT_SERVER_API_AUTH_STRING="ann:secret")
+    assert (done.returncode, done.stdout.strip()) == (0, "worked"), done.stderr
+
+
 def test_the_server_ends_with_a_killed_command(home: Path) -> None:
     with staying(STAY, home) as (process, address):
         assert answers(address)

@@ -81,6 +81,11 @@ def test_a_version_holds_the_bundle_and_answers_with_the_ledgers_bits(
     assert (made.name, made.version, made.aliases) == ("coincast-binance-btcusdt-1d", 1, ())
     assert (made.description, made.tags["as_of"]) == ("# Card", "2026-03-29")
 
+    # Before anything loads it: Python may keep the compiled module beside the source that it runs.
+    files = {path.name for path in model.bundle(made).parents[1].rglob("*") if path.is_file()}
+    assert {"model.json", "arrays.npz", "served.json", "input_example.json", "served_model.py"} <= files
+    assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
+
     kept = load_bundle(model.bundle(made))
     again = issue(kept, daily_grid(fitted.candles), series=fitted.series, as_of=date(2026, 3, 29))
     assert np.array_equal(again.quantiles, fitted.forecast.quantiles)
@@ -97,10 +102,6 @@ def test_a_version_holds_the_bundle_and_answers_with_the_ledgers_bits(
         "volume",
     ]
     assert len(served.input_example) == 395
-
-    files = {path.name for path in model.bundle(made).parents[1].rglob("*") if path.is_file()}
-    assert {"model.json", "arrays.npz", "served.json", "input_example.json", "served_model.py"} <= files
-    assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
     run = tracking.client.get_run(made.run_id)
     assert [output.model_id for output in run.outputs.model_outputs] == [made.logged_model_id]
 
