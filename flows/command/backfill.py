@@ -12,6 +12,8 @@ from flows.command.options import JsonOption, QuietOption, SeriesOption
 from flows.command.output import print_json
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from flows.backfill_execution import Execution
     from flows.backfill_plan import BackfillStores
     from flows.edges.configuration import Configuration
@@ -106,12 +108,14 @@ def backfill(
     wanted = ask_for(days | choices, current) if plan is None else read_plan(plan)
     stores = _stores(current)
     made = planning(wanted, current, stores)
-    _prepare()
+    imports = _prepare()
     from flows.backfill_run import execute_plan
     from flows.command.terminal import watched
 
     with watched(quiet=quiet or as_json):
-        outcome = execute_plan(made(), current, stores, execution)
+        ready = made()
+        imports.join()
+        outcome = execute_plan(ready, current, stores, execution)
     show_outcome(outcome, as_json=as_json, quiet=quiet)
 
 
@@ -183,10 +187,11 @@ def _go_on(
     current = _configuration()
     stores = _stores(current)
     stores.units.find(backfill_id)
-    _prepare()
+    imports = _prepare()
     from flows.backfill_run import resume_backfill
     from flows.command.terminal import watched
 
+    imports.join()
     with watched(quiet=quiet or as_json):
         outcome = resume_backfill(backfill_id, current, stores, execution, reopen=reopen)
     show_outcome(outcome, as_json=as_json, quiet=quiet)
@@ -212,9 +217,9 @@ def _stores(current: "Configuration") -> "BackfillStores":
     return open_backfill_stores(current)
 
 
-def _prepare() -> None:
+def _prepare() -> "Thread":
     """What a process that fits needs; the slow packages are imported while something else is done."""
     from flows.edges.runtime import import_in_background, prepare_environment
 
     prepare_environment(terminal=True)
-    import_in_background()
+    return import_in_background()

@@ -54,7 +54,7 @@ def backtest(
     if not out.resolve().parent.is_dir():
         raise InputError(f"--out needs a folder that is there; {out.parent} is not.")
     prepare_environment(terminal=True)
-    import_in_background()
+    imports = import_in_background()
     from flows.backtest import BacktestRequest
     from flows.backtest import backtest as walk
     from flows.command.terminal import watched
@@ -71,6 +71,7 @@ def backtest(
         seed=seed,
         track=track,
     )
+    imports.join()
     with watched(quiet=quiet or as_json):
         result = walk(request, configuration())
     if as_json:

@@ -76,7 +76,7 @@ def compare(
     named_recipes(names, configuration().places)
     prepare_environment(terminal=True)
     server = start_own_server()
-    import_in_background()
+    imports = import_in_background()
     from flows.compare import CompareRequest
     from flows.compare import compare as compare_flow
 
@@ -90,6 +90,7 @@ def compare(
         as_written=as_written,
         time_limit_s=time_limit,
     )
+    imports.join()
     with server, watched(quiet=quiet or as_json):
         result = compare_flow(request)
     if as_json:

@@ -84,10 +84,11 @@ def run_daily(
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     prepare_environment(terminal=True)
     server = start_own_server()
-    import_in_background(contract=True)
+    imports = import_in_background(contract=True)
     from flows.daily import daily as flow
     from flows.faults import SeriesFailedError
 
+    imports.join()
     with server, watched(quiet=quiet or as_json):
         try:
             outcomes = flow(

@@ -39,10 +39,11 @@ def leak_check(
     if file is not None and not file.is_file():
         raise InputError(f"{file} is not a file; give a candle file.")
     prepare_environment(terminal=True)
-    import_in_background()
+    imports = import_in_background()
     from flows.edges.recipe_files import named_recipe
     from flows.leak_check import check_recipe
 
+    imports.join()
     report = check_recipe(named_recipe(recipe, configuration().places), file=file, count=days, seed=seed)
     tried = ", ".join(day.isoformat() for day in report.days)
     if as_json:

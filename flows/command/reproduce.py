@@ -37,7 +37,7 @@ def reproduce(
     from flows.edges.runtime import import_in_background, prepare_environment
 
     prepare_environment(terminal=True)
-    import_in_background()
+    imports = import_in_background()
     from flows.edges.database import open_database
     from flows.edges.ledger import Ledger
     from flows.edges.snapshots import SnapshotStore
@@ -46,6 +46,7 @@ def reproduce(
     places = configuration().places
     engine = open_database(places.database_url)
     snapshots = SnapshotStore(engine, places.snapshots_url)
+    imports.join()
     made = make_again(one, day, model_id=model, ledger=Ledger(engine), snapshots=snapshots)
     equal = all(again.equal for again in made)
     if as_json:

@@ -67,7 +67,7 @@ def sweep(
         raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
     prepare_environment(terminal=True)
     server = start_own_server()
-    import_in_background()
+    imports = import_in_background()
     from flows.sweep import SweepRequest
     from flows.sweep import sweep as sweep_flow
 
@@ -84,6 +84,7 @@ def sweep(
         validation=validation,
         time_limit_s=time_limit,
     )
+    imports.join()
     with server, watched(quiet=quiet or as_json):
         result = sweep_flow(request)
     if as_json:

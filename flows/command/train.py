@@ -49,7 +49,7 @@ def train(
     named_recipe(recipe, configuration().places)
     prepare_environment(terminal=True)
     server = start_own_server()
-    import_in_background()
+    imports = import_in_background()
     from flows.train import TrainRequest
     from flows.train import train as train_flow
 
@@ -63,6 +63,7 @@ def train(
         as_written=as_written,
         time_limit_s=time_limit,
     )
+    imports.join()
     with server, watched(quiet=quiet or as_json):
         result = train_flow(request)
     if as_json:

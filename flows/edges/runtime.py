@@ -47,6 +47,9 @@ def prepare_environment(*, terminal: bool = False) -> None:
 def import_in_background(*, contract: bool = False) -> Thread:
     """Import the slow packages, and TensorFlow without its chatter, while something else is waited for.
 
+    Join the thread before anything that uses one of them: TensorFlow and Keras import each other, and two threads that
+    begin with different ones get halves of both.
+
     Args:
         contract: Great Expectations too.
     """

@@ -63,6 +63,11 @@ class Server:
     def post(self, path: str, **content: Any) -> Any:
         """What the API answers."""
         answer = requests.post(f"{self.api}/{path}", json=content, timeout=30)
+        deadline = time.monotonic() + PATIENCE_S
+        while answer.status_code == 503 and time.monotonic() < deadline:
+            # Its SQLite is busy, as Prefect's own client waits for too.
+            time.sleep(1)
+            answer = requests.post(f"{self.api}/{path}", json=content, timeout=30)
         answer.raise_for_status()
         return answer.json()
 
