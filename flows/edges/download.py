@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flows.edges.file_store import NO_ROOM
-from flows.edges.folder_file import copy_file
+from flows.edges.folder_file import copy_file, require_folder
 from flows.edges.http_file import Answer, Progress, fetch_file, public_url
 from flows.edges.patience import Patience
 from flows.edges.snapshots import Fetch, Snapshot, SnapshotStore
@@ -163,8 +163,8 @@ def require_source(source: str) -> None:
         SourceError: It is neither a URL nor a folder that is there.
     """
     place = _place(source)
-    if isinstance(place, Path) and not place.is_dir():
-        raise SourceError(f"{place} is not a folder. Give --source a URL, or a folder of CSV files.")
+    if isinstance(place, Path):
+        require_folder(place)
 
 
 def _address(source: str, series: Series) -> str | Path:

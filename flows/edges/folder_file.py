@@ -29,9 +29,18 @@ def copy_file(path: Path, into: BinaryIO, *, limit: int, on_progress: Progress |
     return Answer(unchanged=False)
 
 
+def require_folder(path: Path) -> None:
+    """Refuse what is no folder.
+
+    Raises:
+        SourceError: It is none.
+    """
+    if not path.is_dir():
+        raise SourceError(f"{path} is not a folder. Give --source a URL, or a folder of CSV files.")
+
+
 def _content(path: Path, limit: int) -> bytes:
-    if not path.parent.is_dir():
-        raise SourceError(f"{path.parent} is not a folder. Give --source a URL, or a folder of CSV files.")
+    require_folder(path.parent)
     try:
         with path.open("rb") as file:
             before = os.fstat(file.fileno())

@@ -90,7 +90,7 @@ def _address(process: subprocess.Popen[bytes], said: IO[bytes], *, limit_s: floa
 def _reason(said: IO[bytes]) -> str:
     """The error that it died of, in one bounded line."""
     said.seek(0)
-    lines = said.read().decode(errors="replace").split("\n")
+    lines = said.read().decode(errors="replace").strip().split("\n")
     errors = [line for line in lines if _ERROR.match(line)]
     return without_secrets((errors or lines)[-1])[:200]
 
