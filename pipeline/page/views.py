@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from pipeline.page.content import DataHealth, PastForecast, SeriesContent
+from pipeline.page.content import DataHealth, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
+from pipeline.page.price_cells import PriceCells
 from pipeline.page.prices import coin_name, format_price, market_name, rounding_step
 from pipeline.page.record_views import record_view, skill_path_view
 from pipeline.page.score_charts import pit_chart, reliability_chart, skill_chart
@@ -17,22 +18,19 @@ from pipeline.page.sentences import (
     horizon_note,
     long_date,
     reader_sentence,
-    short_date,
     skill_verdict,
 )
 from pipeline.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.record import LIVE
 
 LAST_SHOWN: Final = 30
-_BARS: Final = (95, 80, 50)
-_Cell = dict[str, Any]
 
 
 def series_view(content: SeriesContent) -> dict[str, Any]:
     """Every value of `series.html.j2`."""
     lower, upper = (float(end) for end in interval(content.forecast.quantiles[0], 80))
     step = rounding_step(lower, upper)
-    prices = _Prices(content, step)
+    prices = PriceCells(content, step)
     return {
         **_identity(content),
         **_answers(content, step),
@@ -49,65 +47,6 @@ def stale_after(as_of: date) -> str:
     """The instant at which tomorrow's close is known and a newer forecast is due."""
     complete = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + timedelta(days=2)
     return complete.isoformat()
-
-
-class _Prices:
-    """Prices of one series as table cells: rounded to a hundredth of the sentence's step, exact beside it."""
-
-    def __init__(self, content: SeriesContent, step: float, *, horizons: int = len(HORIZONS)) -> None:
-        self._content = content
-        self._step = step / 100
-        ends = interval(content.forecast.quantiles[:horizons], max(_BARS))
-        self._low = min(float(ends[0].min()), content.forecast.last_close)
-        self._width = max(float(ends[1].max()), content.forecast.last_close) - self._low or 1.0
-
-    def cell(self, price: float) -> _Cell:
-        return {"text": format_price(price, self._step), "value": repr(float(price))}
-
-    def pair(self, ends: tuple[Any, Any]) -> tuple[_Cell, _Cell]:
-        return self.cell(ends[0]), self.cell(ends[1])
-
-    def bars(self, horizon: int) -> dict[str, Any]:
-        """Ranges of one horizon as percent of the width that the horizons shown need."""
-        forecast = self._content.forecast
-        quantiles = forecast.quantiles[horizon - 1]
-        ranges = []
-        for coverage in _BARS:
-            lower, upper = (self._place(float(end)) for end in interval(quantiles, coverage))
-            ranges.append({"coverage": coverage, "left": lower, "width": round(upper - lower, 2)})
-        return {
-            "ranges": ranges,
-            "median": self._place(float(quantiles[MEDIAN])),
-            "last": self._place(forecast.last_close),
-        }
-
-    def horizon(self, horizon: int) -> dict[str, Any]:
-        forecast = self._content.forecast
-        quantiles = forecast.quantiles[horizon - 1]
-        first_walk = forecast.random_walk_from
-        return {
-            "day": f"{forecast.target_date(horizon):%a} {short_date(forecast.target_date(horizon))}",
-            "random_walk": first_walk is not None and horizon >= first_walk,
-            "late": self._content.mode(horizon) != LIVE,
-            "median": self.cell(quantiles[MEDIAN]),
-            "bars": self.bars(horizon),
-            **{f"range_{coverage}": self.pair(interval(quantiles, coverage)) for coverage in _BARS},
-        }
-
-    def past(self, past: PastForecast, *, late: bool) -> dict[str, Any]:
-        return {
-            "day": long_date(past.target_date),
-            "date": past.target_date,
-            "late": late,
-            "held": past.hits[80],
-            "outcome": "held" if past.hits[80] else "missed",
-            "actual": self.cell(past.actual),
-            "range_80": self.pair(past.ranges[80]),
-            "range_50": self.pair(past.ranges[50]),
-        }
-
-    def _place(self, price: float) -> float:
-        return round(100 * (price - self._low) / self._width, 2)
 
 
 def _identity(content: SeriesContent) -> dict[str, Any]:
@@ -144,7 +83,7 @@ def _answers(content: SeriesContent, step: float) -> dict[str, Any]:
             "half": rounded(50),
             "most": rounded(95),
             "middle": format_price(float(quantiles[MEDIAN]), step),
-            "bars": _Prices(content, step, horizons=1).bars(1),
+            "bars": PriceCells(content, step, horizons=1).bars(1),
         },
         "calibration": calibration_verdict(content.live),
         "skill": skill_verdict(content.forecast.model_id, content.live),
@@ -168,7 +107,7 @@ def _charts(content: SeriesContent, step: float) -> dict[str, Any]:
     }
 
 
-def _records(content: SeriesContent, prices: _Prices) -> dict[str, Any]:
+def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
     model_id = content.forecast.model_id
     past = _past_rows(content, prices)
     return {
@@ -184,7 +123,7 @@ def _records(content: SeriesContent, prices: _Prices) -> dict[str, Any]:
     }
 
 
-def _past_rows(content: SeriesContent, prices: _Prices) -> list[dict[str, Any]]:
+def _past_rows(content: SeriesContent, prices: PriceCells) -> list[dict[str, Any]]:
     """Newest first; where a day has both, the forecast that was issued in time."""
     first = content.forecast.as_of - timedelta(days=DAYS_SHOWN - 1)
     rows: dict[date, dict[str, Any]] = {}
