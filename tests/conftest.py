@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import settings
 
 from flows.edges.runtime import prepare_environment
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 # Before anything imports Keras: numbers that processes are compared by are those of an operator's run.
 prepare_environment()
+# On a busy machine the first example of a property, with its imports, takes longer than Hypothesis would allow.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
 SERVER_START_S: Final = 240

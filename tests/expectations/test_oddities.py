@@ -21,7 +21,7 @@ def days(candles: pd.DataFrame, mask: np.ndarray) -> list[str]:
     return [str(day.date()) for day in candles["date"][mask]]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sets(st.integers(0, 60), min_size=1), st.randoms())
 def test_missing_dates_are_those_between_first_and_last(present: set[int], chance) -> None:
     offsets = list(present)
@@ -112,7 +112,7 @@ def test_a_thin_newest_candle_is_seen(candles: pd.DataFrame) -> None:
     assert days(candles, thin_newest(candles, share=0.05, over=30)) == ["2024-12-31"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(*[st.sampled_from([np.nan, -1.0, 0.0, 1.0, 2.0, np.inf])] * 5), min_size=0, max_size=40

@@ -39,14 +39,14 @@ def test_the_gravest_failure_decides_and_no_check_is_none_passed(checks: tuple, 
     assert verdict(*checks).severity == severity
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(checks, max_size=6))
 def test_json_and_back_is_the_same_verdict(some: list[Check]) -> None:
     whole = verdict(*some)
     assert Verdict.from_dict(json.loads(json.dumps(whole.as_dict(), allow_nan=False))) == whole
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(checks, max_size=6))
 def test_rows_are_plain_strings_with_failures_first(some: list[Check]) -> None:
     rows = verdict(*some).rows()

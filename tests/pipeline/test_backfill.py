@@ -132,7 +132,7 @@ requests = st.builds(
 marked = st.sets(st.integers(300, 820), max_size=40).map(lambda days: tuple(START + n * DAY for n in days))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(requests, marked, marked, marked)
 def test_every_fit_is_in_one_chunk_and_work_is_in_order(
     request: BackfillRequest, holes: tuple[date, ...], done: tuple[date, ...], failed: tuple[date, ...]
@@ -160,7 +160,7 @@ def test_every_fit_is_in_one_chunk_and_work_is_in_order(
     assert sum(one.days for one in drawn) == len(plan.units) == sum(plan.counts.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(requests, st.integers(0, 60))
 def test_a_fits_chunk_mates_do_not_depend_on_where_the_request_begins(
     request: BackfillRequest, later: int

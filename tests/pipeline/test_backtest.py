@@ -24,7 +24,7 @@ SERIES = Series.parse("binance/BTCUSDT/1d")
 
 
 @given(refit_every=st.integers(1, 400), skip=st.integers(0, 300))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_day_uses_the_calendars_last_fit_at_or_before_it(refit_every, skip, broken_grid):
     first = FIRST + timedelta(days=skip)
     try:

@@ -18,7 +18,7 @@ def of(grid):
 
 @pytest.mark.parametrize("name", ["simulated_grid", "broken_grid"])
 @given(cut=st.integers(60, 880))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_prefix_law_no_feature_reads_a_later_row(name, cut, request):
     grid = request.getfixturevalue(name)
     whole, past = of(grid), of(grid.iloc[:cut])
@@ -28,7 +28,7 @@ def test_prefix_law_no_feature_reads_a_later_row(name, cut, request):
 
 
 @given(end=st.integers(MEMORY_DAYS, 912))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_last_400_days_give_the_same_bits_as_the_whole_file(end, simulated_grid):
     whole, recent = of(simulated_grid.iloc[:end]), of(simulated_grid.iloc[end - MEMORY_DAYS : end])
     for field, values in vars(recent).items():
@@ -36,7 +36,7 @@ def test_the_last_400_days_give_the_same_bits_as_the_whole_file(end, simulated_g
 
 
 @given(scale=st.floats(1e-9, 1e9), volume=st.floats(1e-6, 1e6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @pytest.mark.slow
 def test_the_unit_of_price_and_volume_does_not_matter(scale, volume, simulated_grid):
     grid = simulated_grid.iloc[:400]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.forecast import Forecast
@@ -151,7 +151,6 @@ def test_a_published_file_that_cannot_be_read_is_replaced(broken: bytes) -> None
             assert merge_hub_file(path, broken, content) == content
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     price=st.floats(min_value=1e-12, max_value=1e9),

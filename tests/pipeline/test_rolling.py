@@ -38,7 +38,7 @@ def test_lagged_values_move_down_and_sums_take_them_at_their_lags():
 
 
 @given(rows=st.integers(1, 120), before=st.integers(0, 80), after=st.integers(0, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_bits_depend_on_the_window_alone(rows, before, after):
     length = 30
     middle = sample(length + rows)

@@ -66,7 +66,7 @@ def test_wis_is_zero_for_a_certain_and_right_forecast_and_nan_without_an_outcome
 
 
 @given(shift=st.floats(-1, 1), scale=st.floats(0.01, 10))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_wis_moves_with_the_unit_and_not_with_the_place(shift, scale):
     chance = np.random.default_rng(3)
     actual, quantiles = chance.normal(size=5), np.sort(chance.normal(size=(5, len(LEVELS))), axis=1)

@@ -47,7 +47,7 @@ def half_log_range(candles: pd.DataFrame) -> np.ndarray:
     return np.array(values)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.integers(1, 40), st.integers(0, 20), st.floats(1e-6, 1e6))
 def test_more_days_never_change_earlier_ones(seed: int, days: int, more: int, price: float) -> None:
     short = market(days, seed=seed, price=price)
@@ -55,7 +55,7 @@ def test_more_days_never_change_earlier_ones(seed: int, days: int, more: int, pr
     pd.testing.assert_frame_equal(short, long.head(days), check_exact=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.integers(1, 60), st.floats(1e-6, 1e6))
 def test_candles_hold_together(seed: int, days: int, price: float) -> None:
     candles = market(days, seed=seed, price=price)
@@ -119,7 +119,7 @@ def test_volume_follows_volatility_and_is_traded_inside_the_range(markets: list[
         assert (candles["trades"] == candles["trades"].round()).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.integers(1, 20), st.floats(0.001, 1), st.floats(0.001, 1))
 def test_an_unfinished_candle_grows_into_the_finished_one(
     seed: int, days: int, one: float, other: float

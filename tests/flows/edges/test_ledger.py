@@ -278,7 +278,7 @@ def test_any_sequence_of_issues_ends_as_a_plain_dictionary_says(
     names = itertools.count()
     step = st.tuples(st.integers(0, 2), st.sampled_from([0.02, 0.03]), st.integers(0, 9))
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.lists(step, max_size=10))
     def check(steps: list[tuple[int, float, int]]) -> None:
         own = Series(f"exchange{next(names)}", series.symbol)

@@ -74,7 +74,7 @@ def naive_grid(candles: pd.DataFrame, max_fill: int) -> list[tuple[pd.Timestamp,
     return rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(days=st.sets(st.integers(0, 89), min_size=1), max_fill=st.integers(0, 20))
 def test_grid_by_a_naive_loop(bars, days, max_fill):
     candles = bars.iloc[sorted(days)].reset_index(drop=True)
@@ -83,7 +83,7 @@ def test_grid_by_a_naive_loop(bars, days, max_fill):
     assert list(found) == naive_grid(candles, max_fill)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(days=st.sets(st.integers(0, 60), min_size=2), until=st.integers(1, 60))
 def test_a_row_never_depends_on_later_ones(bars, days, until):
     candles = bars.iloc[sorted(days)].reset_index(drop=True)

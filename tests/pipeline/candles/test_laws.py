@@ -38,13 +38,13 @@ def candle_tables(draw: st.DrawFn, *, frequency: str) -> pd.DataFrame:
     return table.astype(dict.fromkeys(CANDLE_COLUMNS[1:], np.float64) | {"date": "datetime64[us]"})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(candle_tables(frequency="D"))
 def test_reading_what_was_written_is_the_identity(candles):
     assert_frame_equal(read_candles(candles_csv(candles)).candles, candles)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(candle_tables(frequency="h"))
 def test_reading_written_hours_is_the_identity(candles):
     reading = read_candles(candles_csv(candles))
@@ -90,7 +90,7 @@ def outcome(header: str, rows: list[str], **arguments) -> tuple[object, object]:
     return reading.candles, reading.account
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(vendor_files())
 def test_the_account_balances(file):
     candles, account = outcome(*file)
@@ -102,7 +102,7 @@ def test_the_account_balances(file):
         assert (candles[["open", "high", "low", "close"]] > 0).all(axis=None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(vendor_files(), st.randoms(use_true_random=False))
 def test_shuffling_rows_changes_nothing(file, randomness: random.Random):
     header, rows = file
@@ -114,7 +114,7 @@ def test_shuffling_rows_changes_nothing(file, randomness: random.Random):
         assert_frame_equal(candles, again)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(vendor_files(), st.integers(3, 40))
 def test_as_of_is_reading_and_then_cutting(file, days):
     as_of = FIRST.date() + timedelta(days=days)
@@ -125,7 +125,7 @@ def test_as_of_is_reading_and_then_cutting(file, days):
         assert account.rows_read == len(file[1])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(vendor_files(), st.integers(3, 40))
 def test_rows_never_mean_something_else_for_rows_after_them(file, days):
     """A file cut at a day gives the candles up to that day; only its newest may be held back, and is told."""

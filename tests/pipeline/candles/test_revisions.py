@@ -133,7 +133,7 @@ def table_of(file: dict[int, tuple[float, ...]]) -> pd.DataFrame:
     return pd.DataFrame({DATE: dates, **{name: rows[:, place] for place, name in enumerate(FIELDS)}})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(files, files)
 def test_a_naive_comparison_finds_the_same(
     old: dict[int, tuple[float, ...]], new: dict[int, tuple[float, ...]]
@@ -202,7 +202,7 @@ def test_new_days_touch_nothing() -> None:
     assert touched(close_of(10), forecasts()).empty
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.integers(0, 39), max_size=6), st.lists(st.integers(0, 45), max_size=12), st.integers(0, 20))
 def test_a_naive_search_finds_the_same_inputs(changed: set[int], as_ofs: list[int], window_days: int) -> None:
     new = ramp(40)
