@@ -65,33 +65,28 @@ def compare(
 
     Example: coincast compare --file btc.csv --recipes guide-lstm,guide-mlp --seeds 3
     """
-    from flows.command.terminal import watched
+    from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.own_server import start_own_server
     from flows.edges.recipe_files import named_recipes
-    from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     names = split_names(recipes)
     named_recipes(names, configuration().places)
-    prepare_environment(terminal=True)
-    server = start_own_server()
-    imports = import_in_background()
-    from flows.compare import CompareRequest
-    from flows.compare import compare as compare_flow
+    day = parse_date(as_of, option="--as-of") if as_of else None
+    with ready_for_flows(quiet=quiet or as_json):
+        from flows.compare import CompareRequest
+        from flows.compare import compare as compare_flow
 
-    request = CompareRequest(
-        recipes=names,
-        file=str(file) if file else None,
-        series=series,
-        as_of=parse_date(as_of, option="--as-of") if as_of else None,
-        seeds=seeds,
-        epochs=epochs,
-        as_written=as_written,
-        time_limit_s=time_limit,
-    )
-    imports.join()
-    with server, watched(quiet=quiet or as_json):
+        request = CompareRequest(
+            recipes=names,
+            file=str(file) if file else None,
+            series=series,
+            as_of=day,
+            seeds=seeds,
+            epochs=epochs,
+            as_written=as_written,
+            time_limit_s=time_limit,
+        )
         result = compare_flow(request)
     if as_json:
         print_json(result)

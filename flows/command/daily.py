@@ -71,10 +71,8 @@ def run_daily(
     Raises:
         CoincastError: What was asked cannot be done, or a series failed.
     """
-    from flows.command.terminal import watched
+    from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.own_server import start_own_server
-    from flows.edges.runtime import import_in_background, prepare_environment
     from flows.jobs import plan_jobs
 
     # Everything that can be wrong with the words is said before a server starts.
@@ -82,14 +80,10 @@ def run_daily(
     wanted = parse_series(series, current.settings.series)
     day = parse_date(as_of, option="--as-of") if as_of else None
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
-    prepare_environment(terminal=True)
-    server = start_own_server()
-    imports = import_in_background(contract=True)
-    from flows.daily import daily as flow
-    from flows.faults import SeriesFailedError
+    with ready_for_flows(quiet=quiet or as_json, contract=True):
+        from flows.daily import daily as flow
+        from flows.faults import SeriesFailedError
 
-    imports.join()
-    with server, watched(quiet=quiet or as_json):
         try:
             outcomes = flow(
                 series=[str(one) for one in wanted], as_of=as_of, now=now, overrides=overrides, wait=wait

@@ -52,11 +52,9 @@ def sweep(
 
     Example: coincast sweep --recipe guide-lstm --file btc.csv --vary window=3,7,14 --vary optimizer=adam,sgd
     """
-    from flows.command.terminal import watched
+    from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.own_server import start_own_server
     from flows.edges.recipe_files import named_recipe
-    from flows.edges.runtime import import_in_background, prepare_environment
     from pipeline.errors import InputError
     from pipeline.variation import parse_vary
 
@@ -65,27 +63,24 @@ def sweep(
     parse_vary(vary)
     if sampler not in ("grid", "tpe"):
         raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
-    prepare_environment(terminal=True)
-    server = start_own_server()
-    imports = import_in_background()
-    from flows.sweep import SweepRequest
-    from flows.sweep import sweep as sweep_flow
+    day = parse_date(as_of, option="--as-of") if as_of else None
+    with ready_for_flows(quiet=quiet or as_json):
+        from flows.sweep import SweepRequest
+        from flows.sweep import sweep as sweep_flow
 
-    request = SweepRequest(
-        recipe=recipe,
-        vary=tuple(vary),
-        file=str(file) if file else None,
-        series=series,
-        as_of=parse_date(as_of, option="--as-of") if as_of else None,
-        sampler=sampler,
-        trials=trials,
-        seed=seed,
-        epochs=epochs,
-        validation=validation,
-        time_limit_s=time_limit,
-    )
-    imports.join()
-    with server, watched(quiet=quiet or as_json):
+        request = SweepRequest(
+            recipe=recipe,
+            vary=tuple(vary),
+            file=str(file) if file else None,
+            series=series,
+            as_of=day,
+            sampler=sampler,
+            trials=trials,
+            seed=seed,
+            epochs=epochs,
+            validation=validation,
+            time_limit_s=time_limit,
+        )
         result = sweep_flow(request)
     if as_json:
         print_json(result)

@@ -39,32 +39,27 @@ def train(
 
     Example: coincast train --recipe guide-lstm --file btc.csv
     """
-    from flows.command.terminal import watched
+    from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.own_server import start_own_server
     from flows.edges.recipe_files import named_recipe
-    from flows.edges.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     named_recipe(recipe, configuration().places)
-    prepare_environment(terminal=True)
-    server = start_own_server()
-    imports = import_in_background()
-    from flows.train import TrainRequest
-    from flows.train import train as train_flow
+    day = parse_date(as_of, option="--as-of") if as_of else None
+    with ready_for_flows(quiet=quiet or as_json):
+        from flows.train import TrainRequest
+        from flows.train import train as train_flow
 
-    request = TrainRequest(
-        recipe=recipe,
-        file=str(file) if file else None,
-        series=series,
-        as_of=parse_date(as_of, option="--as-of") if as_of else None,
-        seed=seed,
-        epochs=epochs,
-        as_written=as_written,
-        time_limit_s=time_limit,
-    )
-    imports.join()
-    with server, watched(quiet=quiet or as_json):
+        request = TrainRequest(
+            recipe=recipe,
+            file=str(file) if file else None,
+            series=series,
+            as_of=day,
+            seed=seed,
+            epochs=epochs,
+            as_written=as_written,
+            time_limit_s=time_limit,
+        )
         result = train_flow(request)
     if as_json:
         print_json(result)

@@ -1,0 +1,28 @@
+"""What every command that runs a flow does before it, and after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.command.terminal import watched
+from flows.edges.own_server import start_own_server
+from flows.edges.runtime import import_in_background, prepare_environment
+
+
+@contextmanager
+def ready_for_flows(*, quiet: bool, contract: bool = False) -> Iterator[None]:
+    """Run the body with a Prefect server, the slow packages imported, and its progress told on standard error.
+
+    Flows are imported in the body: what they import reads the environment that is prepared here.
+
+    Args:
+        quiet: Tell no progress.
+        contract: Great Expectations is used too.
+
+    Raises:
+        ServiceError: The server died, or did not answer in time.
+    """
+    prepare_environment(terminal=True)
+    server = start_own_server()
+    import_in_background(contract=contract).join()
+    with server, watched(quiet=quiet):
+        yield
