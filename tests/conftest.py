@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -23,6 +24,11 @@ from flows.edges.runtime import prepare_environment
 if TYPE_CHECKING:
     import pandas as pd
 
+# What is temporary goes with the process, and Prefect's state with it; what pytest keeps of a failed test stays.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+_TEMPORARY: Final = tempfile.TemporaryDirectory(prefix="coincast-tests-", ignore_cleanup_errors=True)
+tempfile.tempdir = os.environ["TMPDIR"] = _TEMPORARY.name
+os.environ["PREFECT_HOME"] = f"{_TEMPORARY.name}/prefect"
 # Before anything imports Keras: numbers that processes are compared by are those of an operator's run.
 prepare_environment()
 # On a busy machine the first example of a property, with its imports, takes longer than Hypothesis would allow.
