@@ -274,11 +274,12 @@ def test_the_index_leads_to_every_series(
     visit: Callable[..., Any], contents: dict[str, SeriesContent]
 ) -> None:
     page = visit("index.html")
+    index = page.url
     for name, content in contents.items():
         assert reader_sentence(content) in " ".join(page.inner_text("main").split())
         page.click(f"a[href='{name}']")
         assert page.url.endswith(name)
-        page.go_back()
+        page.goto(index)
 
 
 def test_a_record_that_is_not_there_is_said_so(visit: Callable[..., Any]) -> None:
