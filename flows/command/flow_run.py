@@ -1,11 +1,11 @@
-"""What every command that runs a flow does before it, and after."""
+"""What every command that runs a flow does around it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.command.terminal import watched
 from flows.edges.own_server import start_own_server
-from flows.edges.runtime import import_in_background, prepare_environment
+from flows.edges.runtime import import_slow_packages, prepare_environment
 
 
 @contextmanager
@@ -23,6 +23,6 @@ def ready_for_flows(*, quiet: bool, contract: bool = False) -> Iterator[None]:
     """
     prepare_environment(terminal=True)
     server = start_own_server()
-    import_in_background(contract=contract).join()
+    import_slow_packages(contract=contract)
     with server, watched(quiet=quiet):
         yield

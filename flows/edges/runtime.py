@@ -44,24 +44,25 @@ def prepare_environment(*, terminal: bool = False) -> None:
         log.setLevel(logging.INFO)
 
 
-def import_in_background(*, contract: bool = False) -> Thread:
-    """Import the slow packages, and TensorFlow without its chatter, while something else is waited for.
-
-    Join the thread before anything that uses one of them: TensorFlow and Keras import each other, and two threads that
-    begin with different ones get halves of both.
+def import_slow_packages(*, contract: bool = False) -> None:
+    """Import what takes seconds: TensorFlow without its chatter, Keras, MLflow.
 
     Args:
         contract: Great Expectations too.
     """
-    packages = (*_NETWORKS, "mlflow", *(("great_expectations",) if contract else ()))
-    thread = Thread(target=_import_packages, args=(packages,), name="imports", daemon=True)
+    with _no_collection():
+        _import_each((*_NETWORKS, "mlflow", *(("great_expectations",) if contract else ())))
+
+
+def import_in_background() -> Thread:
+    """`import_slow_packages` while something else is waited for.
+
+    Join the thread before anything that uses one of them: TensorFlow and Keras import each other, and two threads that
+    begin with different ones get halves of both.
+    """
+    thread = Thread(target=import_slow_packages, name="imports", daemon=True)
     thread.start()
     return thread
-
-
-def _import_packages(packages: Sequence[str]) -> None:
-    with _no_collection():
-        _import_each(packages)
 
 
 def _import_each(packages: Sequence[str]) -> None:

@@ -61,13 +61,13 @@ class Server:
         assert process.returncode == 0, said
 
     def post(self, path: str, **content: Any) -> Any:
-        """What the API answers."""
-        answer = requests.post(f"{self.api}/{path}", json=content, timeout=30)
-        deadline = time.monotonic() + PATIENCE_S
-        while answer.status_code == 503 and time.monotonic() < deadline:
-            # Its SQLite is busy, as Prefect's own client waits for too.
-            time.sleep(1)
+        """What the API answers; while its SQLite is busy (503) it is asked again, as by Prefect's own client."""
+
+        def asked() -> tuple[requests.Response, ...]:
             answer = requests.post(f"{self.api}/{path}", json=content, timeout=30)
+            return () if answer.status_code == 503 else (answer,)
+
+        (answer,) = wait_for(asked)
         answer.raise_for_status()
         return answer.json()
 
