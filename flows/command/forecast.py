@@ -62,8 +62,9 @@ def _show(said: dict[str, Any]) -> None:
     step = rounding_step(*said["horizons"][0]["range_80"])
     rows = [_cells(row, step) for row in said["horizons"]]
     print_table("", ("close of", "", "50 %", "80 %", "95 %"), rows)
+    version = "" if said["model_version"] == "-" else f" {said['model_version']}"
     out.print(
-        f"{said['series']}, as of {said['as_of']}{marks}: {said['model_id']} {said['model_version']}, "
+        f"{said['series']}, as of {said['as_of']}{marks}: {said['model_id']}{version}, "
         f"issued {said['issued_at'][:16].replace('T', ' ')} UTC, vintage {said['vintage']}",
         markup=False,
     )
