@@ -53,10 +53,9 @@ def show_change(series: Series, change: Change) -> None:
 
 def show_decision(series: Series, registration: Registration) -> None:
     """The gate's reasons and figures, and the way to the MLflow run."""
-    decision = registration.decision
-    rows: list[dict[str, object]] = [{"what": "reason", "value": reason} for reason in decision.reasons]
-    rows += [{"what": name, "value": round(value, 6)} for name, value in decision.figures.items()]
-    _table(f"{series.slug}-gate", rows, f"{series}: published is {decision.publish}.")
+    rows: list[dict[str, object]] = [{"what": "reason", "value": reason} for reason in registration.reasons]
+    rows += [{"what": name, "value": round(value, 6)} for name, value in registration.figures.items()]
+    _table(f"{series.slug}-gate", rows, f"{series}: published is {registration.publish}.")
     _link(f"{series.slug}-mlflow", registration.run_url, f"MLflow run of {series}")
 
 

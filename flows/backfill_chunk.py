@@ -19,9 +19,9 @@ from flows.edges.backfill_units import Backfill, Claim
 from flows.edges.configuration import Configuration, configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained
+from flows.issued_fits import checked_forecasts, issue_context
 from flows.market import read_market
 from flows.progress import log
-from flows.stages import checked_forecasts, issue_context
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError, DateError, StoreError, TooLittleHistoryError
 

@@ -10,12 +10,12 @@ from expectations.checking import check_candles
 from expectations.verdict import Verdict
 from flows.edges.backfill_units import Backfill
 from flows.edges.configuration import Configuration
+from flows.issued_fits import RegisteredFit, issued_fits, unregistered
 from flows.jobs import Job
 from flows.market import Market
 from flows.publication import midnight
-from flows.registration import RegisteredFit, manifest_of
 from flows.reproduction import kept_recipe
-from flows.stages import baselines, train
+from flows.stages import train
 from pipeline.errors import CoincastError
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
@@ -64,13 +64,10 @@ def job_of(backfill: Backfill, series: Series, settings: Configuration) -> Job:
 
 
 def fits_of(seen: Seen, fit_day: date) -> Sequence[RegisteredFit]:
-    """The baselines' and the recipe's, which may be one of them."""
+    """Those that a day is forecast by; the recipe's is not registered."""
     job, market = seen.job, seen.market
-    made = baselines(job, market, seen.grid, fit_day)
-    if job.recipe.model_id in {one.model.model_id for one in made}:
-        return made
-    manifest = manifest_of(job, market, recipe=job.recipe, fit_day=fit_day)
-    return [*made, RegisteredFit(train(job, seen.grid, fit_day), manifest, "-")]
+    own = unregistered(job, market, train(job, seen.grid, fit_day))
+    return issued_fits(job, market, seen.grid, fit_day, [own])
 
 
 def verdict_of(job: Job, market: Market, candles: pd.DataFrame, as_of: date) -> Verdict:

@@ -25,12 +25,11 @@ from pipeline.backfill_telling import differences
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
-from pipeline.recipes import find_recipe
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.ranges import RangeRecipe
 from pipeline.record import complete_at
 from pipeline.series import Series
-from pipeline.trial import BASELINES
+from pipeline.trial import issued_recipes
 
 _DIFFERENCES_TOLD: Final = 3
 _ONE_DAY: Final = timedelta(days=1)
@@ -167,7 +166,7 @@ def checked_plan(plan: Plan, configuration: Configuration, stores: BackfillStore
 
 def model_ids(recipe: Recipe) -> tuple[str, ...]:
     """The models whose forecasts a unit makes: the recipe's and the baselines'."""
-    return tuple(dict.fromkeys((*(find_recipe(name).model_id for name in BASELINES), recipe.model_id)))
+    return tuple(one.model_id for one in issued_recipes(recipe))
 
 
 def _known(

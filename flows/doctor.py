@@ -23,6 +23,9 @@ _REMEDIES: Final = {
     COVERAGE: "run `coincast scorecard --series {series}`, then refit or `coincast models rollback`",
     SKILL: "run `coincast scorecard --series {series}`, then `coincast models rollback`",
 }
+_BASELINE_REMEDIES: Final = {
+    COVERAGE: "run `coincast scorecard --series {series}`, then choose another recipe in coincast.toml"
+}
 
 
 @dataclass(frozen=True)
@@ -97,16 +100,23 @@ def judge_clock(now: datetime, newest: datetime | None) -> Finding:
     return Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def judge_alarms(series: str, alarms: Sequence[Alarm]) -> tuple[Finding, ...]:
-    """A finding for each alarm that stands; one that all is quiet where none does."""
+def judge_alarms(series: str, alarms: Sequence[Alarm], *, configured: bool = False) -> tuple[Finding, ...]:
+    """A finding for each alarm that stands; one that all is quiet where none does.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`.
+        alarms: Of it.
+        configured: The recipe is a baseline: there is no champion to roll back.
+    """
     if not alarms:
         return (Finding(f"alarms {series}", "ok", "none stands"),)
+    remedies = _REMEDIES | (_BASELINE_REMEDIES if configured else {})
     return tuple(
         Finding(
             f"{alarm.kind} {series}",
             "failed",
             f"since {alarm.since}: {alarm.message}",
-            _REMEDIES[alarm.kind].format(series=series),
+            remedies[alarm.kind].format(series=series),
         )
         for alarm in alarms
     )

@@ -26,6 +26,7 @@ from flows.edges.words import without_secrets
 from flows.server_setup import ZOMBIES
 from flows.watching import series_alarms
 from pipeline.errors import CoincastError, SettingsError
+from pipeline.record import BY_RECIPE
 from pipeline.series import Series
 
 NOTHING_YET: Final = "nothing has run yet"
@@ -151,7 +152,9 @@ def _series(records: Records, series: Series, now: datetime) -> Iterator[Finding
         )
     settings = records.current.settings
     found = series_alarms(records.ledger, records.snapshots, series, settings=settings, now=now)
-    yield from judge_alarms(str(series), found)
+    publication = records.ledger.publication(series)
+    configured = publication is not None and publication.chosen_by == BY_RECIPE
+    yield from judge_alarms(str(series), found, configured=configured)
 
 
 def _newest(records: Records, series: Series) -> datetime | None:

@@ -10,6 +10,7 @@ from flows.edges.recipe_files import named_recipe
 from pipeline.day_axis import refit_day
 from pipeline.errors import DateError, InputError
 from pipeline.recipes.base import Recipe
+from pipeline.record import BY_GATE, BY_RECIPE
 from pipeline.series import Series
 
 
@@ -41,6 +42,11 @@ class Job:
     def newest_complete(self) -> date:
         """Date of the last daily candle that is complete at `now`."""
         return self.now.astimezone(UTC).date() - timedelta(days=1)
+
+    @property
+    def chosen_by(self) -> str:
+        """Who chooses what is published: the gate, or the recipe itself where it is a baseline."""
+        return BY_RECIPE if self.recipe.is_baseline else BY_GATE
 
     def fit_day(self, as_of: date) -> date:
         """The last day at or before `as_of` on which the refit calendar fits."""

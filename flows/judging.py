@@ -24,6 +24,7 @@ from pipeline.forecasting import Model, fit
 from pipeline.gate import RECORD_DAYS, Contenders, Decision, FitShape, decide
 from pipeline.quantiles import HORIZONS
 from pipeline.recipes.base import Recipe
+from pipeline.record import BY_GATE
 from pipeline.trial import Trial, fit_baselines, try_models
 
 _WALK: Final = "coincast-random_walk"
@@ -165,6 +166,6 @@ def _ledger_record(job: Job, stores: Stores, as_of: date, incumbent: Incumbent) 
 
 
 def _published_before(job: Job, stores: Stores, as_of: date) -> str | None:
-    """What was published for the newest earlier day."""
-    newest = stores.ledger.publication(job.series)
+    """What the gate published for the newest earlier day; a baseline that was configured says nothing of a model."""
+    newest = stores.ledger.publication(job.series, chosen_by=BY_GATE)
     return newest.model_id if newest is not None and newest.as_of < as_of else None

@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 
 from flows.edges.ledger import Ledger
+from flows.edges.ledger_publications import Publication
 from flows.edges.snapshots import Snapshot, SnapshotStore
 from flows.jobs import Job
 from pipeline.candles import Account, daily_grid, read_candles
@@ -66,12 +67,29 @@ def read_market(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> Marke
     return Market(snapshot, candles, truth, reading.account, as_of, vintage)
 
 
+def own_choice(job: Job, market: Market, ledger: Ledger) -> Publication | None:
+    """What runs of such a recipe published of this day; None where none did.
+
+    A baseline is published because it is the recipe. What the gate chose before a baseline came between stands
+    for a recipe that the gate judges.
+    """
+    choice = ledger.publication(job.series, as_of=market.as_of, chosen_by=job.chosen_by)
+    other_baseline = job.recipe.is_baseline and choice and choice.model_id != job.recipe.model_id
+    return None if other_baseline else choice
+
+
+def superseded_choice(job: Job, market: Market, ledger: Ledger) -> Publication | None:
+    """What runs of such a recipe published of this day, where something else was published since."""
+    choice = own_choice(job, market, ledger)
+    return None if choice == ledger.publication(job.series, as_of=market.as_of) else choice
+
+
 def is_issued(job: Job, market: Market, ledger: Ledger) -> bool:
     """Whether the ledger holds this day's forecast by the same recipe and seed from the same bytes, published."""
     rows = ledger.forecasts(
         job.series, since=market.as_of, until=market.as_of, model_ids=[job.recipe.model_id]
     )
-    if rows.empty or ledger.publication(job.series, as_of=market.as_of) is None:
+    if rows.empty or own_choice(job, market, ledger) is None:
         return False
     newest = rows.sort_values("issued_at").iloc[-1]
     manifest = ledger.manifest(newest["manifest_id"])

@@ -10,7 +10,7 @@ from flows import tasks
 from flows.edges.snapshots import Snapshot
 from flows.faults import kept
 from flows.jobs import Job
-from flows.market import is_issued, read_market
+from flows.market import is_issued, read_market, superseded_choice
 from flows.outcome import DayOutcome, DoneDay, describe
 from flows.progress import Stopwatch, log
 from flows.stores import Stores
@@ -93,9 +93,13 @@ def forecast_day(job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwat
             evaluation = tasks.evaluate(job, grid, day.market.as_of)
         with watch.stage(name, "register"):
             registration = tasks.register(day, stores, grid, model=model, evaluation=evaluation)
-        watch.move(registration.judging_seconds, taken_from="register", to="judge")
+        if registration.judging_seconds:
+            watch.move(registration.judging_seconds, taken_from="register", to="judge")
         with watch.stage(name, "forecast"):
-            tasks.forecast(day, stores, grid, registration)
+            tasks.forecast(day, stores, registration)
+    elif (choice := superseded_choice(job, day.market, stores.ledger)) is not None:
+        with watch.stage(name, "forecast"):
+            tasks.choose_again(day, stores, choice)
     with watch.stage(name, "score"):
         scored = tasks.score(day, stores)
     return DoneDay(day, registration, scored, watch)
@@ -112,9 +116,10 @@ def _publish(done: Sequence[DoneDay], stores: Stores) -> list[DayOutcome]:
 def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ...]:
     market = read_market(job, stores.snapshots, snapshot)
     candles = [stamp.date() for stamp in market.truth[DATE]]
-    made = stores.ledger.complete_days(
-        job.series, model_id=job.recipe.model_id, since=market.as_of - 2 * REACH, until=market.as_of
-    )
+    reach = {"since": market.as_of - 2 * REACH, "until": market.as_of}
+    # A day that another recipe published is no missed one.
+    made = stores.ledger.complete_days(job.series, model_id=job.recipe.model_id, **reach)
+    made |= stores.ledger.published_days(job.series, **reach)
     due = days_due("all", meant=market.as_of, newest=market.as_of, candles=candles, made=made)
     if missed := due[:-1]:
         log.info("%s: catching up on %s", job.series, ", ".join(map(str, missed)))

@@ -100,7 +100,7 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
         forecasts={name: ranges(one) for name, one in forecasts.items()},
         champion=champion,
         metrics=registration.metrics if registration else {},
-        decision=registration.decision.reasons if registration else (),
+        decision=registration.reasons if registration else (),
         model=_registered_name(job, own["model_version"]),
         run_url=stores.tracking.experiment(job.series.slug).run_url(own["run_id"]),
         page=f"{publication.target}/{page_name(job.series.slug)}",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from expectations.verdict import Verdict
 from flows.edges.clock import clock
+from flows.edges.ledger_publications import Publication as Choice
 from flows.edges.publishing import Publication, publish
 from flows.edges.tracking import Experiment
 from flows.edges.webhook import announce
@@ -19,6 +20,7 @@ from flows.stores import Stores
 from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms
 from pipeline.candles.columns import CLOSE, DATE, FILLED
+from pipeline.gate import CONFIGURED
 from pipeline.hub import hub_files, join_hub_files, target_data_files
 from pipeline.manifest import Manifest
 from pipeline.page.assembly import WINDOW_DAYS, build_record
@@ -26,10 +28,10 @@ from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Is
 from pipeline.page.latest import LATEST, latest_json
 from pipeline.page.merging import merge_publication
 from pipeline.page.rendering import render_site
-from pipeline.recipes import Recipe, find_recipe
-from pipeline.record import MODEL_ID, RANDOM_WALK
+from pipeline.recipes import Recipe
+from pipeline.record import BY_RECIPE, MODEL_ID, RANDOM_WALK
 from pipeline.standing import standing_forecasts
-from pipeline.trial import BASELINES
+from pipeline.trial import issued_recipes
 
 SHOWN_DAYS: Final = 120
 ATTRIBUTION: Final = (
@@ -101,7 +103,7 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         issue=_issue(own, manifest, experiment),
         closes=_closes(market),
         health=_health(day, restated_days=_restated_days(day, stores)),
-        gate=_gate(experiment, str(own["run_id"])),
+        gate=_gate(experiment, publication, str(own["run_id"])),
         random_walk=None if published == RANDOM_WALK else forecasts.get(RANDOM_WALK),
         live=records["live"],
         backfill=records["backfill"],
@@ -157,9 +159,11 @@ def _health(day: Day, *, restated_days: int) -> DataHealth:
     )
 
 
-def _gate(experiment: Experiment, run_id: str) -> GateDecision:
-    """The decision as its run keeps it."""
-    tags = experiment.run_tags(run_id)
+def _gate(experiment: Experiment, choice: Choice | None, run_id: str) -> GateDecision:
+    """The decision as its run keeps it; a baseline that is published as configured has none."""
+    if choice is not None and choice.chosen_by == BY_RECIPE:
+        return GateDecision(promoted=False, reasons=(CONFIGURED,), configured=True)
+    tags = experiment.run_tags(choice.run_id if choice is not None and choice.run_id else run_id)
     if "gate" not in tags:
         return GateDecision(
             promoted=False, reasons=("The run that holds the gate's decision is no longer kept.",)
@@ -208,7 +212,7 @@ def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
 
 def published_recipes(recipe: Recipe) -> dict[str, Recipe]:
     """What a hub may describe, by model_id: the baselines and the recipe."""
-    return {one.model_id: one for one in (*map(find_recipe, BASELINES), recipe)}
+    return {one.model_id: one for one in issued_recipes(recipe)}
 
 
 def _announce(contents: Sequence[SeriesContent], publication: Publication, *, day: Day) -> None:

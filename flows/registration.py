@@ -1,8 +1,7 @@
 """From a fit to a registered model: the MLflow run, the gate's decision, the version and its aliases."""
 
 import tempfile
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,18 +14,19 @@ from flows.edges.registry import ModelVersion, RegisteredModel
 from flows.edges.succession import CHAMPION, challenge, is_held, promote_over
 from flows.edges.tracking import tracked_run
 from flows.edges.turns import turns_of
-from flows.edges.versions import code_version, package_versions
+from flows.issued_fits import RegisteredFit, checked_forecasts, issued_fits, unregistered
 from flows.jobs import Job
 from flows.judging import Incumbent, judge_fit
 from flows.market import Market
 from flows.progress import log
-from flows.run_record import log_fit, model_card, run_tags, version_tags
+from flows.run_record import log_decision, log_fit, model_card, run_tags, version_tags
 from flows.stores import Stores
 from pipeline.bundle import load_bundle, save_bundle
 from pipeline.errors import InputError, RegistryError
 from pipeline.evaluation import Evaluation
+from pipeline.forecast import Forecast
 from pipeline.forecasting import Model
-from pipeline.gate import HABIT_FIGURES, Decision
+from pipeline.gate import HABIT_FIGURES
 from pipeline.manifest import Manifest
 from pipeline.recipes.base import Recipe
 
@@ -34,23 +34,16 @@ MANIFEST_FILE: Final = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
-class RegisteredFit:
-    """A fit, what it was made of, and its number in the registry (`-` for a baseline)."""
-
-    model: Model
-    manifest: Manifest
-    version: str
-
-
-@dataclass(frozen=True, eq=False)
 class Registration:
     """What is issued from, and why.
 
     Attributes:
-        fits: Whose forecasts are issued, one for each model id: the champion's, and the new fit's where it is
-            of another recipe, so that its record grows too.
-        name: Registered model, as `coincast-binance-btcusdt-1d`.
-        decision: The gate's.
+        fits: Whose forecasts are issued, each model once: the baselines', the champion's, and the new fit's
+            where it is of another recipe, so that its record grows too.
+        forecasts: What each of them says of the day, held against the forecasts' contract.
+        publish: model_id of the published one.
+        reasons: Why, a sentence each.
+        figures: The gate's numbers behind them.
         metrics: Of the evaluation.
         run_id: MLflow's run of the new fit.
         run_url: Where it can be looked at.
@@ -58,8 +51,10 @@ class Registration:
     """
 
     fits: tuple[RegisteredFit, ...]
-    name: str
-    decision: Decision
+    forecasts: tuple[Forecast, ...]
+    publish: str
+    reasons: tuple[str, ...]
+    figures: dict[str, float]
     metrics: dict[str, float]
     run_id: str
     run_url: str
@@ -76,6 +71,8 @@ def register_fit(
     fits: tuple[Model, Evaluation],
 ) -> Registration:
     """Log, judge and register a fit; move the champion where the gate says so.
+
+    Nothing is written before the day's forecasts are made and hold: a day that cannot be issued leaves no version.
 
     Raises:
         RegistryError: MLflow refused.
@@ -94,32 +91,38 @@ def register_fit(
     )
     judgement = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
     decision = judgement.decision
-    manifest = manifest_of(job, market, recipe=job.recipe, fit_day=model.trained_as_of)
+    new = unregistered(job, market, model)
+    own = _one_for_each_model(None if decision.promote else kept, new)
+    issued = issued_fits(job, market, grid, job.fit_day(market.as_of), own)
+    forecasts = checked_forecasts(job, grid, market.as_of, issued)
     experiment = stores.tracking.experiment(job.series.slug)
     with tracked_run(
-        experiment, f"{job.series.slug} {market.as_of}", tags=run_tags(job, market, manifest)
+        experiment, f"{job.series.slug} {market.as_of}", tags=run_tags(job, market, new.manifest)
     ) as run:
-        log_fit(run, job, market, verdict=verdict, evaluation=evaluation, decision=decision)
+        log_fit(run, job, market, verdict=verdict, evaluation=evaluation, reasons=decision.reasons)
+        log_decision(run, decision)
         with tempfile.TemporaryDirectory(prefix="coincast-bundle-") as folder:
             bundle = Path(folder)
             save_bundle(model, bundle)
-            (bundle / MANIFEST_FILE).write_text(manifest.as_json(), encoding="utf-8")
+            (bundle / MANIFEST_FILE).write_text(new.manifest.as_json(), encoding="utf-8")
             version = registered.register(
                 bundle,
                 run=run,
                 candles=market.candles,
-                card=model_card(job, market, evaluation, decision),
-                tags=version_tags(manifest, job, decision),
+                card=model_card(job, market, evaluation, decision.reasons),
+                tags=version_tags(new.manifest, job, decision),
             )
     if not replay:
         challenge(registered, version.version)
         if decision.promote:
             promote_over(registered, version.version, champion=incumbent.version)
-    new = RegisteredFit(model, manifest, str(version.version))
+    numbered = replace(new, version=str(version.version))
     return Registration(
-        fits=_one_for_each_model(None if decision.promote else kept, new),
-        name=registered.name,
-        decision=decision,
+        fits=tuple(numbered if one is new else one for one in issued),
+        forecasts=forecasts,
+        publish=decision.publish,
+        reasons=decision.reasons,
+        figures=decision.figures,
         metrics=evaluation.metrics,
         run_id=run.id,
         run_url=run.url,
@@ -132,20 +135,6 @@ def _one_for_each_model(kept: RegisteredFit | None, new: RegisteredFit) -> tuple
     if kept is None:
         return (new,)
     return (kept,) if kept.model.model_id == new.model.model_id else (kept, new)
-
-
-def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> Manifest:
-    """What a fit of `recipe` on this market is made of."""
-    return Manifest(
-        recipe=recipe.as_values(),
-        seed=job.seed,
-        trained_as_of=fit_day,
-        series=(str(job.series),),
-        snapshots=(market.snapshot.sha256,),
-        vintage=market.vintage,
-        code=code_version(),
-        packages=package_versions(),
-    )
 
 
 def load_version(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit:

@@ -1,5 +1,7 @@
 """What a daily fit's MLflow run and model version show: tags, numbers, figures, the card."""
 
+from collections.abc import Mapping, Sequence
+
 from prefect.context import FlowRunContext
 
 from expectations.verdict import Verdict
@@ -45,9 +47,15 @@ def version_tags(manifest: Manifest, job: Job, decision: Decision) -> dict[str, 
 
 
 def log_fit(
-    run: Run, job: Job, market: Market, *, verdict: Verdict, evaluation: Evaluation, decision: Decision
+    run: Run,
+    job: Job,
+    market: Market,
+    *,
+    verdict: Verdict,
+    evaluation: Evaluation,
+    reasons: Sequence[str],
 ) -> None:
-    """Parameters, metrics beside the random walk's, curves, both figures, the contract, the decision, the note."""
+    """Parameters, metrics beside the random walk's, curves, both figures, the contract, the note."""
     run.log_parameters({"seed": job.seed, "test_days": len(evaluation.table), **job.recipe.as_values()})
     run.log_metrics(evaluation.metrics)
     for name, values in evaluation.history.items():
@@ -57,22 +65,21 @@ def log_fit(
     run.log_figure(forecast_figure(evaluation.table, title=title), "forecast")
     run.log_table(evaluation.table, "test_days")
     run.log_json(verdict.as_dict(), "data_contract")
-    run.log_json(decision.as_dict(), "gate")
     run.log_dataset(
         market.candles, name=job.series.slug, digest=market.snapshot.sha256, source=market.snapshot.url
     )
-    run.set_tags({"data_contract": verdict.severity, **decision.as_tags()})
-    run.set_note(model_card(job, market, evaluation, decision))
+    run.set_tags({"data_contract": verdict.severity})
+    run.set_note(model_card(job, market, evaluation, reasons))
 
 
-def model_card(job: Job, market: Market, evaluation: Evaluation, decision: Decision) -> str:
+def log_decision(run: Run, decision: Decision) -> None:
+    """The gate's decision, as an artifact and as the tags that later fits and the page read."""
+    run.log_json(decision.as_dict(), "gate")
+    run.set_tags(decision.as_tags())
+
+
+def model_card(job: Job, market: Market, evaluation: Evaluation, reasons: Sequence[str]) -> str:
     """The model card: what, data, metrics, limits."""
-    values = evaluation.metrics
-    rows = "\n".join(
-        f"| {name} | {value:.6g} | {values[f'random_walk_{name}']:.6g} |"
-        for name, value in values.items()
-        if f"random_walk_{name}" in values
-    )
     simulated = (
         "**This market is simulated.** Nothing here is about a real price.\n\n"
         if job.series.simulated
@@ -81,14 +88,27 @@ def model_card(job: Job, market: Market, evaluation: Evaluation, decision: Decis
     return f"""{simulated}**{job.recipe.title}** for {job.series}, trained on {len(market.candles)} daily candles up to
 {market.as_of} (snapshot `{market.snapshot.sha256[:12]}`, vintage {market.vintage}).
 
-{" ".join(decision.reasons)}
+{" ".join(reasons)}
 
 On the last {len(evaluation.table)} days, one day ahead, by a fit that did not see them:
 
-| metric | model | random walk |
-|---|---|---|
-{rows}
+{_table(evaluation.metrics)}
 
 Limits: it forecasts a range, not a direction; nobody forecasts tomorrow's price level better than as today. It knows
 nothing but this market's candles.
 """
+
+
+def _table(values: Mapping[str, float]) -> str:
+    """Figures beside the random walk's; alone where they are its own."""
+    pairs = [(name, f"random_walk_{name}") for name in values if f"random_walk_{name}" in values]
+    if not pairs:
+        return "\n".join(
+            (
+                "| metric | value |",
+                "|---|---|",
+                *(f"| {name} | {value:.6g} |" for name, value in values.items()),
+            )
+        )
+    rows = (f"| {name} | {values[name]:.6g} | {values[walk]:.6g} |" for name, walk in pairs)
+    return "\n".join(("| metric | model | random walk |", "|---|---|---|", *rows))

@@ -6,19 +6,21 @@ from datetime import date
 
 import pandas as pd
 
-from expectations.checking import check_candles, check_forecasts
-from expectations.forecast_table import forecast_table
+from expectations.checking import check_candles
 from flows import artifacts
+from flows.baseline_run import record_baseline
 from flows.edges.clock import clock
 from flows.edges.download import download as fetch
+from flows.edges.ledger_publications import Publication as Choice
 from flows.edges.publishing import Publication
 from flows.edges.snapshots import Snapshot
 from flows.events import emit_alarms
+from flows.issued_fits import issue_context
 from flows.jobs import Job
-from flows.market import Market, read_market
+from flows.market import read_market
 from flows.progress import log, watcher
 from flows.publication import Day, midnight, publish_days
-from flows.registration import RegisteredFit, Registration, manifest_of, register_fit
+from flows.registration import Registration, register_fit
 from flows.stores import Stores
 from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms
@@ -26,11 +28,9 @@ from pipeline.alarms import Alarm
 from pipeline.evaluation import TEST_DAYS, Evaluation
 from pipeline.evaluation import evaluate as judge
 from pipeline.forecast import Forecast
-from pipeline.forecasting import Model, fit, issue
+from pipeline.forecasting import Model, fit
 from pipeline.recipes.ranges import RangeRecipe
-from pipeline.record import IssueContext
 from pipeline.training import EpochListener
-from pipeline.trial import fit_baselines
 
 
 def download(job: Job, stores: Stores) -> Snapshot:
@@ -101,43 +101,43 @@ def evaluate(job: Job, grid: pd.DataFrame, as_of: date) -> Evaluation:
 def register(
     day: Day, stores: Stores, grid: pd.DataFrame, *, model: Model, evaluation: Evaluation
 ) -> Registration:
-    """The MLflow run, the registered version, the gate's decision and the aliases."""
-    registration = register_fit(
+    """The MLflow run, the registered version, the gate's decision and the aliases; of a baseline the run alone."""
+    record = record_baseline if day.job.recipe.is_baseline else register_fit
+    registration = record(
         day.job, stores, day.market, verdict=day.verdict, grid=grid, fits=(model, evaluation)
     )
     artifacts.show_decision(day.job.series, registration)
-    for reason in registration.decision.reasons:
+    for reason in registration.reasons:
         log.info("%s: %s", day.job.series, reason)
     return registration
 
 
-def forecast(
-    day: Day, stores: Stores, grid: pd.DataFrame, registration: Registration
-) -> tuple[Forecast, ...]:
-    """The published model's forecast and the baselines', checked and kept in the ledger."""
+def forecast(day: Day, stores: Stores, registration: Registration) -> tuple[Forecast, ...]:
+    """The forecasts of the published model and of the others, kept in the ledger."""
     job, market = day.job, day.market
-    as_of = market.as_of
-    fits = [*baselines(job, market, grid, job.fit_day(as_of)), *registration.fits]
-    issued = checked_forecasts(job, grid, as_of, fits)
-    for source, said in zip(fits, issued, strict=True):
+    for source, said in zip(registration.fits, registration.forecasts, strict=True):
         stores.ledger.issue([said], issue=issue_context(job, market, source, run_id=registration.run_id))
+    _choose(day, stores, registration.publish, run_id=registration.run_id)
+    artifacts.show_forecasts(job.series, registration.forecasts, registration.publish)
+    return registration.forecasts
+
+
+def choose_again(day: Day, stores: Stores, choice: Choice) -> None:
+    """Publish what runs of this recipe had published of the day, before one of another kind of recipe came between."""
+    _choose(day, stores, choice.model_id, run_id=choice.run_id)
+    log.info("%s: %s is published again", day.job.series, choice.model_id)
+
+
+def _choose(day: Day, stores: Stores, model_id: str, *, run_id: str) -> None:
     stores.ledger.publish(
-        job.series, as_of, model_id=registration.decision.publish, now=job.now, published_at=clock()
+        day.job.series,
+        day.market.as_of,
+        model_id=model_id,
+        now=day.job.now,
+        published_at=clock(),
+        chosen_by=day.job.chosen_by,
+        run_id=run_id,
     )
-    artifacts.show_forecasts(job.series, issued, registration.decision.publish)
-    return issued
-
-
-def checked_forecasts(
-    job: Job, grid: pd.DataFrame, as_of: date, fits: Sequence[RegisteredFit]
-) -> tuple[Forecast, ...]:
-    """What each fit says of a day, held against the forecasts' contract."""
-    issued = tuple(issue(one.model, grid, series=job.series, as_of=as_of) for one in fits)
-    verdict = check_forecasts(
-        forecast_table(issued), series=job.series, as_of=as_of, last_close=issued[0].last_close
-    )
-    verdict.raise_if_critical()
-    return issued
 
 
 def score(day: Day, stores: Stores) -> int:
@@ -171,32 +171,6 @@ def publish(days: Sequence[Day], stores: Stores) -> Publication:
 def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
     settings = job.configuration.settings
     return series_alarms(stores.ledger, stores.snapshots, job.series, settings=settings, now=job.now)
-
-
-def baselines(job: Job, market: Market, grid: pd.DataFrame, fit_day: date) -> list[RegisteredFit]:
-    """The baselines fitted on the rows at or before `fit_day`; they are not registered."""
-    return [
-        RegisteredFit(model, manifest_of(job, market, recipe=model.recipe, fit_day=fit_day), "-")
-        for model in fit_baselines(grid, as_of=fit_day, seed=job.seed)
-    ]
-
-
-def issue_context(
-    job: Job, market: Market, source: RegisteredFit, *, run_id: str, backfilled: bool = False
-) -> IssueContext:
-    """What the ledger keeps beside a fit's forecasts."""
-    return IssueContext(
-        manifest=source.manifest,
-        model_version=source.version,
-        run_id=run_id,
-        snapshot_sha256=market.snapshot.sha256,
-        vintage=market.vintage,
-        now=job.now,
-        issued_at=clock(),
-        simulated_time=job.simulated_time,
-        simulated_data=job.series.simulated,
-        backfilled=backfilled,
-    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from flows.edges.snapshots import SnapshotStore
 from pipeline.alarm_bounds import COVERAGE_WINDOWS
 from pipeline.alarms import Alarm, missing_forecast, record_alarms, stale_source
 from pipeline.quantiles import HORIZONS
-from pipeline.record import LIVE, RANDOM_WALK
+from pipeline.record import BY_RECIPE, LIVE, RANDOM_WALK
 from pipeline.series import Series
 from pipeline.settings import Settings
 
@@ -42,7 +42,13 @@ def series_alarms(
             now=now,
             stale_after_days=settings.stale_after_days,
         ),
-        *record_alarms(scores, series=name, model_id=model_id, series_watched=len(settings.series)),
+        *record_alarms(
+            scores,
+            series=name,
+            model_id=model_id,
+            series_watched=len(settings.series),
+            configured=publication is not None and publication.chosen_by == BY_RECIPE,
+        ),
     )
     return tuple(alarm for alarm in found if alarm is not None)
 

@@ -22,6 +22,7 @@ _ADVICE: Final = {
     COVERAGE: "do not rely on these ranges; see `coincast scorecard`, then refit or roll back",
     SKILL: "do not rely on this model; see `coincast scorecard`, then roll back or publish the random walk",
 }
+_BASELINE_ADVICE: Final = "do not rely on these ranges; see `coincast scorecard`, then choose another recipe"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def late_source(
 
 
 def record_alarms(
-    scores: "DataFrame", *, series: str, model_id: str, series_watched: int = 1
+    scores: "DataFrame", *, series: str, model_id: str, series_watched: int = 1, configured: bool = False
 ) -> tuple[Alarm, ...]:
     """At most one alarm on coverage and one on skill, on the live record of the published model.
 
@@ -121,14 +122,16 @@ def record_alarms(
         series: As `binance/BTCUSDT/1d`.
         model_id: Whose record.
         series_watched: Series that share the false alarms of one deployment.
+        configured: The recipe is a baseline, published whatever its skill: its ranges alone can alarm.
     """
     rows = beside_random_walk(scores[(scores[SERIES] == series) & (scores[MODE] == LIVE)], how="left")
     record = rows[rows[MODEL_ID] == model_id].sort_values(TARGET_DATE)
     found = [test for test in run_tests(record, series_watched=series_watched) if test.beyond[-1]]
     alarms = []
-    for kind in (COVERAGE, SKILL):
+    advice = {COVERAGE: _BASELINE_ADVICE} if configured else _ADVICE
+    for kind in advice:
         ranked = sorted((test for test in found if test.kind == kind), key=lambda test: -test.surprise)
         if ranked:
-            message = f"{model_id}: {ranked[0].words}; {_ADVICE[kind]}."
+            message = f"{model_id}: {ranked[0].words}; {advice[kind]}."
             alarms.append(Alarm(series, kind, message, min(test.since for test in ranked)))
     return tuple(alarms)

@@ -55,9 +55,14 @@ class Model:
         return self.recipe.model_id
 
     @property
+    def is_random_walk(self) -> bool:
+        """Whether nothing was learned: it is what every other model is compared with."""
+        return isinstance(self.learned_, RandomWalk)
+
+    @property
     def random_walk_from(self) -> int | None:
         """First horizon that is the random walk's; 1 for the random walk itself, None if none is."""
-        if isinstance(self.learned_, RandomWalk):
+        if self.is_random_walk:
             return 1
         return self.learned_.random_walk_from_ if isinstance(self.learned_, LearnedRange) else None
 

@@ -29,6 +29,9 @@ HABIT_FIGURES: Final = {
     "fit_distance_to_har_range": "distance from har-range",
 }
 _HELD: Final = "A rollback put the champion back: it stays until `coincast models promote` names a version."
+CONFIGURED: Final = (
+    "The recipe is a baseline: it is published as configured, and there is no model for the gate to judge."
+)
 RANDOM_WALK_ID: Final = "coincast-random_walk"
 HAR_RANGE_ID: Final = "coincast-har_range"
 

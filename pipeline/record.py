@@ -40,6 +40,10 @@ VINTAGES: Final = ("known", "latest")
 
 RANDOM_WALK: Final = "coincast-random_walk"
 
+# Who chose what a day publishes: the gate, or the recipe itself where it is a baseline.
+BY_GATE: Final = "gate"
+BY_RECIPE: Final = "recipe"
+
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 

@@ -12,7 +12,7 @@ from pipeline.day_axis import DayAxis
 from pipeline.evidence import Scores, daily_scores
 from pipeline.forecasting import Model, fit, rows_until
 from pipeline.quantiles import HORIZONS, FloatArray
-from pipeline.recipes import find_recipe
+from pipeline.recipes import Recipe, find_recipe
 from pipeline.scoring import weighted_interval_score
 
 BASELINES: Final = ("random-walk", "har-range", "ewma-range")
@@ -39,6 +39,11 @@ class Trial:
             har_range=daily_scores(self.wis["coincast-har_range"]),
             champion=daily_scores(self.wis[apart]) if apart else None,
         )
+
+
+def issued_recipes(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipes that a day is forecast by: the baselines, and `recipe` where it is none of them."""
+    return tuple({one.model_id: one for one in (*map(find_recipe, BASELINES), recipe)}.values())
 
 
 def fit_baselines(grid: pd.DataFrame, *, as_of: date, seed: int) -> tuple[Model, ...]:

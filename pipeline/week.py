@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline.quantiles import COVERAGES
-from pipeline.record import AS_OF, HORIZON, MODE, MODEL_ID, SERIES, TARGET_DATE, WIS, hit
+from pipeline.record import AS_OF, HORIZON, MODE, MODEL_ID, RANDOM_WALK, SERIES, TARGET_DATE, WIS, hit
 from pipeline.score_history import BASELINE_WIS, beside_random_walk
 from pipeline.series import Series
 
@@ -31,6 +31,7 @@ class WeekScore:
         relative_wis: Mean WIS one day ahead over the random walk's; 1 is no skill, lower is better. None without a
             day that both have.
         relative_wis_all: The same over all horizons, each WIS divided by √horizon.
+        of_random_walk: Whether all of them are the random walk's own, which then is compared with itself.
     """
 
     mode: str
@@ -39,6 +40,7 @@ class WeekScore:
     held: Mapping[int, int]
     relative_wis: float | None
     relative_wis_all: float | None
+    of_random_walk: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def score_week(
         held={coverage: int(next_day[hit(coverage)].sum()) for coverage in COVERAGES},
         relative_wis=_ratio(next_day),
         relative_wis_all=_ratio(rows),
+        of_random_walk=bool((rows[MODEL_ID] == RANDOM_WALK).all()),
     )
 
 

@@ -138,18 +138,29 @@ def _training_s(outcome: "DayOutcome") -> float:
 
 
 def _print_ranges(outcome: "DayOutcome") -> None:
-    """A line for the published model and, below it, one for the random walk."""
-    own, walk = outcome.forecasts[outcome.champion], outcome.forecasts.get("coincast-random_walk", [])
-    pairs = [(row, beside) for row, beside in zip(own, walk or own, strict=True)]
+    """A line for the published model and, below it, one for the random walk where that is another."""
+    from pipeline.record import RANDOM_WALK
+
+    own, walk = outcome.forecasts[outcome.champion], outcome.forecasts.get(RANDOM_WALK)
+    title = f"{outcome.champion} (median {price(own[0]['median'])} tomorrow)"
+    columns = ("close of", "50 %", "80 %", "95 %")
+    if outcome.champion == RANDOM_WALK or walk is None:
+        print_table(title, columns, [_cells(row) for row in own])
+        return
+    pairs = zip(map(_cells, own), map(_cells, walk), strict=True)
     rows = [
         (
-            f"{row['target_date']} +{row['horizon']}\n[dim]random walk[/]",
-            *(f"{_range(row, coverage)}\n[dim]{_range(beside, coverage)}[/]" for coverage in (50, 80, 95)),
+            f"{cells[0]}\n[dim]random walk[/]",
+            *(f"{one}\n[dim]{other}[/]" for one, other in zip(cells[1:], beside[1:], strict=True)),
         )
-        for row, beside in pairs
+        for cells, beside in pairs
     ]
-    title = f"{outcome.champion} (median {price(own[0]['median'])} tomorrow) beside the random walk"
-    print_table(title, ("close of", "50 %", "80 %", "95 %"), rows)
+    print_table(f"{title} beside the random walk", columns, rows)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    ranges = (_range(row, coverage) for coverage in (50, 80, 95))
+    return (f"{row['target_date']} +{row['horizon']}", *ranges)
 
 
 def _range(row: dict[str, Any], coverage: int) -> str:
@@ -157,15 +168,16 @@ def _range(row: dict[str, Any], coverage: int) -> str:
 
 
 def _print_metrics(metrics: dict[str, float]) -> None:
-    rows = [
-        (name, f"{value:.6g}", f"{metrics[f'random_walk_{name}']:.6g}")
-        for name, value in metrics.items()
-        if f"random_walk_{name}" in metrics
-    ]
+    pairs = [(name, f"random_walk_{name}") for name in metrics if f"random_walk_{name}" in metrics]
+    if not pairs:
+        # The random walk's own: there is nothing beside it.
+        rows = [(name, f"{value:.6g}") for name, value in metrics.items()]
+        print_table("On the last 90 days, one day ahead", ("", "random walk"), rows)
+        return
     print_table(
         "On the last 90 days, one day ahead, by a fit that did not see them",
         ("", "model", "random walk"),
-        rows,
+        [(name, f"{metrics[name]:.6g}", f"{metrics[walk]:.6g}") for name, walk in pairs],
     )
 
 

@@ -52,6 +52,7 @@ def _nothing(missing: list[str], as_of: str | None) -> str:
 
 def _show(said: dict[str, Any]) -> None:
     from pipeline.page.prices import rounding_step
+    from pipeline.record import RANDOM_WALK
 
     out = console()
     flags = {"SIMULATED MARKET": said["simulated_data"], "simulated time": said["simulated_time"]}
@@ -61,12 +62,15 @@ def _show(said: dict[str, Any]) -> None:
     step = rounding_step(*said["horizons"][0]["range_80"])
     rows = [_cells(row, step) for row in said["horizons"]]
     print_table("", ("close of", "", "50 %", "80 %", "95 %"), rows)
+    version = "" if said["model_version"] == "-" else f" {said['model_version']}"
     out.print(
-        f"{said['series']}, as of {said['as_of']}{marks}: {said['model_id']} {said['model_version']}, "
+        f"{said['series']}, as of {said['as_of']}{marks}: {said['model_id']}{version}, "
         f"issued {said['issued_at'][:16].replace('T', ' ')} UTC, vintage {said['vintage']}",
         markup=False,
     )
-    if said["random_walk_from"] is not None:
+    if said["model_id"] == RANDOM_WALK:
+        out.print("It is the random walk: the last close, give or take what the last year's days did.")
+    elif said["random_walk_from"] is not None:
         out.print(
             f"From day {said['random_walk_from']} on it is the random walk's: no skill was shown so far ahead."
         )

@@ -34,6 +34,11 @@ def list_models(*, series: SeriesOption = None, as_json: JsonOption = False) -> 
         print_json({"models": {name: [_values(one) for one in versions] for name, versions in found.items()}})
         return
     for name, versions in found.items():
+        if not versions:
+            typer.echo(
+                f"{name}: no version yet; `coincast daily` registers one of a recipe that is no baseline."
+            )
+            continue
         print_table(
             name, ("version", "aliases", "recipe", "trained as of", "gate", "made"), map(_row, versions)
         )

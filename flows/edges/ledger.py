@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 
 from flows.edges.database import reading, writing
 from flows.edges.ledger_issuing import IssueReport, write_forecasts
+from flows.edges.ledger_publications import Publication, select_publications, select_published_days
 from flows.edges.ledger_queries import Selection, select_forecasts, select_scores
 from flows.edges.ledger_scoring import ScoreReport, Truth, write_scores
 from flows.edges.ledger_tables import forecasts, manifests, publications
@@ -18,7 +18,7 @@ from pipeline.forecast import Forecast
 from pipeline.manifest import Manifest
 from pipeline.outcomes import complete_closes
 from pipeline.quantiles import HORIZONS
-from pipeline.record import IssueContext
+from pipeline.record import BY_GATE, IssueContext
 from pipeline.series import Series
 
 if TYPE_CHECKING:
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
 
 # With the hash of a series' name: those who write one series in PostgreSQL take turns on it.
 _TURN: Final = 0x6C656467
-
-
-@dataclass(frozen=True)
-class Publication:
-    """Which model's forecast a series' page showed for a day."""
-
-    series: str
-    as_of: date
-    model_id: str
-    now: datetime
-    published_at: datetime
 
 
 class Ledger:
@@ -97,13 +86,21 @@ class Ledger:
             return write_scores(connection, series, truth=truth)
 
     def publish(
-        self, series: Series, as_of: date, *, model_id: str, now: datetime, published_at: datetime
+        self,
+        series: Series,
+        as_of: date,
+        *,
+        model_id: str,
+        now: datetime,
+        published_at: datetime,
+        chosen_by: str = BY_GATE,
+        run_id: str = "",
     ) -> bool:
         """Keep which model's forecast of a day was published; False where that is what the ledger says already."""
-        row = Publication(str(series), as_of, model_id, now, published_at)
+        row = Publication(str(series), as_of, model_id, now, published_at, chosen_by, run_id)
         with self._turn([str(series)]) as connection:
-            newest = connection.execute(_publications(series, as_of).limit(1)).first()
-            if newest is not None and newest.model_id == model_id:
+            newest = connection.execute(select_publications(series, as_of).limit(1)).first()
+            if newest is not None and (newest.model_id, newest.chosen_by) == (model_id, chosen_by):
                 return False
             connection.execute(publications.insert().values(**vars(row)))
             return True
@@ -167,11 +164,19 @@ class Ledger:
         with reading(self._engine) as connection:
             return select_scores(connection, selection)
 
-    def publication(self, series: Series, *, as_of: date | None = None) -> Publication | None:
-        """What was published last, of one day or of the newest; None before the first."""
+    def publication(
+        self, series: Series, *, as_of: date | None = None, chosen_by: str | None = None
+    ) -> Publication | None:
+        """What was published last, of one day or of the newest, by any or by one chooser; None before the first."""
+        query = select_publications(series, as_of, chosen_by).limit(1)
         with reading(self._engine) as connection:
-            row = connection.execute(_publications(series, as_of).limit(1)).first()
+            row = connection.execute(query).first()
         return None if row is None else Publication(**row._mapping)
+
+    def published_days(self, series: Series, *, since: date, until: date) -> frozenset[date]:
+        """The days from `since` to `until` of which a forecast was published."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(select_published_days(series, since, until)).scalars())
 
     def manifest(self, manifest_id: str) -> Manifest:
         """What a fit was made of.
@@ -222,14 +227,3 @@ class Ledger:
                     key = sa.func.hashtext(name)
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN, key)))
             yield connection
-
-
-def _publications(series: Series, as_of: date | None) -> sa.Select[tuple[str, date, str, datetime, datetime]]:
-    """Publications of a series, the newest day's newest row first."""
-    columns = publications.c
-    query = (
-        sa.select(columns.series, columns.as_of, columns.model_id, columns.now, columns.published_at)
-        .where(columns.series == str(series))
-        .order_by(columns.as_of.desc(), columns.id.desc())
-    )
-    return query if as_of is None else query.where(columns.as_of == as_of)

@@ -94,7 +94,7 @@ scores: Final = Table(
     UniqueConstraint("forecast_id", "revision"),
 )
 
-# Which model's forecast the page showed; the newest row of a series and day counts.
+# Which model's forecast the page showed, and who chose it; the newest row of a series and day counts.
 publications: Final = Table(
     "publications",
     metadata,
@@ -104,6 +104,8 @@ publications: Final = Table(
     Column("model_id", String(80), nullable=False),
     Column("now", Instant, nullable=False),
     Column("published_at", Instant, nullable=False),
+    Column("chosen_by", String(6), nullable=False),
+    Column("run_id", Text, nullable=False),
     Index(None, "series", "as_of"),
 )
 

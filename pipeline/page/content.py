@@ -158,10 +158,17 @@ class Issue:
 
 @dataclass(frozen=True)
 class GateDecision:
-    """Whether the newest fit was let through to be published, and why, a sentence each."""
+    """Whether the newest fit was let through to be published, and why, a sentence each.
+
+    Attributes:
+        promoted: Whether it was.
+        reasons: Why.
+        configured: The recipe is a baseline, which is published without being judged.
+    """
 
     promoted: bool
     reasons: tuple[str, ...] = ()
+    configured: bool = False
 
 
 @dataclass(frozen=True, eq=False)

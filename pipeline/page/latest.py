@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pipeline.page.content import DataHealth, Issue, Record, SeriesContent
+from pipeline.page.content import DataHealth, GateDecision, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
 from pipeline.quantiles import HORIZONS, LEVELS, MEDIAN
@@ -76,15 +76,27 @@ def _entry(content: SeriesContent) -> dict[str, Any]:
         "record": {"live": _record(content.live), "backfill": _record(content.backfill)},
         "verdicts": {
             "calibration": calibration_verdict(content.live)._asdict(),
-            "skill": skill_verdict(forecast.model_id, content.live)._asdict(),
+            "skill": _skill(content),
             "horizons": horizon_note(content),
         },
-        "gate": {"promoted": content.gate.promoted, "reasons": list(content.gate.reasons)},
+        "gate": _gate(content.gate),
         "alarms": list(content.alarms),
         "data": _health(content.health),
         "issue": _issue(content.issue),
         "attribution": content.attribution,
     }
+
+
+def _skill(content: SeriesContent) -> dict[str, Any]:
+    return skill_verdict(
+        content.forecast.model_id, content.live, configured=content.gate.configured
+    )._asdict()
+
+
+def _gate(gate: GateDecision) -> dict[str, Any]:
+    """The decision; `configured` is told only where the recipe is a baseline, which the gate does not judge."""
+    configured = {"configured": True} if gate.configured else {}
+    return {"promoted": gate.promoted, "reasons": list(gate.reasons), **configured}
 
 
 def _horizon(content: SeriesContent, horizon: int) -> dict[str, Any]:

@@ -63,8 +63,17 @@ def calibration_verdict(record: Record | None) -> Verdict:
     return Verdict("bad", f"Ranges are too {fault}", figures)
 
 
-def skill_verdict(model_id: str, record: Record | None) -> Verdict:
-    """Whether the model's one-day-ahead forecasts of a record beat the random walk's."""
+def skill_verdict(model_id: str, record: Record | None, *, configured: bool = False) -> Verdict:
+    """Whether the model's one-day-ahead forecasts of a record beat the random walk's.
+
+    Args:
+        model_id: Whose.
+        record: What became of them; None before the first.
+        configured: The recipe is a baseline: then the random walk is what was asked for, not what was left.
+    """
+    if model_id == RANDOM_WALK and configured:
+        words = "It is published because it is the recipe, and is what models are compared with."
+        return Verdict("neutral", "This is the random walk", words)
     if model_id == RANDOM_WALK:
         words = "No model has earned its place, so the baseline itself is shown."
         return Verdict("neutral", "No skill: this is the random walk", words)
@@ -92,6 +101,8 @@ def horizon_note(content: SeriesContent) -> str:
     first = content.forecast.random_walk_from
     if first is None:
         return ""
+    if first == 1 and content.gate.configured:
+        return "All seven days are the random walk's forecast, as the recipe says."
     if first == 1:
         return "All seven days are the random walk's forecast: the model has shown no skill on any of them."
     return (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from pipeline.page.content import DataHealth, SeriesContent
+from pipeline.page.content import DataHealth, Record, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
 from pipeline.page.price_cells import PriceCells
@@ -86,7 +86,7 @@ def _answers(content: SeriesContent, step: float) -> dict[str, Any]:
             "bars": PriceCells(content, step, horizons=1).bars(1),
         },
         "calibration": calibration_verdict(content.live),
-        "skill": skill_verdict(content.forecast.model_id, content.live),
+        "skill": _skill(content, content.live),
     }
 
 
@@ -108,7 +108,6 @@ def _charts(content: SeriesContent, step: float) -> dict[str, Any]:
 
 
 def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
-    model_id = content.forecast.model_id
     past = _past_rows(content, prices)
     return {
         "has_late": any(row["late"] for row in past),
@@ -118,9 +117,13 @@ def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
         "live_record": record_view(content.live, prices.cell) if content.live else None,
         "backfill_record": record_view(content.backfill, prices.cell) if content.backfill else None,
         "backfill_calibration": calibration_verdict(content.backfill),
-        "backfill_skill": skill_verdict(model_id, content.backfill),
+        "backfill_skill": _skill(content, content.backfill),
         "skill_path": skill_path_view(content.live) if content.live else [],
     }
+
+
+def _skill(content: SeriesContent, record: Record | None) -> Verdict:
+    return skill_verdict(content.forecast.model_id, record, configured=content.gate.configured)
 
 
 def _past_rows(content: SeriesContent, prices: PriceCells) -> list[dict[str, Any]]:
@@ -184,7 +187,7 @@ def _origin(content: SeriesContent) -> dict[str, Any]:
     }
     values: Mapping[str, Any] = {
         "model_id": content.forecast.model_id,
-        "model_version": issue.model_version,
+        "model_version": "" if content.gate.configured else issue.model_version,
         "recipe_title": issue.recipe_title,
         "trained_as_of": long_date(issue.trained_as_of),
         "run_id": issue.run_id,

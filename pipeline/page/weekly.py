@@ -38,6 +38,8 @@ def week_sentence(week: SeriesWeek) -> str:
     if live is None or not live.days:
         return "No forecast issued in time met its day this week."
     held = f"80 % ranges held on {live.held[80]} of {days(live.days)}"
+    if live.of_random_walk:
+        return f"{held}; what was published is the random walk itself."
     if live.relative_wis is None:
         return f"{held}."
     return f"{held}; the error was {live.relative_wis:.2f} times the random walk's."

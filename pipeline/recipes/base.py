@@ -31,6 +31,11 @@ class Recipe(BaseModel):
         return f"coincast-{self.name.replace('-', '_')}"
 
     @property
+    def is_baseline(self) -> bool:
+        """Whether it is what models are compared with: published as configured, never judged nor registered."""
+        return self.kind == "baseline"
+
+    @property
     def digest(self) -> str:
         """sha256 of the recipe's canonical JSON, in hex."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -72,6 +72,13 @@ def test_every_kind_of_alarm_fails_and_says_what_to_do(kind: str) -> None:
     assert "{" not in finding.remedy
 
 
+def test_a_baseline_has_no_champion_to_roll_back() -> None:
+    alarm = Alarm("binance/BTCUSDT/1d", "coverage", "Something is wrong.", date(2026, 3, 29))
+    (model,), (baseline,) = (judge_alarms(alarm.series, [alarm], configured=one) for one in (False, True))
+    assert "rollback" in model.remedy
+    assert baseline.remedy.endswith("then choose another recipe in coincast.toml")
+
+
 def test_no_alarm_is_said() -> None:
     (finding,) = judge_alarms("binance/BTCUSDT/1d", [])
     assert (finding.status, finding.remedy) == ("ok", "")

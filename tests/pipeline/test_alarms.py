@@ -159,6 +159,15 @@ def test_a_skill_alarm_says_how_much_worse_and_only_for_models() -> None:
     assert record_alarms(rows, series=BITCOIN, model_id=WALK) == ()
 
 
+def test_a_baseline_that_is_configured_claims_no_skill_and_has_nothing_to_roll_back() -> None:
+    rows = as_scores(record(100, edge=1.0, horizons=(1,)))
+    assert record_alarms(rows, series=BITCOIN, model_id=MODEL, configured=True) == ()
+    narrow = as_scores(record(60, pits=lambda generator, days: np.zeros(days)))
+    (alarm,) = record_alarms(narrow, series=BITCOIN, model_id=MODEL, configured=True)
+    assert alarm.kind == "coverage"
+    assert alarm.message.endswith("then choose another recipe.")
+
+
 def test_a_record_of_backfills_or_of_another_series_raises_nothing() -> None:
     broken = record(60, pits=lambda generator, days: np.zeros(days))
     scores = as_scores(broken, mode="backfill")

@@ -68,6 +68,15 @@ def test_a_week_is_the_published_forecasts_whose_day_is_in_it(mode: str) -> None
         assert told == pytest.approx(own / baseline, rel=1e-12)
 
 
+def test_a_week_of_the_random_walk_alone_is_told_from_others() -> None:
+    arguments = {"series": SERIES, "monday": MONDAY, "mode": "live", "usual": WALK}
+    walk = score_week(pd.DataFrame(rows()), published={}, **arguments)
+    mixed = score_week(pd.DataFrame(rows()), published=PUBLISHED, **arguments)
+    assert walk is not None
+    assert mixed is not None
+    assert (walk.of_random_walk, mixed.of_random_walk, walk.relative_wis) == (True, False, 1.0)
+
+
 def test_nothing_scored_is_no_score() -> None:
     arguments = {"series": SERIES, "mode": "live", "published": {}, "usual": LSTM}
     assert score_week(pd.DataFrame(), monday=MONDAY, **arguments) is None

@@ -28,6 +28,27 @@ def test_show_prints_what_would_define_the_recipe() -> None:
     )
 
 
+@pytest.mark.parametrize("recipe", [recipe.name for recipe in POINT_RECIPES])
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["daily", "-s", "binance/BTCUSDT/1d"],
+        ["backfill", "-s", "binance/BTCUSDT/1d", "--from", "2026-01-01", "--to", "2026-01-02"],
+        ["backtest", "--file", __file__, "--from", "2026-01-01", "--out", "never.csv"],
+        ["leak-check", "--file", __file__],
+    ],
+    ids=lambda order: order[0],
+)
+def test_a_recipe_without_ranges_is_refused_before_anything_is_made(
+    order: list[str], recipe: str, own_state: Path, tmp_path: Path
+) -> None:
+    result = run(app, [*order, "--recipe", recipe])
+    assert isinstance(result.exception, InputError)
+    assert repr(recipe) in str(result.exception)
+    assert not own_state.exists()
+    assert not (tmp_path / "mlruns").exists()
+
+
 def test_an_unknown_recipe_is_refused() -> None:
     result = run(app, ["recipes", "show", "guide-lsmt"])
     assert isinstance(result.exception, InputError)

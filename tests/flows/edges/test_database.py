@@ -77,6 +77,29 @@ def test_the_migrations_make_the_tables_that_the_code_declares(database_url: str
     engine.dispose()
 
 
+def test_what_was_published_before_choices_were_kept_is_the_gates(database_url: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    alembic = Config()
+    alembic.set_main_option("script_location", str(MIGRATIONS))
+    alembic.set_main_option("path_separator", "os")
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "0003")
+        columns = "series, as_of, model_id, now, published_at"
+        row = "'binance/BTCUSDT/1d', '2026-03-28', 'm', '2026-03-29 00:15:00', '2026-03-29 00:15:00'"
+        connection.execute(sa.text(f"INSERT INTO publications ({columns}) VALUES ({row})"))
+    engine.dispose()
+    engine = open_database(database_url)
+    assert version_of(engine) == [newest_revision()]
+    with reading(engine) as connection:
+        kept = connection.execute(sa.text("SELECT model_id, chosen_by, run_id FROM publications")).all()
+    assert [tuple(one) for one in kept] == [("m", "gate", "")]
+    engine.dispose()
+
+
 def test_the_newest_revision_is_alembics_only_head() -> None:
     from alembic.script import ScriptDirectory
 

@@ -16,7 +16,7 @@ from flows.edges.ledger_tables import forecasts, issuances, manifests, pack_quan
 from pipeline.errors import DateError, InputError, StoreError
 from pipeline.forecast import Forecast
 from pipeline.quantiles import HORIZONS
-from pipeline.record import IssueContext, quantile_matrix
+from pipeline.record import BY_GATE, BY_RECIPE, IssueContext, quantile_matrix
 from pipeline.series import Series
 
 pytestmark = pytest.mark.slow
@@ -257,6 +257,24 @@ def test_what_was_published_is_kept_and_the_last_word_counts(ledger: Ledger, ser
     older = ledger.publication(series, as_of=DAY - timedelta(days=1))
     assert older is not None
     assert older.model_id == "coincast-har_range"
+
+
+def test_the_gates_choice_stands_behind_a_baseline_that_was_configured(
+    ledger: Ledger, series: Series
+) -> None:
+    moment = midnight_after(DAY)
+    told = {"now": moment, "published_at": moment}
+    ledger.publish(series, DAY, model_id="coincast-har_range", run_id="judged", **told)
+    # The same model, for another reason: that is another publication.
+    assert ledger.publish(series, DAY, model_id="coincast-har_range", chosen_by=BY_RECIPE, **told)
+    assert not ledger.publish(series, DAY, model_id="coincast-har_range", chosen_by=BY_RECIPE, **told)
+    newest, by_gate = ledger.publication(series), ledger.publication(series, chosen_by=BY_GATE)
+    assert newest is not None
+    assert by_gate is not None
+    assert (newest.chosen_by, newest.run_id) == (BY_RECIPE, "")
+    assert (by_gate.chosen_by, by_gate.run_id) == (BY_GATE, "judged")
+    span = {"since": DAY - timedelta(days=9), "until": DAY}
+    assert ledger.published_days(series, **span) == frozenset([DAY])
 
 
 def test_an_unknown_manifest_is_a_clear_error(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.forecast import Forecast
-from pipeline.page.content import Record, SeriesContent
+from pipeline.page.content import GateDecision, Record, SeriesContent
 from pipeline.page.sentences import (
     calibration_verdict,
     horizon_note,
@@ -122,6 +122,17 @@ def test_whether_there_is_skill(given: Skill | None, tone: str, words: str) -> N
 
 def test_the_random_walk_itself_claims_nothing() -> None:
     assert skill_verdict("coincast-random_walk", record(80, 100)).words == "No skill: this is the random walk"
+
+
+def test_the_random_walk_as_recipe_is_what_was_asked_for(content: SeriesContent) -> None:
+    verdict = skill_verdict("coincast-random_walk", record(80, 100), configured=True)
+    assert verdict[:2] == ("neutral", "This is the random walk")
+    asked = replace(
+        content,
+        forecast=replace(content.forecast, random_walk_from=1),
+        gate=GateDecision(promoted=False, configured=True),
+    )
+    assert horizon_note(asked) == "All seven days are the random walk's forecast, as the recipe says."
 
 
 def test_where_the_random_walk_takes_over(content: SeriesContent) -> None:

@@ -49,6 +49,11 @@ def test_sentences(week: SeriesWeek) -> None:
     assert (
         week_sentence(week) == "80 % ranges held on 5 of 7 days; the error was 0.93 times the random walk's."
     )
+    walk = replace(week, live=replace(week.live, of_random_walk=True))
+    assert (
+        week_sentence(walk)
+        == "80 % ranges held on 5 of 7 days; what was published is the random walk itself."
+    )
     assert week_sentence(replace(week, live=None)) == "No forecast issued in time met its day this week."
     assert (
         week_sentence(replace(week, live=replace(week.live, relative_wis=None)))
