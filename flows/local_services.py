@@ -109,7 +109,6 @@ def _prefect(wish: Wish, folder: RunFolder) -> _Started:
         command = ("prefect", "server", "start", "--host", wish.host, "--port", str(wish.prefect_port))
         environment = {
             "PREFECT_API_URL": wish.api,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **client_variables(),
             **page_variables(),
             **database_variables(wish.postgres),
