@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import flow
-
 from flows.backfill_chunk import work_chunk
 from flows.backfill_execution import Execution
 from flows.backfill_plan import backfill_request, make_plan, open_backfill_stores
@@ -11,6 +9,7 @@ from flows.backfill_run import execute_plan, refresh_snapshots
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
+from flows.flow_policy import flow
 from pipeline.errors import RunError
 
 

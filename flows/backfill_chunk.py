@@ -17,6 +17,7 @@ from flows.backfill_market import Fitted, Seen, fits_of, job_of, verdict_of
 from flows.backfill_plan import BackfillStores, open_backfill_stores
 from flows.edges.backfill_units import Backfill, Claim
 from flows.edges.configuration import Configuration, configuration
+from flows.edges.prefect_settings import apply_prefect_settings
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained
 from flows.issued_fits import checked_forecasts, issue_context
@@ -175,6 +176,7 @@ def work_chunk(backfill_id: str, chunk: int) -> int:
         How many units were claimed.
     """
     prepare_environment()
+    apply_prefect_settings()
     return worker_of(backfill_id).work(chunk)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from flows.edges.configuration import configuration
 from flows.edges.recipe_files import named_recipes
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment, open_tracking
+from flows.flow_policy import flow
 from flows.history import History, history_of
 from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_run, tells_a_leak, tracked_trial
 from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from prefect import flow
-
 from flows.arguments import parse_date, parse_now, parse_series
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import raise_failures
+from flows.flow_policy import flow
 from flows.jobs import plan_jobs
 from flows.night import run_night
 from flows.outcome import DayOutcome

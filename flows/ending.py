@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flows.edges.background import RunFolder, Service
 from flows.edges.configuration import Places
-from flows.edges.processes import Process, descendants
+from flows.edges.processes import Process
 from flows.edges.services import Answer, ask, prefect_credentials
 from flows.progress import log
 from flows.server_setup import POOL
@@ -41,7 +41,7 @@ def _end(folder: RunFolder, name: str, patience_s: float) -> str:
     service = folder.service(name)
     if service is None:
         return "not running"
-    if name != "worker" or not service.process.is_alive():
+    if name != "worker" or not service.members():
         return folder.end(service, patience_s=patience_s)
     # Prefect's worker ends its runs as soon as it is asked to end.
     with paused_pool(service.url):
@@ -68,10 +68,16 @@ def resume_pool(api: str) -> None:
     _pause(api, False)
 
 
+def flow_processes(worker: Service) -> tuple[Process, ...]:
+    """What a worker started: its flows, and those of a worker that was killed before it."""
+    leader = worker.leader()
+    return tuple(one for one in worker.members() if one != leader)
+
+
 def await_idle(worker: Service, *, patience_s: float) -> tuple[Process, ...]:
     """Wait until a worker has nothing in hand; the processes that are left when the patience is over."""
     deadline = time.monotonic() + patience_s
-    while (left := tuple(descendants(worker.process))) or _runs(worker.url, "PENDING"):
+    while (left := flow_processes(worker)) or _runs(worker.url, "PENDING"):
         if time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_S)

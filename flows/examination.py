@@ -80,7 +80,7 @@ def _guarded(name: str, findings: Iterator[Finding], remedy: str) -> Iterator[Fi
 def _services(folder: RunFolder) -> Iterator[Finding]:
     for one in folder.services():
         if one.wanted:
-            yield judge_service(one.name, one.url, one.log, alive=one.process.is_alive())
+            yield judge_service(one.name, one.url, one.log, alive=one.leader() is not None)
 
 
 def _mlflow(uri: str) -> Iterator[Finding]:

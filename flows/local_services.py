@@ -1,7 +1,5 @@
 """One machine's servers and worker: started where they do not run, and waited for."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -19,14 +17,13 @@ from flows.edges.services import (
 )
 from flows.edges.tracking import open_tracking
 from flows.ending import resume_pool
-from flows.progress import log
 from flows.server_setup import POOL, Setup, set_up
-from pipeline.errors import InputError, ServiceError, SettingsError
+from flows.supervision import Program, Standing, answering, begin
+from pipeline.errors import InputError, SettingsError
 
 _LOCAL: Final = "127.0.0.1"
 LOOPBACK: Final = frozenset({_LOCAL, "localhost", "::1"})
 _RECEIPT: Final = "deployed"
-_LOOK_S: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -66,14 +63,6 @@ class Wish:
         return {"PREFECT_API_URL": self.api, "MLFLOW_TRACKING_URI": self.mlflow_url}
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A service after `up`: whether it was `started` now or `running` already."""
-
-    service: Service
-    state: str
-
-
 def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
     """Start what does not run, wait until it answers, and set the server up.
 
@@ -88,47 +77,43 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
         )
     folder = RunFolder(places.home)
     with folder.turn():
-        servers = [_prefect(wish, folder), _mlflow(wish, folder, places)]
-        for standing, answers in servers:
-            await_answer(standing, answers, wish.patience_s)
+        # MLflow's tables are made while Prefect's server gets ready.
+        begun = [begin(_prefect(wish, folder), folder)]
+        begun.append(begin(_mlflow(wish, folder, places), folder))
+        servers = [answering(one, folder, wish.patience_s) for one in begun]
         setup = set_up(wish.api, chunks=wish.chunks, receipt=folder.path / _RECEIPT)
         resume_pool(wish.api)
-        worker, answers = _worker(wish, folder)
-        await_answer(worker, answers, wish.patience_s)
-    return (*(standing for standing, _ in servers), worker), setup
+        worker = answering(begin(_worker(wish, folder), folder), folder, wish.patience_s)
+    return (*servers, worker), setup
 
 
-_Started = tuple[Standing, Callable[[], bool]]
+def _prefect(wish: Wish, folder: RunFolder) -> Program:
+    wanted = {"url": wish.api, "host": wish.host, "store": wish.postgres}
 
-
-def _prefect(wish: Wish, folder: RunFolder) -> _Started:
-    standing = _running(folder, "prefect", url=wish.api, host=wish.host, store=wish.postgres)
-    if standing is None:
+    def start() -> Service:
         require_database(wish.postgres, named="--postgres")
         require_free(wish.host, wish.prefect_port, name="Prefect's server", option="--prefect-port")
         command = ("prefect", "server", "start", "--host", wish.host, "--port", str(wish.prefect_port))
         environment = {
             "PREFECT_API_URL": wish.api,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **client_variables(),
             **page_variables(),
             **database_variables(wish.postgres),
         }
-        started = folder.start(
-            "prefect", command, url=wish.api, store=wish.postgres, environment=environment, host=wish.host
-        )
-        standing = Standing(started, "started")
-    return standing, lambda: ask(f"{wish.api}/health").fine
+        return folder.start("prefect", command, environment=environment, **wanted)
+
+    return Program("prefect", wanted, start, lambda _: ask(f"{wish.api}/health").fine)
 
 
-def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
+def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> Program:
     """On the store and the folder of artifacts that commands use without a server.
 
     Experiments made either way can so be read and written both ways.
     """
     store, artifacts = _store(folder, places, wish)
-    standing = _running(folder, "mlflow", url=wish.mlflow_url, host=_LOCAL, store=store)
-    if standing is None:
+    wanted = {"url": wish.mlflow_url, "host": _LOCAL, "store": store}
+
+    def start() -> Service:
         require_free(_LOCAL, wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
         command = (
             "mlflow", "server", "--host", _LOCAL, "--port", str(wish.mlflow_port), "--workers", "1",
@@ -139,24 +124,24 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        started = folder.start(
-            "mlflow", command, url=wish.mlflow_url, store=store, environment=environment, host=_LOCAL
-        )
-        standing = Standing(started, "started")
-    return standing, lambda: ask(f"{wish.mlflow_url}/health").fine
+        return folder.start("mlflow", command, environment=environment, **wanted)
+
+    return Program("mlflow", wanted, start, lambda _: ask(f"{wish.mlflow_url}/health").fine)
 
 
-def _worker(wish: Wish, folder: RunFolder) -> _Started:
+def _worker(wish: Wish, folder: RunFolder) -> Program:
     name = f"coincast {host_name()}"
-    standing = _running(folder, "worker", url=wish.api)
-    begun = time.time()
-    if standing is None:
+    wanted = {"url": wish.api, "host": "", "store": ""}
+
+    def start() -> Service:
         command = ("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
         environment = {**wish.variables, **client_variables()}
-        started = folder.start("worker", command, url=wish.api, store="", environment=environment)
-        standing = Standing(started, "started")
-        return standing, lambda: _asks_for_work(wish.api, name, since=begun)
-    return standing, lambda: True
+        return folder.start("worker", command, environment=environment, **wanted)
+
+    def answers(service: Service) -> bool:
+        return _asks_for_work(wish.api, name, since=service.created)
+
+    return Program("worker", wanted, start, answers, keeps=True)
 
 
 def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
@@ -181,45 +166,6 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
     if tracking.artifacts is None:
         raise InputError(f"{uri} is no database; MLFLOW_TRACKING_URI names one, or nothing.")
     return tracking.uri, tracking.artifacts.as_uri()
-
-
-def _running(folder: RunFolder, name: str, *, url: str, host: str = "", store: str = "") -> Standing | None:
-    """The service, where it runs; None where it has to be started.
-
-    Raises:
-        InputError: It runs with other options.
-    """
-    known = folder.service(name)
-    if known is None or not known.process.is_alive():
-        return None
-    if known.url != url:
-        raise InputError(f"{name} runs already at {known.url}, not {url}; run `coincast down` first.")
-    if known.host != host:
-        raise InputError(f"{name} listens on {known.host} already, not on {host}; run `coincast down` first.")
-    if known.store != store:
-        raise InputError(
-            f"{name} runs already on another database; name that one again, or run `coincast down` first."
-        )
-    return Standing(known, "running")
-
-
-def await_answer(standing: Standing, answers: Callable[[], bool], seconds: float) -> None:
-    """Wait until a service answers.
-
-    Raises:
-        ServiceError: It died, or took too long; told with the end of its log.
-    """
-    service, deadline = standing.service, time.monotonic() + seconds
-    while not answers():
-        alive = service.process.is_alive()
-        if not alive or time.monotonic() > deadline:
-            fate = f"does not answer at {service.url} after {seconds:.0f} s" if alive else "died at once"
-            raise ServiceError(
-                f"{service.name} {fate}; {service.log} ends with:\n{service.last_lines()}\n"
-                "Correct that and run `coincast up` again, or end the others by `coincast down`."
-            )
-        time.sleep(_LOOK_S)
-    log.info("%s: %s at %s", service.name, standing.state, service.url)
 
 
 def _asks_for_work(api: str, name: str, *, since: float) -> bool:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import flow
-
 from flows.arguments import parse_series
 from flows.artifacts import show_prunings
 from flows.edges.configuration import Places, configuration
@@ -15,6 +13,7 @@ from flows.edges.runtime import prepare_environment
 from flows.edges.tracking import Tracking, open_tracking
 from flows.edges.turns import turns_of
 from flows.faults import kept, raise_failures
+from flows.flow_policy import flow
 from pipeline.errors import CoincastError
 from pipeline.series import Series
 

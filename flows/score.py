@@ -3,13 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow
-
 from flows import tasks
 from flows.arguments import parse_now, parse_series
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained, kept, raise_failures
+from flows.flow_policy import flow
 from flows.jobs import Job, plan_jobs
 from flows.progress import log
 from flows.publication import Day

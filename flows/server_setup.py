@@ -15,6 +15,7 @@ from flows.edges.configuration import PROJECT
 from flows.edges.services import client_variables
 from flows.edges.versions import code_version
 from flows.edges.words import one_line
+from flows.heartbeat import BEAT, SILENCE, TAKEN_FOR_DEAD
 from pipeline.errors import InputError, ServiceError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ CHUNKS: Final = "backfill-chunks"
 # Lower goes first: however many chunks of a backfill wait, the next free place is the day's, and then the driver's.
 QUEUES: Final = {"daily": 1, "backfill": 2, CHUNKS: 3}
 ZOMBIES: Final = "coincast: flow runs without a heartbeat have crashed"
-# Three heartbeats of prefect.toml's `flows.heartbeat_frequency`.
-SILENCE: Final = timedelta(seconds=90)
 _DEPLOY_LIMIT_S: Final = 180
 _TOLD: Final = 1500
 
@@ -81,31 +80,33 @@ def deployment_names(text: bytes) -> tuple[str, ...]:
     return tuple(f"{one['name']}/{one['name']}" for one in yaml.safe_load(text)["deployments"])
 
 
-def zombie_automation() -> "AutomationCore":
-    """A flow run that sent heartbeats, and then neither one nor its end for 90 seconds, is set to Crashed."""
+def zombie_automation(silence: timedelta = SILENCE) -> "AutomationCore":
+    """A run of coincast that sent heartbeats, and then neither one nor its end for so long, is set to Crashed.
+
+    Runs of others' flows send no such heartbeat, and are left alone whatever their settings say of Prefect's.
+
+    Args:
+        silence: At least ten seconds, by Prefect's rule.
+    """
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
     ends = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
-    beat = "prefect.flow-run.heartbeat"
+    message = f"{TAKEN_FOR_DEAD} {silence.total_seconds():.0f} s: its process is gone."
     return AutomationCore(
         name=ZOMBIES,
         description="Its worker or its machine is gone: run it again; what was done is not done twice.",
         trigger=EventTrigger(
-            after={beat},
-            expect={beat, *ends},
+            after={BEAT},
+            expect={BEAT, *ends},
             match={"prefect.resource.id": ["prefect.flow-run.*"]},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=SILENCE,
+            within=silence,
         ),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED, message=f"No heartbeat for {SILENCE.seconds} s: its process is gone."
-            )
-        ],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message)],
     )
 
 

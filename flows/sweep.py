@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from flows.edges.configuration import Configuration, configuration
 from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
 from flows.edges.tracking import open_tracking
+from flows.flow_policy import flow
 from flows.history import History, history_of
 from flows.progress import log, watcher
 from flows.sweep_runs import (

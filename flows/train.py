@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from flows.edges.configuration import configuration
 from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
 from flows.edges.tracking import open_tracking
+from flows.flow_policy import flow
 from flows.history import History, history_of
 from flows.recipe_runs import Judged, Trial, epoch_report, log_trial, study_run, tells_a_leak, trial_tags
 from pipeline.bundle import save_bundle

@@ -3,14 +3,13 @@
 from datetime import date
 from typing import Any
 
-from prefect import flow
-
 from flows import tasks
 from flows.arguments import parse_now, parse_series
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained, kept, raise_failures
+from flows.flow_policy import flow
 from flows.stores import open_stores
 from flows.weeks import WeekReport
 from pipeline.errors import CoincastError, DateError

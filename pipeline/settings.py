@@ -11,8 +11,10 @@ from pipeline.errors import SettingsError
 from pipeline.series import Series
 
 ENVIRONMENT_PREFIX: Final = "COINCAST_"
-# Read elsewhere: where state and settings lie, and what CI demands of the tests.
-_OTHER_VARIABLES: Final = frozenset({"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES"})
+# Read elsewhere: where state and settings lie, by what `up` knows its own, and what CI demands of the tests.
+_OTHER_VARIABLES: Final = frozenset(
+    {"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES", "COINCAST_SERVICE"}
+)
 _LISTS: Final = frozenset({"series"})
 
 

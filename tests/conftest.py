@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
+from flows.edges.prefect_settings import NEEDED, variable
 from flows.edges.runtime import prepare_environment
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ tempfile.tempdir = os.environ["TMPDIR"] = _TEMPORARY.name
 os.environ["PREFECT_HOME"] = f"{_TEMPORARY.name}/prefect"
 # Before anything imports Keras: numbers that processes are compared by are those of an operator's run.
 prepare_environment()
+# Without Prefect's import, which fast tests do without.
+for path, value in NEEDED.items():
+    os.environ.setdefault(variable(path), value)
 # On a busy machine the first example of a property, with its imports, takes longer than Hypothesis would allow.
 settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")

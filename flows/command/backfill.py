@@ -219,7 +219,9 @@ def _stores(current: "Configuration") -> "BackfillStores":
 
 def _prepare() -> "Thread":
     """What a process that fits needs; the slow packages are imported while something else is done."""
+    from flows.edges.prefect_settings import apply_prefect_settings
     from flows.edges.runtime import import_in_background, prepare_environment
 
     prepare_environment(terminal=True)
+    apply_prefect_settings()
     return import_in_background()

@@ -46,10 +46,12 @@ def up(
     Example: coincast up --postgres postgresql://coincast@127.0.0.1:5432/prefect
     """
     from flows.edges.configuration import configuration
+    from flows.edges.prefect_settings import apply_prefect_settings
     from flows.edges.runtime import prepare_environment
     from flows.local_services import Wish, start_all
 
     prepare_environment(terminal=True)
+    apply_prefect_settings()
     wish = Wish(host, prefect_port, mlflow_port, postgres, chunks, patience)
     standings, setup = start_all(wish, configuration().places)
     if as_json:
@@ -104,12 +106,14 @@ def deploy(*, chunks: ChunksOption = 2, as_json: JsonOption = False) -> None:
     Example: coincast deploy --chunks 4
     """
     from flows.edges.configuration import configuration
+    from flows.edges.prefect_settings import apply_prefect_settings
     from flows.edges.runtime import prepare_environment
     from flows.edges.services import prefect_api
     from flows.server_setup import set_up
     from pipeline.errors import SettingsError
 
     prepare_environment(terminal=True)
+    apply_prefect_settings()
     if not prefect_api():
         raise SettingsError("PREFECT_API_URL is not set: say which server, as in http://127.0.0.1:4200/api.")
     receipt = configuration().places.home / "run" / "deployed"

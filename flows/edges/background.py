@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from flows.edges.configuration import PROJECT
-from flows.edges.processes import Process, end, running
+from flows.edges.processes import MARK, Process, end, find, marked
 from pipeline.errors import InputError, ServiceError, StoreError
 
 _TURN_S: Final = 5.0
@@ -25,26 +26,31 @@ class Service:
 
     Attributes:
         name: `prefect`, `mlflow` or `worker`.
-        pid: Its number; 0 where it was ended on purpose.
-        started: When that process began, as the system counts.
+        pid: Number of its first process; 0 where it was ended on purpose.
+        created: When that process began, in seconds since 1970.
         url: What it serves, or of the server that it works for.
         store: Where its data lie; empty for the worker.
         log: File of its output.
         host: Address that it listens on; empty for the worker.
+        mark: What it and all that it started carry in their environment.
     """
 
     name: str
     pid: int
-    started: str
+    created: float
     url: str
     store: str
     log: str
     host: str = ""
+    mark: str = ""
 
-    @property
-    def process(self) -> Process:
-        """What would have to run for the service to run."""
-        return Process(self.pid, 0, self.started)
+    def leader(self) -> Process | None:
+        """Its first process, which has to run for the service to run; None where it is gone."""
+        return find(self.pid, mark=self.mark, created=self.created) if self.wanted else None
+
+    def members(self) -> list[Process]:
+        """Its first process and all that it started and left behind, now or before it was started again."""
+        return marked(self.mark)
 
     @property
     def wanted(self) -> bool:
@@ -96,7 +102,10 @@ class RunFolder:
         if not record.exists():
             return None
         try:
-            return Service(**json.loads(record.read_text(encoding="utf-8")))
+            values = json.loads(record.read_text(encoding="utf-8"))
+            # An earlier version told processes by this.
+            values.pop("started", 0.0)
+            return Service(**{"created": 0.0, **values})
         except (ValueError, TypeError) as error:
             raise StoreError(
                 f"{record} is damaged ({type(error).__name__}); end what it named by hand, then remove it."
@@ -123,29 +132,28 @@ class RunFolder:
             host: For the record.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        log = self.path / f"{name}.log"
+        log, mark = self.path / f"{name}.log", f"{self.path}/{name}"
         with log.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=PROJECT,
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        known = running().get(process.pid)
-        service = Service(name, process.pid, known.started if known else "", url, store, str(log), host)
+        service = Service(name, process.pid, time.time(), url, store, str(log), host, mark)
         self._write(service)
         # Whether it lives is asked of the system; its exit is nobody's to wait for.
         process.returncode = 0
         return service
 
     def end(self, service: Service, *, patience_s: float) -> Literal["ended", "killed", "not running"]:
-        """End a service where the process of its record still runs, and record that this was on purpose."""
+        """End all that still runs of a service, and record that this was on purpose."""
         outcome: Literal["ended", "killed", "not running"] = "not running"
-        if service.process.is_alive():
-            outcome = end(service.process, patience_s=patience_s)
+        if service.members():
+            outcome = end(service.leader(), service.members, patience_s=patience_s)
         self._write(replace(service, pid=0))
         return outcome
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryFile
 from threading import Thread, Timer
 from typing import IO, Final
 
+from flows.edges.prefect_settings import apply_prefect_settings
 from flows.edges.services import prefect_credentials
 from flows.edges.words import without_secrets
 from pipeline.errors import ServiceError
@@ -39,6 +40,7 @@ def start_own_server() -> AbstractContextManager[None]:
     """
     from prefect.settings import get_current_settings
 
+    apply_prefect_settings()
     settings = get_current_settings()
     if settings.api.url or not settings.server.ephemeral.enabled:
         return nullcontext()

@@ -1,120 +1,130 @@
-"""Processes of this machine: which there are, and how one is ended with all that it started."""
+"""Processes of this machine: which of them belong together, by a mark in their environment, and how they are ended."""
 
-import os
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
-_PROC: Final = Path("/proc")
-_GONE: Final = frozenset({"Z", "X"})
+import psutil
+
+Process: TypeAlias = psutil.Process
+
+# Every process inherits it from the one that started it, whatever becomes of that one.
+MARK: Final = "COINCAST_SERVICE"
 _LOOK_S: Final = 0.1
 _LAST_CALL_S: Final = 5.0
 # Prefect 3.8's worker sometimes loses the signal: with nothing at work there is nothing to wait for.
 _IDLE_S: Final = 10.0
+# A clock that is set moves the times at which processes began, as the system tells them.
+_CLOCK_S: Final = 2.0
 
 
-@dataclass(frozen=True)
-class Process:
-    """One process for good: a number is given again, a number with its beginning is not.
-
-    Attributes:
-        pid: Its number.
-        parent: Of the process that it belongs to now.
-        started: When it began, as the system counts.
-    """
-
-    pid: int
-    parent: int
-    started: str
-
-    def is_alive(self) -> bool:
-        """Whether this very process still runs."""
-        found = running().get(self.pid)
-        return found is not None and found.started == self.started
+def marked(mark: str) -> list[Process]:
+    """Every process that carries this mark, and all that they started."""
+    found = {one for one in psutil.process_iter() if _environment(one).get(MARK) == mark}
+    for one in tuple(found):
+        found |= started_by(one)
+    return [one for one in found if is_alive(one)]
 
 
-def running() -> dict[int, Process]:
-    """Every process that runs, by its number; those that ended and were not collected are left out."""
-    found = _of_proc() if (_PROC / "self" / "stat").exists() else _of_ps()
-    return {process.pid: process for process in found}
-
-
-def descendants(process: Process) -> Iterator[Process]:
+def started_by(process: Process) -> set[Process]:
     """All that a process started, and what those started."""
-    there = running().values()
-    parents = {process.pid}
-    while parents:
-        children = [one for one in there if one.parent in parents]
-        yield from children
-        parents = {one.pid for one in children}
+    with suppress(psutil.Error):
+        return set(process.children(recursive=True))
+    return set()
 
 
-def end(process: Process, *, patience_s: float) -> Literal["ended", "killed"]:
-    """Ask a process to end, wait, then kill it; what it started and left behind goes the same way.
+def find(pid: int, *, mark: str, created: float) -> Process | None:
+    """The process of this number, if it is the one that was started with this mark; a number is given again.
 
     Args:
-        process: Which must be known to be ours.
-        patience_s: Seconds that it may take as long as something that it started is at work; ten where nothing is.
+        pid: Its number.
+        mark: Which it carries.
+        created: When it began, for a system that does not show environments.
     """
-    family = [*descendants(process), process]
-    _send(signal.SIGTERM, [process])
-    idle_s = min(_IDLE_S, patience_s)
-    if _wait(process.is_alive, idle_s) and (
-        not any(descendants(process)) or _wait(process.is_alive, patience_s - idle_s)
-    ):
-        _send(signal.SIGKILL, _alive(family))
-        _wait(lambda: _alive(family), _LAST_CALL_S)
-        return "killed"
-    _send(signal.SIGTERM, _alive(family))
-    if _wait(lambda: _alive(family), _LAST_CALL_S):
-        _send(signal.SIGKILL, _alive(family))
-        _wait(lambda: _alive(family), _LAST_CALL_S)
-    return "ended"
+    with suppress(psutil.Error):
+        process = Process(pid)
+        there = _environment(process).get(MARK) == mark or (
+            not _environment(process) and abs(process.create_time() - created) < _CLOCK_S
+        )
+        if there and is_alive(process):
+            return process
+    return None
 
 
-def _wait(lasts: Callable[[], object], seconds: float) -> bool:
-    """Whether it still lasts when the time is over."""
+def is_alive(process: Process) -> bool:
+    """Whether this very process still runs; one that ended and was not collected does not."""
+    with suppress(psutil.Error):
+        return bool(
+            process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        )
+    return False
+
+
+def end(
+    leader: Process | None, members: Callable[[], Collection[Process]], *, patience_s: float
+) -> Literal["ended", "killed"]:
+    """Ask a process to end, wait, then kill it; those that belong to it and are left go the same way.
+
+    Args:
+        leader: The one that ends the others; None where it is gone already.
+        members: Looks for all that belong together.
+        patience_s: Seconds that the leader may take as long as another one is at work; ten where none is.
+    """
+    left = set(members()) | (started_by(leader) if leader else set())
+    outcome: Literal["ended", "killed"] = "ended"
+    if leader is not None:
+        _ask([leader])
+        idle_s = min(_IDLE_S, patience_s)
+        if _lasts(lambda: is_alive(leader), idle_s) and (
+            not _others(leader, members) or _lasts(lambda: is_alive(leader), patience_s - idle_s)
+        ):
+            outcome = "killed"
+            _kill([leader])
+    if outcome == "ended":
+        _ask(_alive(left))
+        _lasts(lambda: _alive(left), _LAST_CALL_S)
+    # What is killed may have started another one meanwhile.
+    deadline = time.monotonic() + _LAST_CALL_S
+    while (left := {*_alive(left), *members()}) and time.monotonic() < deadline:
+        _kill(left)
+        time.sleep(_LOOK_S)
+    return outcome
+
+
+def _others(leader: Process, members: Callable[[], Collection[Process]]) -> list[Process]:
+    return [one for one in {*members(), *started_by(leader)} if one != leader]
+
+
+def _environment(process: Process) -> Mapping[str, str]:
+    """Empty where it is gone, or another user's."""
+    try:
+        return dict(process.environ())
+    except (psutil.Error, OSError):
+        return {}
+
+
+def _alive(processes: Collection[Process]) -> list[Process]:
+    return [one for one in processes if is_alive(one)]
+
+
+def _lasts(going_on: Callable[[], object], seconds: float) -> bool:
+    """Whether it still goes on when the time is over."""
     deadline = time.monotonic() + seconds
-    while lasts():
+    while going_on():
         if time.monotonic() >= deadline:
             return True
         time.sleep(_LOOK_S)
     return False
 
 
-def _send(sign: signal.Signals, processes: Collection[Process]) -> None:
+def _ask(processes: Collection[Process]) -> None:
     for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, sign)
+        with suppress(psutil.Error):
+            process.terminate()
 
 
-def _alive(family: Collection[Process]) -> list[Process]:
-    there = running()
-    return [one for one in family if one.pid in there and there[one.pid].started == one.started]
-
-
-def _of_proc() -> Iterator[Process]:
-    boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    for folder in _PROC.iterdir():
-        if folder.name.isdecimal():
-            # It may end while we look.
-            with suppress(OSError):
-                # The name in brackets may hold anything, brackets too.
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] not in _GONE:
-                    yield Process(int(folder.name), int(fields[1]), f"{boot} {fields[19]}")
-
-
-def _of_ps() -> Iterator[Process]:
-    told = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat=,lstart="], capture_output=True, text=True, check=True
-    )
-    for line in told.stdout.splitlines():
-        pid, parent, state, started = line.split(maxsplit=3)
-        if state[0] not in _GONE:
-            yield Process(int(pid), int(parent), started)
+def _kill(processes: Collection[Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()

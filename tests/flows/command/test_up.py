@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -14,18 +13,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 import yaml
 from typer.testing import CliRunner
 
 from flows.command import app
-from flows.edges.background import RunFolder, Service
+from flows.edges.background import RunFolder, Service, require_free
 from flows.edges.configuration import PROJECT
 from flows.edges.demo_site import serve_market
-from flows.edges.processes import running
-from flows.local_services import Standing, await_answer
+from flows.edges.processes import is_alive
 from flows.server_setup import QUEUES, ZOMBIES
+from flows.supervision import Standing, await_answer
 from pipeline.errors import CoincastError, ServiceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -89,13 +89,25 @@ class Machine:
         told: dict[str, Any] = json.loads(done.stdout)
         return told | {"states": {one["name"]: one["state"] for one in told["services"]}}
 
-    def pids(self) -> set[int]:
-        """Of everything that was started, and of all that it started."""
-        there = running()
-        found = {one.pid for one in RunFolder(self.home).services() if one.pid}
-        while more := {one.pid for one in there.values() if one.parent in found} - found:
-            found |= more
-        return found & set(there)
+    def service(self, name: str) -> Service:
+        found = RunFolder(self.home).service(name)
+        assert found is not None
+        return found
+
+    def processes(self) -> set[psutil.Process]:
+        """Everything that was started, and all that it started."""
+        return {one for service in RunFolder(self.home).services() for one in service.members()}
+
+    def serves(self) -> bool:
+        addresses = (f"{self.api}/health", f"{self.mlflow}/health")
+        return all(requests.get(address, timeout=20).ok for address in addresses)
+
+
+def kill(*processes: psutil.Process) -> None:
+    """With SIGKILL, all at once."""
+    for one in processes:
+        one.kill()
+    wait_until(lambda: not any(is_alive(one) for one in processes), "killed")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +122,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         assert told["environment"] == {"PREFECT_API_URL": here.api, "MLFLOW_TRACKING_URI": here.mlflow}
         yield here
     finally:
-        before = here.pids()
+        before = here.processes()
+        # What is left of a killed program is ended too.
+        kill(*(one for one in [here.service("mlflow").leader()] if one))
         done = here.run("down", "--json", "--patience", "120")
         again = here.run("down", "--json")
     fates = json.loads(done.stdout)["services"]
@@ -119,7 +133,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert set(fates.values()) == {"ended"}
     assert set(json.loads(again.stdout)["services"].values()) == {"not running"}
     assert len(before) >= 3
-    assert before & set(running()) == set()
+    assert not any(is_alive(one) for one in before)
+    assert here.processes() == set()
+    for port in here.ports[1::2]:
+        require_free("127.0.0.1", int(port), name="nobody", option="--port")
 
 
 def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: Machine) -> None:
@@ -138,6 +155,8 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert set(queues) == {*QUEUES, "default"}
     settings = requests.get(f"{machine.api}/admin/settings", timeout=20).json()
     assert settings["server"]["ui"]["api_url"] == "/api"
+    # Runs that died with the server are told when it is back, however long it was away.
+    assert settings["server"]["events"]["expired_bucket_buffer"] == "P7D"
     (automation,) = rows("automations")
     assert automation["name"] == ZOMBIES
     assert automation["trigger"]["within"] == 90
@@ -160,31 +179,6 @@ def test_experiments_are_read_and_written_with_and_without_the_server(
             for reader in clients.values():
                 path = reader.download_artifacts(run, "note.txt", str(tmp_path))
                 assert Path(path).read_text() == made
-
-
-def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(machine: Machine) -> None:
-    worker = RunFolder(machine.home).service("worker")
-    assert worker is not None
-    os.kill(worker.pid, signal.SIGKILL)
-    doctor = machine.run("doctor", "--json", PREFECT_API_URL=machine.api)
-    findings = {one["name"]: one["status"] for one in json.loads(doctor.stdout)["findings"]}
-    assert doctor.returncode == 1
-    assert {name: findings[name] for name in findings if name.startswith("service")} == {
-        "service prefect": "ok", "service mlflow": "ok", "service worker": "failed",
-    }  # fmt: skip
-    assert findings["automation"] == "ok"
-
-    # As a user does who has exported the lines that `up` printed.
-    told = machine.up(PREFECT_API_URL=machine.api, MLFLOW_TRACKING_URI=machine.mlflow)
-    assert told["states"] == {"prefect": "running", "mlflow": "running", "worker": "started"}
-    assert (told["deployed"], told["automation"]) == (False, "there")
-    automations = requests.post(f"{machine.api}/automations/filter", json={}, timeout=20).json()
-    assert len(automations) == 1
-
-    refused = machine.run("up", *PORTS[:1], "1025", *machine.ports[2:])
-    assert refused.returncode == 2
-    assert "prefect runs already at" in refused.stderr
-    assert "coincast down" in refused.stderr
 
 
 PATIENT = """
@@ -246,6 +240,43 @@ def patient(machine: Machine, tmp_path: Path) -> Patient:
     return Patient(machine.api, made["id"])
 
 
+def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(
+    machine: Machine, patient: Patient, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    run = patient.begin(gate)
+    patient.wait_for(run, "RUNNING")
+    killed = [machine.service(name).leader() for name in ("worker", "mlflow")]
+    kill(*(one for one in killed if one))
+    [flow] = machine.service("worker").members()
+    [left] = machine.service("mlflow").members()
+    doctor = machine.run("doctor", "--json", PREFECT_API_URL=machine.api)
+    findings = {one["name"]: one["status"] for one in json.loads(doctor.stdout)["findings"]}
+    assert doctor.returncode == 1
+    assert {name: findings[name] for name in findings if name.startswith("service")} == {
+        "service prefect": "ok", "service mlflow": "failed", "service worker": "failed",
+    }  # fmt: skip
+    assert findings["automation"] == "ok"
+
+    # As a user does who has exported the lines that `up` printed.
+    told = machine.up(PREFECT_API_URL=machine.api, MLFLOW_TRACKING_URI=machine.mlflow)
+    assert told["states"] == {"prefect": "running", "mlflow": "started", "worker": "started"}
+    assert machine.serves()
+    assert not is_alive(left)
+    # The flow of a killed worker goes on, and is known as ours.
+    assert flow in machine.service("worker").members()
+    gate.touch()
+    patient.wait_for(run, "COMPLETED")
+    assert (told["deployed"], told["automation"]) == (False, "there")
+    automations = requests.post(f"{machine.api}/automations/filter", json={}, timeout=20).json()
+    assert len(automations) == 1
+
+    refused = machine.run("up", *PORTS[:1], "1025", *machine.ports[2:])
+    assert refused.returncode == 2
+    assert "prefect runs already at" in refused.stderr
+    assert "coincast down" in refused.stderr
+
+
 def test_down_lets_a_flow_end_begins_no_other_and_records_what_it_cuts_off(
     machine: Machine, patient: Patient, tmp_path: Path
 ) -> None:
@@ -268,7 +299,20 @@ def test_down_lets_a_flow_end_begins_no_other_and_records_what_it_cuts_off(
     patient.wait_for(late, "COMPLETED")
 
 
-def test_a_checkout_that_was_moved_is_registered_again(machine: Machine, tmp_path: Path) -> None:
+def test_the_other_process_of_mlflow_and_prefect_s_are_repaired(machine: Machine) -> None:
+    mlflow, prefect = (machine.service(name).leader() for name in ("mlflow", "prefect"))
+    assert mlflow is not None
+    assert prefect is not None
+    [serving] = mlflow.children()
+    kill(serving, prefect)
+    assert machine.up()["states"] == {"prefect": "started", "mlflow": "started", "worker": "running"}
+    assert machine.serves()
+    assert not is_alive(mlflow)
+
+
+def test_a_checkout_that_was_moved_is_registered_again_and_all_is_repaired_at_once(
+    machine: Machine, tmp_path: Path
+) -> None:
     def deploy(checkout: Path) -> tuple[bool, bool]:
         """Whether it was registered now, and whether the server has this folder."""
         done = machine.run("deploy", "--json", cwd=checkout, PREFECT_API_URL=machine.api)
@@ -283,13 +327,19 @@ def test_a_checkout_that_was_moved_is_registered_again(machine: Machine, tmp_pat
     for name in ("prefect.yaml", "prefect.toml", "coincast.toml"):
         shutil.copy(PROJECT / name, moved)
     assert deploy(moved) == (True, True)
-    assert deploy(PROJECT) == (True, True)
+    before = machine.processes()
+    assert len(before) >= 4
+    kill(*before)
+    told = machine.up()
+    assert set(told["states"].values()) == {"started"}
+    assert told["deployed"]
+    assert machine.serves()
     assert deploy(PROJECT) == (False, True)
 
 
 @pytest.mark.soak
 def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(machine: Machine) -> None:
-    """By the automation: 90 seconds after the last heartbeat, which may be 30 seconds away."""
+    """By the automation: 90 seconds after the last heartbeat; none sooner is taken for dead."""
     series = Series("simulated", "BTCUSDT")
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
 
@@ -321,17 +371,13 @@ def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(
         wait_for(waiting, "RUNNING", 60)
         while not site.requests:
             time.sleep(0.5)
-        # Long enough for a heartbeat; the run waits for the day, which does not come.
-        time.sleep(35)
-        worker = RunFolder(machine.home).service("worker")
-        assert worker is not None
-        there = running().values()
-        family = {worker.pid}
-        while more := {one.pid for one in there if one.parent in family} - family:
-            family |= more
+        # Longer than the automation waits; the run waits for the day, which does not come.
+        for _ in range(120):
+            time.sleep(1)
+            assert state_of(waiting) == "RUNNING"
+        family = machine.service("worker").members()
         assert len(family) > 1
-        for pid in family:
-            os.kill(pid, signal.SIGKILL)
+        kill(*family)
         assert state_of(waiting) == "RUNNING"
         print(f"Crashed {wait_for(waiting, 'CRASHED', 240):.0f} s after the kill")
 
@@ -446,7 +492,7 @@ def test_down_leaves_a_process_alone_that_has_only_the_number(own_state: Path) -
     try:
         record = own_state / "run" / "worker.json"
         record.parent.mkdir(parents=True)
-        there = Service("worker", stranger.pid, "another time", url="u", store="", log="l")
+        there = Service("worker", stranger.pid, time.time(), url="u", store="", log="l", mark="run/worker")
         record.write_text(json.dumps(vars(there)))
         assert folder.service("worker") == there
         done = CliRunner().invoke(app, ["down", "--json"])
