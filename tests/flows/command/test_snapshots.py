@@ -92,6 +92,8 @@ def test_list_as_json_has_the_index(store: SnapshotStore, run: Run) -> None:
         "last": "2026-03-10",
         "last_seen_at": "2026-03-11T00:20:00+00:00",
         "stored": True,
+        "status": "usable",
+        "reason": "",
     }
 
 
