@@ -74,7 +74,7 @@ def show(
     if out is not None:
         _write(out, data)
     judgement = store.judgements(snapshot.series).get(snapshot.sha256)
-    values = _values(snapshot, looks[-1], {snapshot.sha256}, judgement=judgement)
+    values = _values(snapshot, looks[-1], frozenset({snapshot.sha256}), judgement=judgement)
     if as_json:
         seen = [look.fetched_at.isoformat() for look in looks]
         print_json({**values, "seen": seen, "account": account})
@@ -101,13 +101,12 @@ def accept(
     store = _store()
     snapshot = _find(store, sha256)
     accepted = store.accept(snapshot, now=clock())
+    series, outcome = str(snapshot.series), "accepted" if accepted else "unchanged"
     if as_json:
-        print_json({"sha256": snapshot.sha256, "series": str(snapshot.series),
-                    "outcome": "accepted" if accepted else "unchanged"})  # fmt: skip
+        print_json({"sha256": snapshot.sha256, "series": series, "outcome": outcome})
         return
-    name = f"{snapshot.sha256[:12]} of {snapshot.series}"
-    told = f"accepted: run `coincast daily --series {snapshot.series}`" if accepted else "is not suspect"
-    typer.echo(f"{name} {told}")
+    told = f"accepted: run `coincast daily --series {series}`" if accepted else "not suspect: nothing changed"
+    typer.echo(f"{snapshot.sha256[:12]} of {series}: {told}")
 
 
 @snapshots.command()
@@ -195,11 +194,7 @@ def _find(store: "SnapshotStore", prefix: str) -> "Snapshot":
 
 
 def _values(
-    snapshot: "Snapshot",
-    last: "Fetch",
-    stored: frozenset[str] | set[str],
-    *,
-    judgement: "Judgement | None",
+    snapshot: "Snapshot", last: "Fetch", stored: frozenset[str], *, judgement: "Judgement | None"
 ) -> dict[str, Any]:
     return {
         **vars(snapshot),
