@@ -186,9 +186,9 @@ def _known(
 def _views(
     request: BackfillRequest, series: Series, store: SnapshotStore, *, last_look: datetime, lookback: int
 ) -> Callable[[date], View | None]:
-    """The snapshot that each day is made of: the newest, or the newest that was fetched by the end of the day after."""
-    fetches = [one for one in store.fetches(series) if one.fetched_at <= last_look]
-    instants = [one.fetched_at for one in fetches]
+    """The snapshot that each day is made of: the newest, or what was to be used at the end of the day after."""
+    vintages = [one for one in store.vintages(series, with_pruned=True) if one.since <= last_look]
+    instants = [one.since for one in vintages]
 
     @cache
     def view(sha256: str) -> View:
@@ -197,11 +197,11 @@ def _views(
 
     def known(day: date) -> View | None:
         place = (
-            len(fetches)
+            len(vintages)
             if request.vintage == "latest"
             else bisect_right(instants, complete_at(day + _ONE_DAY))
         )
-        return view(fetches[place - 1].sha256) if place else None
+        return view(vintages[place - 1].snapshot.sha256) if place else None
 
     return known
 

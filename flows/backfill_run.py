@@ -33,6 +33,7 @@ from flows.faults import explained
 from flows.market import read_market
 from flows.progress import log, watcher
 from flows.stores import Stores
+from flows.watching import suspect_source
 from pipeline.backfill import BackfillRequest, Plan
 from pipeline.backfill_telling import status_rows
 from pipeline.errors import InputError, SourceError, UnknownSeriesError
@@ -47,7 +48,7 @@ def refresh_snapshots(request: BackfillRequest, configuration: Configuration, st
         series = Series.parse(name)
         watcher.get().stage(name, "download")
         try:
-            download(
+            done = download(
                 series,
                 request.source,
                 stores.snapshots,
@@ -59,6 +60,9 @@ def refresh_snapshots(request: BackfillRequest, configuration: Configuration, st
             if stores.snapshots.latest(series) is None:
                 raise
             log.warning("The stored snapshot of %s is used: %s", name, error)
+        else:
+            if done.suspicion is not None:
+                log.warning("%s: %s", name, suspect_source(done.suspicion, used=done.snapshot).message)
 
 
 def execute_plan(

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from packaging.requirements import Requirement
 
 from pipeline.alarm_bounds import COVERAGE, SKILL
-from pipeline.alarms import NO_FORECAST, STALE_SOURCE, Alarm
+from pipeline.alarms import NO_FORECAST, STALE_SOURCE, SUSPECT_SOURCE, Alarm
 
 Status = Literal["ok", "warning", "failed"]
 _GIB: Final = 2**30
@@ -19,6 +19,7 @@ FULL_BYTES: Final = _GIB // 2
 _CLOCK_SLACK: Final = timedelta(minutes=5)
 _REMEDIES: Final = {
     NO_FORECAST: "look at the last flow run, then run `coincast daily --series {series}`",
+    SUSPECT_SOURCE: "look at what the vendor serves; if it is right, run `coincast snapshots accept`",
     STALE_SOURCE: "look at what the vendor serves; take a delisted series out of coincast.toml",
     COVERAGE: "run `coincast scorecard --series {series}`, then refit or `coincast models rollback`",
     SKILL: "run `coincast scorecard --series {series}`, then `coincast models rollback`",

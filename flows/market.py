@@ -62,7 +62,7 @@ def read_market(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> Marke
     candles = _until(truth, as_of)
     _require_day(job, truth, as_of)
     of_today = job.as_of in (None, job.newest_complete)
-    in_time = not job.simulated_time or snapshot.fetched_at <= job.now
+    in_time = not job.simulated_time or snapshots.usable_since(snapshot) <= job.now
     vintage = "known" if of_today and in_time else "latest"
     return Market(snapshot, candles, truth, reading.account, as_of, vintage)
 

@@ -23,7 +23,7 @@ from flows.publication import Day, midnight, publish_days
 from flows.registration import Registration, register_fit
 from flows.stores import Stores
 from flows.vendor_revisions import vendor_changes
-from flows.watching import series_alarms
+from flows.watching import series_alarms, suspect_source
 from pipeline.alarms import Alarm
 from pipeline.evaluation import TEST_DAYS, Evaluation
 from pipeline.evaluation import evaluate as judge
@@ -34,12 +34,16 @@ from pipeline.training import EpochListener
 
 
 def download(job: Job, stores: Stores) -> Snapshot:
-    """The vendor's present file as a snapshot; an unchanged file costs one conditional request."""
+    """The vendor's present file as a snapshot, or the last good one where that is suspect.
+
+    An unchanged file costs one conditional request. A suspect one is an event when it is found; it stands as an alarm.
+    """
+    now = clock()
     done = fetch(
         job.series,
         job.source,
         stores.snapshots,
-        now=clock(),
+        now=now,
         limit_mb=job.configuration.settings.download_limit_mb,
         on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
     )
@@ -48,6 +52,11 @@ def download(job: Job, stores: Stores) -> Snapshot:
         for change in vendor_changes(job.series, stores.snapshots, stores.ledger, newest=True):
             log.info("%s: %s", job.series, change.revisions.summary)
             artifacts.show_change(job.series, change)
+    if done.suspicion is not None:
+        alarm = suspect_source(done.suspicion, used=done.snapshot)
+        log.warning("%s: %s", job.series, alarm.message)
+        if done.suspicion.judged_at == now:
+            emit_alarms(job, [alarm])
     return done.snapshot
 
 

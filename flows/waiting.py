@@ -12,6 +12,7 @@ from flows.events import emit_alarms
 from flows.jobs import Job
 from flows.progress import Stopwatch, log
 from flows.stores import Stores
+from flows.watching import standing_suspicion
 from pipeline.alarms import late_source
 from pipeline.errors import SourceError, StaleSourceError
 from pipeline.settings import Settings
@@ -79,13 +80,13 @@ class Wait:
             if not patient:
                 raise
             if over:
-                self._give_up(job, stores.snapshots.latest(job.series), failure=str(error))
+                self._give_up(job, stores, failure=str(error))
             log.warning("%s: waiting for the source: %s", job.series, error)
             return None
         if not patient or snapshot.last >= job.newest_complete:
             return snapshot
         if over:
-            self._give_up(job, snapshot, failure="")
+            self._give_up(job, stores)
         log.info("%s: waiting for the candle of %s", job.series, job.newest_complete)
         return None
 
@@ -93,14 +94,16 @@ class Wait:
     def _elapsed(self) -> timedelta:
         return self._waiting.clock() - self._begun
 
-    def _give_up(self, job: Job, newest: Snapshot | None, *, failure: str) -> NoReturn:
+    def _give_up(self, job: Job, stores: Stores, *, failure: str = "") -> NoReturn:
+        newest = stores.snapshots.latest(job.series)
+        suspicion = standing_suspicion(stores.snapshots, job.series)
         alarm = late_source(
             str(job.series),
             expected=job.newest_complete,
             last_candle=newest.last if newest else None,
             waited=self._elapsed,
-            failure=failure.rstrip("."),
+            failure=(failure or (suspicion.message if suspicion else "")).rstrip("."),
         )
-        emit_alarms(job, [alarm])
+        emit_alarms(job, [alarm, suspicion] if suspicion else [alarm])
         artifacts.show_stale_day(job.series, job.newest_complete, alarm.message)
         raise StaleSourceError(alarm.message)

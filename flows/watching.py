@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flows.edges.ledger import Ledger
-from flows.edges.snapshots import SnapshotStore
+from flows.edges.snapshots import Judgement, Snapshot, SnapshotStore
+from pipeline import alarms
 from pipeline.alarm_bounds import COVERAGE_WINDOWS
 from pipeline.alarms import Alarm, missing_forecast, record_alarms, stale_source
 from pipeline.quantiles import HORIZONS
@@ -36,6 +37,7 @@ def series_alarms(
     )
     found = (
         missing_forecast(name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now),
+        standing_suspicion(snapshots, series),
         stale_source(
             name,
             last_candle=newest.last if newest else None,
@@ -51,6 +53,23 @@ def series_alarms(
         ),
     )
     return tuple(alarm for alarm in found if alarm is not None)
+
+
+def standing_suspicion(snapshots: SnapshotStore, series: Series) -> Alarm | None:
+    """The alarm of a source whose newest file is not used; None where it is."""
+    suspicion, used = snapshots.suspicion(series), snapshots.latest(series)
+    return suspect_source(suspicion, used=used) if suspicion and used else None
+
+
+def suspect_source(suspicion: Judgement, *, used: Snapshot) -> Alarm:
+    """The alarm of a file that is not used, while another one is."""
+    return alarms.suspect_source(
+        str(suspicion.series),
+        sha256=suspicion.sha256,
+        reason=suspicion.reason,
+        since=suspicion.judged_at.date(),
+        last_candle=used.last,
+    )
 
 
 def usual_model(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""When a person must look: a record that chance does not explain, no forecast today, a source gone stale."""
+"""When a person must look: a record that chance does not explain, no forecast today, a source gone stale or suspect."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 NO_FORECAST: Final = "no-forecast"
 STALE_SOURCE: Final = "stale-source"
-KINDS: Final = (NO_FORECAST, STALE_SOURCE, COVERAGE, SKILL)
+SUSPECT_SOURCE: Final = "suspect-source"
+KINDS: Final = (NO_FORECAST, SUSPECT_SOURCE, STALE_SOURCE, COVERAGE, SKILL)
 
 # A daily run after midnight, UTC, waits for a late vendor; until then today's forecast is not missed.
 GRACE: Final = timedelta(hours=6)
@@ -31,7 +32,7 @@ class Alarm:
 
     Attributes:
         series: As `binance/BTCUSDT/1d`.
-        kind: `no-forecast`, `stale-source`, `coverage` or `skill`.
+        kind: `no-forecast`, `suspect-source`, `stale-source`, `coverage` or `skill`.
         message: What is wrong, what is usual, and what to do; one line.
         since: First day of the present alarm, UTC.
     """
@@ -86,6 +87,25 @@ def stale_source(
         f"{stale_after_days:g} are allowed; the vendor is late or the series is delisted: look at the source."
     )
     return Alarm(series, STALE_SOURCE, message, stale_at.date())
+
+
+def suspect_source(series: str, *, sha256: str, reason: str, since: date, last_candle: date) -> Alarm:
+    """The alarm of a source whose newest file lost days of the one before it, or tells other closes.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`.
+        sha256: Of that file.
+        reason: What it lost, or tells otherwise.
+        since: Day on which it was found.
+        last_candle: Day of the newest candle of the file that is used instead.
+    """
+    name = sha256[:12]
+    message = (
+        f"The source's newest file ({name}) is suspect: {reason}; it is not used, the last good one, to {last_candle}, "
+        "is: look at the source, which heals by serving a whole file, or, if this one is right, run "
+        f"`coincast snapshots accept {name}`."
+    )
+    return Alarm(series, SUSPECT_SOURCE, message, since)
 
 
 def late_source(

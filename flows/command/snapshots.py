@@ -1,5 +1,6 @@
-"""`coincast snapshots`: what was downloaded, whether it is whole, and what may go."""
+"""`coincast snapshots`: what was downloaded, whether it is whole and may be used, and what may go."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,9 +13,11 @@ from flows.command.output import console, print_json, print_table
 from pipeline.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from flows.edges.snapshots import Fetch, Snapshot, SnapshotStore, Verification
+    from flows.edges.snapshots import Fetch, Judgement, Snapshot, SnapshotStore, Verification
 
-snapshots: Final = typer.Typer(help="List, show, verify and prune downloaded files.", no_args_is_help=True)
+snapshots: Final = typer.Typer(
+    help="List, show, accept, verify and prune downloaded files.", no_args_is_help=True
+)
 app.add_typer(snapshots, name="snapshots")
 
 _FETCHES_SHOWN: Final = 10
@@ -22,12 +25,12 @@ _FETCHES_SHOWN: Final = 10
 
 @snapshots.callback()
 def _snapshots() -> None:
-    """List, show, verify and prune downloaded files."""
+    """List, show, accept, verify and prune downloaded files."""
 
 
 @snapshots.command("list")
 def list_snapshots(*, series: SeriesOption = None, as_json: JsonOption = False) -> None:
-    """Show every snapshot: its range, and when the source was first and last seen to have it.
+    """Show every snapshot: its range, when the source was first and last seen to have it, and whether it is suspect.
 
     Example: coincast snapshots list --series binance/BTCUSDT/1d
     """
@@ -35,12 +38,17 @@ def list_snapshots(*, series: SeriesOption = None, as_json: JsonOption = False) 
     wanted = parse_series(series, ()) or (None,)
     listed = [one for name in wanted for one in store.list(name)]
     seen = {(look.series, look.sha256): look for name in wanted for look in store.fetches(name)}
+    judged = {name: store.judgements(name) for name in {one.series for one in listed}}
     stored = store.stored()
+    facts = [
+        _values(one, seen[one.series, one.sha256], stored, judgement=judged[one.series].get(one.sha256))
+        for one in listed
+    ]
     if as_json:
-        print_json({"snapshots": [_values(one, seen[one.series, one.sha256], stored) for one in listed]})
+        print_json({"snapshots": facts})
         return
-    heads = ("snapshot", "series", "first seen", "last seen", "candles to")
-    print_table("", heads, (_row(one, seen[one.series, one.sha256], stored) for one in listed))
+    heads = ("snapshot", "series", "first seen", "last seen", "candles to", "status")
+    print_table("", heads, (_row(one) for one in facts))
 
 
 @snapshots.command()
@@ -65,7 +73,8 @@ def show(
     account = read_candles(data, series=snapshot.series, fetched_at=snapshot.fetched_at).account.as_dict()
     if out is not None:
         _write(out, data)
-    values = _values(snapshot, looks[-1], {snapshot.sha256})
+    judgement = store.judgements(snapshot.series).get(snapshot.sha256)
+    values = _values(snapshot, looks[-1], frozenset({snapshot.sha256}), judgement=judgement)
     if as_json:
         seen = [look.fetched_at.isoformat() for look in looks]
         print_json({**values, "seen": seen, "account": account})
@@ -75,6 +84,29 @@ def show(
     print_table(f"Snapshot {snapshot.sha256[:12]}", ("key", "value"), values.items())
     for warning in account["warnings"]:
         console().print(f"· {warning}", markup=False)
+
+
+@snapshots.command()
+def accept(
+    sha256: Annotated[str, typer.Argument(help="Its sha256, or enough of its beginning.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Use a suspect snapshot from now on: what it lost or tells otherwise is right.
+
+    Example: coincast snapshots accept 7b52b930
+    """
+    from flows.edges.clock import clock
+
+    store = _store()
+    snapshot = _find(store, sha256)
+    accepted = store.accept(snapshot, now=clock())
+    series, outcome = str(snapshot.series), "accepted" if accepted else "unchanged"
+    if as_json:
+        print_json({"sha256": snapshot.sha256, "series": series, "outcome": outcome})
+        return
+    told = f"accepted: run `coincast daily --series {series}`" if accepted else "not suspect: nothing changed"
+    typer.echo(f"{snapshot.sha256[:12]} of {series}: {told}")
 
 
 @snapshots.command()
@@ -161,7 +193,9 @@ def _find(store: "SnapshotStore", prefix: str) -> "Snapshot":
     raise InputError(f"{told} {prefix[:64]!r}; `coincast snapshots list` names them.")
 
 
-def _values(snapshot: "Snapshot", last: "Fetch", stored: frozenset[str] | set[str]) -> dict[str, Any]:
+def _values(
+    snapshot: "Snapshot", last: "Fetch", stored: frozenset[str], *, judgement: "Judgement | None"
+) -> dict[str, Any]:
     return {
         **vars(snapshot),
         "series": str(snapshot.series),
@@ -170,16 +204,19 @@ def _values(snapshot: "Snapshot", last: "Fetch", stored: frozenset[str] | set[st
         "first": snapshot.first.isoformat(),
         "last": snapshot.last.isoformat(),
         "stored": snapshot.sha256 in stored,
+        "status": judgement.verdict if judgement else "usable",
+        "reason": judgement.reason if judgement else "",
     }
 
 
-def _row(snapshot: "Snapshot", last: "Fetch", stored: frozenset[str]) -> tuple[object, ...]:
+def _row(facts: Mapping[str, Any]) -> tuple[object, ...]:
     return (
-        snapshot.sha256[:12],
-        snapshot.series,
-        f"{snapshot.fetched_at:%Y-%m-%d}",
-        f"{last.fetched_at:%Y-%m-%d}",
-        snapshot.last if snapshot.sha256 in stored else "gone",
+        facts["sha256"][:12],
+        facts["series"],
+        facts["fetched_at"][:10],
+        facts["last_seen_at"][:10],
+        facts["last"] if facts["stored"] else "gone",
+        "" if facts["status"] == "usable" else facts["status"],
     )
 
 

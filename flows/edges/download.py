@@ -1,8 +1,8 @@
 """A source's present file into the snapshot store, or a clear no with nothing changed.
 
-Bytes are checked before they become a snapshot: what is no candle file of the series (a web page, an empty body, half
-a file, another market) is refused and not kept, for a snapshot is what a forecast may be made of. The error tells
-what was received.
+Bytes are checked before they become a snapshot: what is no candle file of the series (a web page, an empty body, a body
+cut within a line, another market) is refused and not kept. The error tells what was received. A candle file that lost
+days of the last good one, or tells other closes, is kept as evidence, and the last good one is what is used.
 """
 
 import re
@@ -18,7 +18,7 @@ from flows.edges.file_store import NO_ROOM
 from flows.edges.folder_file import copy_file, require_folder
 from flows.edges.http_file import Answer, Progress, fetch_file, public_url
 from flows.edges.patience import Patience
-from flows.edges.snapshots import Fetch, Snapshot, SnapshotStore
+from flows.edges.snapshots import Fetch, Judgement, Snapshot, SnapshotStore
 from pipeline.candles import Account, read_candles
 from pipeline.errors import CandleFileError, DiskFullError, SourceError, StoreError
 from pipeline.series import Series
@@ -35,12 +35,14 @@ class Download:
     """What a look at a source gave.
 
     Attributes:
-        snapshot: The bytes that the source has now.
-        outcome: `unchanged` where they are what it had at the last look, else `new`.
+        snapshot: What is to be used: the bytes that the source has now, unless they are suspect.
+        outcome: `suspect`, or `unchanged` where the bytes are those in use already, else `new`.
+        suspicion: Why the source's bytes are not used; None where they are.
     """
 
     snapshot: Snapshot
-    outcome: Literal["new", "unchanged"]
+    outcome: Literal["new", "unchanged", "suspect"]
+    suspicion: Judgement | None = None
 
 
 def download(
@@ -55,7 +57,8 @@ def download(
 ) -> Download:
     """Ask a source for a series' file and keep what it has.
 
-    An unchanged file costs one conditional request. Where the stored bytes are damaged, they are fetched again whole.
+    An unchanged file costs one conditional request. Where the stored bytes are damaged or suspect, they are fetched
+    again whole.
 
     Args:
         series: Which file.
@@ -74,7 +77,7 @@ def download(
     """
     look = _Look(series, _address(source, series), now, patience, on_progress)
     before = store.latest(series)
-    last = _still_whole(store, store.last_fetch(series, look.url))
+    last = _if_usable(store, store.last_fetch(series, look.url))
     with store.staged() as file, _room_for(look.url):
         answer = look.fetch(file, last, limit=limit_mb * _MIB)
         file.flush()
@@ -82,6 +85,9 @@ def download(
             snapshot = store.see_again(look.sight_of(last.sha256, answer, last))
         else:
             snapshot = look.keep(Path(file.name), answer, store)
+    suspicion, used = store.judgements(series).get(snapshot.sha256), store.latest(series)
+    if suspicion and suspicion.verdict == "suspect" and used is not None:
+        return Download(used, "suspect", suspicion)
     unchanged = before is not None and before.sha256 == snapshot.sha256
     return Download(snapshot, "unchanged" if unchanged else "new")
 
@@ -193,9 +199,15 @@ def _place(source: str) -> SplitResult | Path:
     return Path(source.strip()).expanduser().resolve()
 
 
-def _still_whole(store: SnapshotStore, fetch: Fetch | None) -> Fetch | None:
-    """The last look, unless its bytes are damaged: then the file must come whole again."""
-    return fetch if fetch is not None and store.is_whole(fetch.sha256) else None
+def _if_usable(store: SnapshotStore, fetch: Fetch | None) -> Fetch | None:
+    """The last look, unless its bytes are damaged or suspect: then the file must come whole again.
+
+    A body that a proxy cut comes with the validators of the whole file, which would keep the whole one away.
+    """
+    if fetch is None or not store.is_whole(fetch.sha256):
+        return None
+    judgement = store.judgements(fetch.series).get(fetch.sha256)
+    return None if judgement and judgement.verdict == "suspect" else fetch
 
 
 def _validators(last: Fetch | None) -> dict[str, str]:

@@ -225,12 +225,16 @@ def _encoding(response: requests.Response) -> str:
 
 
 def _is_delimited(response: requests.Response) -> bool:
-    """Whether the end of the file was told: of what is packed otherwise than in gzip, only the packed bytes' is."""
-    if _encoding(response) not in ("", "identity", "gzip"):
+    """Whether the end of the file was told: of what is packed otherwise than in gzip, only the packed bytes' is.
+
+    A length that is no number, and a transfer that is not in chunks, tell nothing: the body then ends with its
+    connection.
+    """
+    encoding = _encoding(response)
+    if encoding not in ("", "identity", "gzip"):
         return False
-    return any(
-        name in response.headers for name in ("Content-Length", "Transfer-Encoding", "Content-Encoding")
-    )
+    chunked = response.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+    return encoding == "gzip" or chunked or response.headers.get("Content-Length", "").strip().isdecimal()
 
 
 def _length(response: requests.Response) -> int | None:

@@ -1,14 +1,14 @@
-"""The index of snapshots in the database: what was fetched when, and what it holds."""
+"""The index of snapshots in the database: what was fetched when, what it holds, and what was judged of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
 from flows.edges.database import insert_missing, reading, writing
-from flows.edges.tables import fetches, prunings, snapshots
+from flows.edges.tables import fetches, judgements, prunings, snapshots
 from pipeline.series import Series
 
 
@@ -62,6 +62,30 @@ class Fetch:
     last_modified: str
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """Whether a snapshot may be used from an instant on.
+
+    Attributes:
+        sha256: Of which bytes.
+        series: As whose candles.
+        verdict: `suspect`: not used; `usable`: no longer suspect; `accepted`: used because a person says so.
+        reason: Why it is suspect; empty otherwise.
+        against: sha256 of the snapshot that it was held against; empty where a person spoke.
+        judged_at: When, UTC: that of the look at the source, or of the acceptance.
+    """
+
+    sha256: str
+    series: Series
+    verdict: Literal["suspect", "usable", "accepted"]
+    reason: str
+    against: str
+    judged_at: datetime
+
+
+_JUDGED: Final = [
+    judgements.c[name] for name in ("sha256", "series", "verdict", "reason", "against", "judged_at")
+]
 _FETCHED: Final = [
     fetches.c[name] for name in ("sha256", "series", "url", "fetched_at", "etag", "last_modified")
 ]
@@ -76,25 +100,31 @@ class SnapshotIndex:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def add(self, snapshot: Snapshot, fetch: Fetch) -> None:
-        """Record a look at a source, and the snapshot where its bytes are new to the series."""
+    def add(self, snapshot: Snapshot, fetch: Fetch, judgement: Judgement | None) -> None:
+        """Record a look at a source, the snapshot where its bytes are new, and what was judged of them, at once."""
         with writing(self._engine) as connection:
             insert_missing(connection, snapshots, [_row(snapshot)])
             connection.execute(fetches.insert(), _row(fetch))
+            if judgement is not None:
+                connection.execute(judgements.insert(), _row(judgement))
 
-    def add_fetch(self, fetch: Fetch) -> None:
-        """Record that a source still had the bytes of a snapshot that is known."""
+    def add_judgement(self, judgement: Judgement) -> None:
+        """Record what was judged of a snapshot that is known."""
         with writing(self._engine) as connection:
-            connection.execute(fetches.insert(), _row(fetch))
+            connection.execute(judgements.insert(), _row(judgement))
 
     def add_pruning(self, sha256s: Sequence[str], *, now: datetime) -> None:
         """Record that bytes are removed on purpose."""
         with writing(self._engine) as connection:
             connection.execute(prunings.insert(), [{"sha256": name, "pruned_at": now} for name in sha256s])
 
-    def latest(self, series: Series, *, known_at: datetime | None) -> Snapshot | None:
-        """What the last look at a series' source saw; looks after `known_at` are left out."""
+    def latest(
+        self, series: Series, *, known_at: datetime | None = None, without: Collection[str] = ()
+    ) -> Snapshot | None:
+        """What the last look at a series' source saw; looks after `known_at` and some sha256 are left out."""
         query = sa.select(snapshots).select_from(_SEEN).where(fetches.c.series == str(series))
+        if without:
+            query = query.where(snapshots.c.sha256.not_in(without))
         if known_at is not None:
             query = query.where(fetches.c.fetched_at <= known_at)
         return self._first(query.order_by(fetches.c.fetched_at.desc(), fetches.c.id.desc()))
@@ -126,6 +156,13 @@ class SnapshotIndex:
         rows = self._rows(query.order_by(fetches.c.id.desc()).limit(1))
         return _fetch(rows[0]) if rows else None
 
+    def judgements(self, series: Series | None) -> tuple[Judgement, ...]:
+        """What was judged of a series' snapshots, or of all, in the order in which it holds."""
+        query = sa.select(*_JUDGED).order_by(judgements.c.judged_at, judgements.c.id)
+        if series is not None:
+            query = query.where(judgements.c.series == str(series))
+        return tuple(_judgement(row) for row in self._rows(query))
+
     def pruned(self) -> frozenset[str]:
         """sha256 of bytes that were removed on purpose, some of which may have come again."""
         return frozenset(row["sha256"] for row in self._rows(sa.select(prunings.c.sha256)))
@@ -139,7 +176,7 @@ class SnapshotIndex:
             return connection.execute(query).mappings().all()
 
 
-def _row(record: Snapshot | Fetch) -> dict[str, Any]:
+def _row(record: Snapshot | Fetch | Judgement) -> dict[str, Any]:
     return {**vars(record), "series": str(record.series)}
 
 
@@ -149,3 +186,7 @@ def _snapshot(row: sa.RowMapping) -> Snapshot:
 
 def _fetch(row: sa.RowMapping) -> Fetch:
     return Fetch(**{**row, "series": Series.parse(row["series"])})
+
+
+def _judgement(row: sa.RowMapping) -> Judgement:
+    return Judgement(**{**row, "series": Series.parse(row["series"])})

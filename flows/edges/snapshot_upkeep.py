@@ -7,6 +7,7 @@ from typing import Final
 
 from flows.edges.clock import clock
 from flows.edges.snapshot_index import Snapshot, SnapshotIndex
+from flows.edges.snapshot_judging import suspects
 from flows.edges.snapshot_objects import SnapshotObjects, State
 from pipeline.series import Series
 
@@ -105,10 +106,12 @@ def prune(
 
 
 def _current(index: SnapshotIndex, before: datetime) -> set[str]:
-    """sha256 of what a source had last, or at or after an instant."""
+    """sha256 of what a source had last, of what is used of it, and of what it had at or after an instant."""
     looks = index.fetches()
     last = {look.series: look.sha256 for look in looks}
-    return {*last.values(), *(look.sha256 for look in looks if look.fetched_at >= before)}
+    used = (index.latest(series, without=suspects(index.judgements(series))) for series in last)
+    recent = (look.sha256 for look in looks if look.fetched_at >= before)
+    return {*last.values(), *(one.sha256 for one in used if one is not None), *recent}
 
 
 def _orphans(index: SnapshotIndex, objects: SnapshotObjects) -> tuple[str, ...]:

@@ -1,5 +1,8 @@
 """The snapshot store: every file that was ever downloaded, byte for byte, once, with an index of what it is.
 
+A file that lost days of the last good one, or tells other closes, is kept and is suspect: nothing here gives it to be
+used until a person accepts it.
+
 Bytes lie in a folder or an object store, the index in the database. Bytes are written first and whole, the index
 row after them in one transaction: killed at any point, the store holds what it held before, or also the new file.
 """
@@ -7,34 +10,21 @@ row after them in one transaction: killed at any point, the store holds what it 
 import hashlib
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import sqlalchemy as sa
 
-from flows.edges.snapshot_index import Fetch, Snapshot, SnapshotIndex
+from flows.edges.snapshot_index import Fetch, Judgement, Snapshot, SnapshotIndex
+from flows.edges.snapshot_judging import Vintage, judge, standing_judgements, suspects, usable_from
 from flows.edges.snapshot_objects import SnapshotObjects, State
 from flows.edges.snapshot_upkeep import Damage, Pruning, Verification, prune, verify
 from pipeline.candles import Account
 from pipeline.errors import CandleFileError, StoreError
 from pipeline.series import Series
 
-__all__ = ["Damage", "Fetch", "Pruning", "Snapshot", "SnapshotStore", "Verification", "Vintage"]
-
-
-@dataclass(frozen=True)
-class Vintage:
-    """What a source had from an instant on.
-
-    Attributes:
-        since: When it was first seen to have these bytes, after others or none.
-        snapshot: The bytes; their own `fetched_at` may be earlier.
-    """
-
-    since: datetime
-    snapshot: Snapshot
+__all__ = ["Damage", "Fetch", "Judgement", "Pruning", "Snapshot", "SnapshotStore", "Verification", "Vintage"]
 
 
 class SnapshotStore:
@@ -63,7 +53,9 @@ class SnapshotStore:
         last_modified: str,
         account: Account,
     ) -> Snapshot:
-        """Keep a file's bytes; those that are known stay as they were first seen, and this look at them is recorded.
+        """Keep a file's bytes, record this look at them, and judge whether they may be used.
+
+        Bytes that are known stay as they were first seen.
 
         Args:
             content: The file as it was served.
@@ -75,7 +67,7 @@ class SnapshotStore:
             account: Of the same bytes (`read_candles`).
 
         Raises:
-            CandleFileError: The account holds no candle.
+            CandleFileError: The account holds no candle, or the bytes are no candle file.
             DiskFullError: There is no room; the store is as it was.
             StoreError: The folder or the database refused; the store is as it was.
         """
@@ -94,11 +86,11 @@ class SnapshotStore:
             last=_day(account.last),
         )
         self._objects.put(sha256, data)
-        self._index.add(snapshot, Fetch(sha256, series, url, fetched_at, etag, last_modified))
+        self._record(snapshot, Fetch(sha256, series, url, fetched_at, etag, last_modified))
         return self._index.find(sha256, series) or snapshot
 
     def see_again(self, fetch: Fetch) -> Snapshot:
-        """Record that a source still has the bytes of a known snapshot.
+        """Record that a source still has the bytes of a known snapshot, and judge whether they may be used.
 
         Raises:
             StoreError: They are not in the store.
@@ -106,7 +98,7 @@ class SnapshotStore:
         snapshot = self._index.find(fetch.sha256, fetch.series)
         if snapshot is None:
             raise StoreError(f"Snapshot {fetch.sha256[:12]} of {fetch.series} is not in {self._objects.url}.")
-        self._index.add_fetch(fetch)
+        self._record(snapshot, fetch)
         return snapshot
 
     def staged(self) -> AbstractContextManager[BinaryIO]:
@@ -134,8 +126,42 @@ class SnapshotStore:
         return self._objects.examine(sha256)[1] == "whole"
 
     def latest(self, series: Series, *, known_at: datetime | None = None) -> Snapshot | None:
-        """What the last look at the series' source saw, at or before `known_at` where it is given."""
-        return self._index.latest(series, known_at=known_at)
+        """What is to be used: what the last look at the series' source saw that was not suspect.
+
+        Args:
+            series: Which.
+            known_at: What was to be used then, by the looks and judgements of then; None for now.
+        """
+        barred = suspects(self._index.judgements(series), at=known_at)
+        return self._index.latest(series, known_at=known_at, without=barred)
+
+    def suspicion(self, series: Series) -> Judgement | None:
+        """Why what the last look at the series' source saw is not used; None where it is."""
+        seen = self._index.latest(series)
+        standing = self.judgements(series).get(seen.sha256) if seen else None
+        return standing if standing and standing.verdict == "suspect" else None
+
+    def judgements(self, series: Series) -> dict[str, Judgement]:
+        """What holds of a series' snapshots, by sha256; one of which nothing was said is usable."""
+        return standing_judgements(self._index.judgements(series))
+
+    def usable_since(self, snapshot: Snapshot) -> datetime:
+        """When a snapshot that is usable became so: its first sight, unless it was suspect."""
+        judgement = self.judgements(snapshot.series).get(snapshot.sha256)
+        return judgement.judged_at if judgement else snapshot.fetched_at
+
+    def accept(self, snapshot: Snapshot, *, now: datetime) -> bool:
+        """Let a suspect snapshot be used from now on, because a person says so; False where it is not suspect.
+
+        Raises:
+            StoreError: Its bytes are not whole, or the database refused.
+        """
+        self.read(snapshot)
+        standing = self.judgements(snapshot.series).get(snapshot.sha256)
+        if standing is None or standing.verdict != "suspect":
+            return False
+        self._index.add_judgement(Judgement(snapshot.sha256, snapshot.series, "accepted", "", "", now))
+        return True
 
     def find(self, sha256: str, series: Series | None = None) -> Snapshot | None:
         """The snapshot of those bytes; None if they were never stored."""
@@ -153,15 +179,18 @@ class SnapshotStore:
         """The last look at a URL: its validators make the next one conditional."""
         return self._index.last_fetch(series, url)
 
-    def vintages(self, series: Series) -> tuple[Vintage, ...]:
-        """What the source had, one after the other; a file that came back is there twice, a pruned one is left out."""
+    def vintages(self, series: Series, *, with_pruned: bool = False) -> tuple[Vintage, ...]:
+        """What was to be used, one after the other; a file that came back is there twice.
+
+        Args:
+            series: Which.
+            with_pruned: Whether those are told too whose bytes are gone.
+        """
         known = {snapshot.sha256: snapshot for snapshot in self._index.snapshots(series)}
-        present = self._objects.names()
-        seen: list[Vintage] = []
-        for fetch in self._index.fetches(series):
-            if fetch.sha256 in present and (not seen or seen[-1].snapshot.sha256 != fetch.sha256):
-                seen.append(Vintage(fetch.fetched_at, known[fetch.sha256]))
-        return tuple(seen)
+        present = known if with_pruned else self._objects.names()
+        looks = [fetch for fetch in self._index.fetches(series) if fetch.sha256 in present]
+        used = usable_from(looks, self._index.judgements(series))
+        return tuple(Vintage(since, known[sha256]) for since, sha256 in used)
 
     def stored(self) -> frozenset[str]:
         """sha256 of the bytes that are there, whole or not; a listed snapshot that is not among them is gone."""
@@ -189,6 +218,10 @@ class SnapshotStore:
             StoreError: The store refused; what was removed by then is recorded as such.
         """
         return prune(self._index, self._objects, keep=keep, before=before, dry_run=dry_run)
+
+    def _record(self, snapshot: Snapshot, fetch: Fetch) -> None:
+        judgement = judge(self._index, self._objects, snapshot, at=fetch.fetched_at)
+        self._index.add(snapshot, fetch, judgement)
 
     def _complaint(self, snapshot: Snapshot, state: State) -> str:
         name = f"Snapshot {snapshot.sha256[:12]} of {snapshot.series}, fetched {snapshot.fetched_at:%Y-%m-%d %H:%M}"

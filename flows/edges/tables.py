@@ -94,6 +94,23 @@ fetches: Final = Table(
     Index(None, "series", "fetched_at"),
 )
 
+# What was said of a snapshot: that it must not be used (`suspect`), that it may after all (`usable`), or that a person
+# takes it (`accepted`). The last row before an instant holds then, and an accepted snapshot stays accepted; one without
+# a row is usable.
+judgements: Final = Table(
+    "snapshot_judgements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("series", String(80), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("verdict", String(8), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("against", String(64), nullable=False),
+    Column("judged_at", Instant, nullable=False),
+    ForeignKeyConstraint(["series", "sha256"], ["snapshots.series", "snapshots.sha256"]),
+    Index(None, "series", "judged_at"),
+)
+
 # Bytes that were removed on purpose; their index row stays, so that nothing else passes for them.
 prunings: Final = Table(
     "prunings",

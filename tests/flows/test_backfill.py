@@ -23,6 +23,7 @@ from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, Configuration, configuration
 from flows.edges.ledger import Ledger
 from pipeline.candles import read_candles
+from pipeline.candles.columns import PRICES
 from pipeline.errors import InputError, TrainingError
 from pipeline.record import QUANTILES
 from pipeline.series import Series
@@ -41,8 +42,11 @@ COMMAND = [
 Values = dict[tuple[str, date, int, str], bytes]
 
 
-def market(last: date = LAST, *, seed: int = 12) -> bytes:
-    return wire_format(simulate_candles(seed=seed, first=FIRST, last=last, price=20_000.0), SERIES)
+def market(last: date = LAST, *, restated: float = 1.0) -> bytes:
+    """Candles up to a day; those of the last thirty days but ten may be restated by a factor."""
+    table = simulate_candles(seed=12, first=FIRST, last=last, price=20_000.0)
+    table.loc[table.index[-30:-10], list(PRICES)] *= restated
+    return wire_format(table, SERIES)
 
 
 class Deployment:
@@ -241,7 +245,10 @@ def test_known_reads_what_was_fetched_by_then(
         store.add(file, series=SERIES, url="x", fetched_at=at, etag="", last_modified="", account=account)
 
     fetch(market(LAST), datetime(2025, 6, 27, 23, 59, tzinfo=UTC))
-    fetch(market(LAST, seed=13), datetime(2025, 6, 29, 12, tzinfo=UTC))
+    # Half a file is no file: its days count as if it had not come.
+    half = market(LAST)[: market(LAST).rindex(b"\n", 0, len(market(LAST)) // 2) + 1]
+    fetch(half, datetime(2025, 6, 28, 12, tzinfo=UTC))
+    fetch(market(LAST, restated=1.01), datetime(2025, 6, 29, 12, tzinfo=UTC))
     current, stores = deployment.configuration, deployment.stores
     request = backfill_request(
         current, **deployment.asked(vintage="known", first=seen_on - timedelta(days=2))

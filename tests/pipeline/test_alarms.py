@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.alarm_bounds import COVERAGE, SKILL, level, run_tests
-from pipeline.alarms import Alarm, missing_forecast, record_alarms, stale_source
+from pipeline.alarms import Alarm, missing_forecast, record_alarms, stale_source, suspect_source
 from pipeline.quantiles import COVERAGES, HORIZONS
 
 BITCOIN = "binance/BTCUSDT/1d"
@@ -220,3 +220,14 @@ def test_a_source_is_stale_after_the_days_that_are_allowed() -> None:
     assert (alarm.kind, alarm.since) == ("stale-source", date(2026, 3, 30))
     assert "of 2026-03-27 and ended 2.5 days ago" in alarm.message
     assert stale_source(BITCOIN, last_candle=None, now=edge, stale_after_days=2) is None
+
+
+def test_a_suspect_source_names_the_file_its_fault_and_the_way_out() -> None:
+    sha256, day = "7b52b9300123" + "f" * 52, date(2026, 3, 31)
+    alarm = suspect_source(
+        BITCOIN, sha256=sha256, reason="2144 of 3142 days are gone", since=day, last_candle=date(2026, 3, 29)
+    )
+    assert (alarm.kind, alarm.series, alarm.since) == ("suspect-source", BITCOIN, day)
+    assert "(7b52b9300123) is suspect: 2144 of 3142 days are gone" in alarm.message
+    assert "the last good one, to 2026-03-29, is" in alarm.message
+    assert alarm.message.endswith("run `coincast snapshots accept 7b52b9300123`.")

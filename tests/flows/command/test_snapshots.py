@@ -92,6 +92,8 @@ def test_list_as_json_has_the_index(store: SnapshotStore, run: Run) -> None:
         "last": "2026-03-10",
         "last_seen_at": "2026-03-11T00:20:00+00:00",
         "stored": True,
+        "status": "usable",
+        "reason": "",
     }
 
 
@@ -117,6 +119,63 @@ def test_show_refuses_what_names_no_snapshot_or_several(
     assert "3 snapshots begin with ''" in run("snapshots", "show", "")[2]
     code, _, error = run("snapshots", "show", store.list()[0].sha256, "--out", str(tmp_path / "no" / "file"))
     assert (code, "cannot be written" in error) == (2, True)
+
+
+@pytest.fixture
+def suspect(store: SnapshotStore, tmp_path: Path) -> str:
+    """sha256 of half a file that came after the three."""
+    content = file_of(LAST_DAYS[2])
+    (tmp_path / BTC.source_name).write_bytes(content[: content.rindex(b"\n", 0, len(content) // 2) + 1])
+    seen = datetime(2026, 3, 14, 0, 20, tzinfo=UTC)
+    assert download(BTC, str(tmp_path), store, now=seen, limit_mb=1).outcome == "suspect"
+    return store.list()[-1].sha256
+
+
+def test_a_suspect_snapshot_is_marked_and_says_why(suspect: str, run: Run) -> None:
+    code, out, _ = run("snapshots", "list")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert [suspect[:12] in line for line in out.splitlines() if "suspect" in line] == [True]
+    rows = json.loads(run("snapshots", "list", "--json")[1])["snapshots"]
+    assert [row["status"] for row in rows] == ["usable", "usable", "usable", "suspect"]
+    told = json.loads(run("snapshots", "show", suspect, "--json")[1])
+    assert (told["status"], told["reason"]) == ("suspect", rows[-1]["reason"])
+    assert told["reason"].startswith("37 of 71 days are gone (2026-01-01 to ")
+    assert "days are gone" in " ".join(run("snapshots", "show", suspect)[1].split())
+
+
+def test_accept_lets_a_suspect_snapshot_be_used_and_says_so_once(
+    suspect: str, store: SnapshotStore, run: Run
+) -> None:
+    assert run("snapshots", "accept", "xyz")[0] == 2
+    name = f"{suspect[:12]} of {BTC}"
+    assert run("snapshots", "accept", suspect[:8]) == (
+        0,
+        f"{name}: accepted: run `coincast daily --series {BTC}`\n",
+        "",
+    )
+    newest = store.latest(BTC)
+    assert newest is not None
+    assert newest.sha256 == suspect
+    assert run("snapshots", "accept", suspect) == (0, f"{name}: not suspect: nothing changed\n", "")
+    told = json.loads(run("snapshots", "accept", suspect, "--json")[1])
+    assert told == {"sha256": suspect, "series": str(BTC), "outcome": "unchanged"}
+    assert "accepted" in run("snapshots", "list")[1]
+
+
+def test_a_suspect_snapshot_whose_bytes_are_damaged_is_not_accepted(
+    suspect: str, store: SnapshotStore, run: Run, own_state: Path
+) -> None:
+    next(own_state.rglob(f"{suspect}.csv.gz")).write_bytes(b"damaged")
+    code, _, error = run("snapshots", "accept", suspect)
+    assert (code, "is damaged" in error) == (1, True)
+    assert store.suspicion(BTC) is not None
+
+
+@pytest.mark.usefixtures("suspect")
+def test_revisions_leave_out_what_was_never_used(run: Run) -> None:
+    told = json.loads(run("revisions", "--json")[1])["revisions"]
+    assert [one["vanished"] for one in told] == [[], []]
 
 
 def test_verify_is_quiet_about_whole_files_and_names_damaged_ones(

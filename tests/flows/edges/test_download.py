@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
@@ -372,6 +373,25 @@ def compressed_to(share: float) -> Callable[[socket.socket], None]:
     )
 
 
+def compressed_in_chunks(content: bytes, *, ended: bool) -> Callable[[socket.socket], None]:
+    packed = gzip.compress(content)
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(head(Transfer_Encoding="chunked", Content_Encoding="gzip"))
+        connection.sendall(
+            f"{len(packed):x}\r\n".encode() + packed + b"\r\n" + (b"0\r\n\r\n" if ended else b"")
+        )
+
+    return answer
+
+
+def promised(content: bytes, length: object, encoding: str = "identity") -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(
+        head(Content_Length=length, Content_Encoding=encoding) + content
+    )
+
+
+PACKED = gzip.compress(OLD)
 RAW = {
     "reset in the middle, then whole": [reset, whole],
     "chunks": [chunked(OLD, ended=True)],
@@ -380,6 +400,11 @@ RAW = {
     "compressed unasked": [compressed],
     "compressed and cut short, then whole": [compressed_to(0.5), compressed],
     "compressed and cut before its end, then whole": [compressed_to(0.99), compressed],
+    "compressed, in chunks": [compressed_in_chunks(OLD, ended=True)],
+    "compressed, in chunks that do not end, then whole": [compressed_in_chunks(OLD, ended=False), whole],
+    "a longer length, then whole": [promised(OLD, len(OLD) + 1), whole],
+    "a longer length of what is packed, then whole": [promised(PACKED, len(PACKED) + 9, "gzip"), whole],
+    "a length that is no number": [promised(OLD, "many")],
 }
 
 
@@ -392,6 +417,83 @@ def test_a_file_comes_whole_in_whatever_way(store: SnapshotStore, way: str) -> N
 def test_a_file_without_a_length_that_ends_inside_a_line_is_refused(store: SnapshotStore) -> None:
     with raw_site(unmeasured(OLD[:-7])) as source, pytest.raises(SourceError, match="middle of a line"):
         look(store, source)
+
+
+CUT = {
+    "a length that is no number": promised(OLD[:-7], "many"),
+    "a length below zero": promised(OLD[:-7], -1),
+    "two lengths": promised(OLD, f"{len(OLD)}, 7"),
+    "packed otherwise": promised(zlib.compress(OLD[:-7]), len(zlib.compress(OLD[:-7])), "deflate"),
+}
+
+
+@pytest.mark.parametrize("way", CUT)
+def test_what_tells_no_end_and_ends_inside_a_line_is_refused(store: SnapshotStore, way: str) -> None:
+    with raw_site(CUT[way]) as source, pytest.raises(SourceError):
+        look(store, source)
+    assert store.list() == ()
+
+
+# Ways in which half a file arrives and nothing but its days tells that it is half.
+
+END = OLD.rindex(b"\n", 0, len(OLD) // 2) + 1
+HALF = OLD[:END]
+HALVES = {
+    "no length": unmeasured(HALF),
+    "a length that is too short": promised(OLD, END),
+    "chunks of half of it": chunked(HALF, ended=True),
+    "packed when it was half": promised(gzip.compress(HALF), len(gzip.compress(HALF)), "gzip"),
+    "packed otherwise": promised(zlib.compress(HALF), len(zlib.compress(HALF)), "deflate"),
+}
+
+
+@pytest.mark.parametrize("way", HALVES)
+def test_half_a_file_is_kept_and_the_last_good_one_is_used(store: SnapshotStore, way: str) -> None:
+    with raw_site(whole, HALVES[way], HALVES[way], whole) as source:
+        first, half, again, healed = (look(store, source) for _ in range(4))
+    assert [one.outcome for one in (first, half, again, healed)] == ["new", "suspect", "suspect", "unchanged"]
+    assert {one.snapshot for one in (half, again, healed)} == {first.snapshot}
+    assert half.suspicion == again.suspicion is not None
+    kept = store.find(half.suspicion.sha256)
+    assert kept is not None
+    assert store.read(kept) == HALF
+    assert len(store.list()) == 2
+
+
+def test_after_a_suspect_file_the_whole_one_is_asked_for_even_if_it_has_the_same_validators(
+    store: SnapshotStore,
+) -> None:
+    tag = {"ETag": '"one and the same"'}
+    half = Reply(200, HALF, tag)
+    with serve_market({NAME: OLD}) as site:
+        look(store, site.url)
+    with serve_market({}, script=[half, half, Reply(200, NEW, tag)]) as site:
+        done = [look(store, site.url) for _ in range(3)]
+        conditions = [one.headers.get("If-None-Match") for one in site.requests]
+    assert [one.outcome for one in done] == ["suspect", "suspect", "new"]
+    assert conditions == [None, None, None]
+    assert store.read(done[-1].snapshot) == NEW
+
+
+def test_an_unchanged_answer_about_an_old_file_makes_it_no_newer(store: SnapshotStore) -> None:
+    served = {NAME: candles(40)}
+    with serve_market(served) as site, serve_market({NAME: NEW}) as other:
+        look(store, site.url)
+        newest = look(store, other.url)
+        old = look(store, site.url)
+        assert [one.status for one in site.requests] == [200, 304]
+    assert (old.outcome, old.snapshot) == ("suspect", newest.snapshot)
+    assert store.latest(BTC) == newest.snapshot
+
+
+def test_half_a_file_in_a_folder_is_suspect_too(store: SnapshotStore, tmp_path: Path) -> None:
+    folder = tmp_path / "vendor"
+    folder.mkdir()
+    outcomes = []
+    for content in (OLD, HALF, HALF, NEW):
+        (folder / NAME).write_bytes(content)
+        outcomes.append(look(store, str(folder)).outcome)
+    assert outcomes == ["new", "suspect", "suspect", "new"]
 
 
 def test_what_is_packed_is_refused_by_its_unpacked_size(store: SnapshotStore) -> None:
