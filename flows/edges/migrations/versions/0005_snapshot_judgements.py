@@ -7,8 +7,8 @@ from alembic import op
 
 from flows.edges.migrations.append_only import make_append_only
 
-revision: Final = "0004"
-down_revision: Final = "0003"
+revision: Final = "0005"
+down_revision: Final = "0004"
 
 
 def upgrade() -> None:
