@@ -117,9 +117,9 @@ class Evaluation:
 
     @property
     def days_in_words(self) -> str:
-        """On how many days it is judged: `90 days`, or `37 of 90 days` where the others lack a forecast."""
+        """Which days it is judged on: `the last 90 days`, or `37 of the last 90 days` where not all have a forecast."""
         scored, asked = int(self.metrics["test_days"]), len(self.table)
-        return f"{asked} days" if scored == asked else f"{scored} of {asked} days"
+        return f"the last {asked} days" if scored == asked else f"{scored or 'none'} of the last {asked} days"
 
 
 def evaluate(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # The stages whose time goes into fits; `judge` is the gate's own, of a year ago.
 _TRAINING = ("train", "evaluate", "judge")
+# As pipeline.evaluation.TEST_DAYS, which takes seconds to import.
+_TEST_DAYS = 90
 
 
 @app.command()
@@ -157,13 +159,23 @@ def _range(row: dict[str, Any], coverage: int) -> str:
 
 
 def _print_metrics(metrics: dict[str, float]) -> None:
+    """Beside the random walk's, with the number of days that both forecast."""
+    scored = int(metrics["test_days"])
+    if not scored:
+        console().print(
+            f"On none of the last {_TEST_DAYS} days do fit and random walk both have a forecast: nothing to compare."
+        )
+        return
+    days = (
+        f"the last {_TEST_DAYS} days" if scored == _TEST_DAYS else f"{scored} of the last {_TEST_DAYS} days"
+    )
     rows = [
         (name, f"{value:.6g}", f"{metrics[f'random_walk_{name}']:.6g}")
         for name, value in metrics.items()
         if f"random_walk_{name}" in metrics
     ]
     print_table(
-        "On the last 90 days, one day ahead, by a fit that did not see them",
+        f"On {days}, one day ahead, by a fit that did not see them",
         ("", "model", "random walk"),
         rows,
     )
