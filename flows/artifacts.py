@@ -78,6 +78,7 @@ def show_scorecard(series: Series, ledger: Ledger) -> None:
             "scored": line.n,
             **{f"held_{figure.nominal}_pct": round(100 * figure.share, 1) for figure in line.coverage},
             "error_over_walk": _finite(line.skill.relative_wis if line.skill else None),
+            "compared": line.skill.n if line.skill else 0,
             "mean_miss": _finite(line.mae),
         }
         for line in build_scorecard(ledger.scores(series)).lines

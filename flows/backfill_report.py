@@ -10,7 +10,9 @@ import pandas as pd
 from flows.edges.backfill_units import Backfill
 from flows.edges.ledger import Ledger
 from flows.edges.run import Run
-from pipeline.backfill_scores import leaderboard, scores_by_day
+from flows.publication import published_recipes
+from flows.reproduction import kept_recipe
+from pipeline.backfill_scores import compared_models, leaderboard, scores_by_day
 from pipeline.record import AS_OF, BACKFILL, SERIES
 from pipeline.series import Series
 
@@ -82,7 +84,8 @@ def log_backfill(
     seconds: Mapping[str, float],
 ) -> list[dict[str, Any]]:
     """Numbers, the leaderboard and its days into the run; the leaderboard's rows, the best model first."""
-    board = leaderboard(scores)
+    models = compared_models(scores, published_recipes(kept_recipe(backfill.recipe)))
+    board = leaderboard(scores, models=models)
     run.log_metrics(
         {
             **{f"backfill_units_{status}": count for status, count in counts.items()},
@@ -91,12 +94,14 @@ def log_backfill(
                 f"backfill_{name}_{row['model_id'].removeprefix('coincast-')}": row[name]
                 for row in board
                 for name in ("wis", "relative_wis")
+                if row[name] is not None
             },
+            **({"backfill_forecasts_compared": board[0]["n"]} if board else {}),
         }
     )
     if board:
         run.log_table(board, "leaderboard")
-        run.log_table(scores_by_day(scores), "leaderboard_by_day")
+        run.log_table(scores_by_day(scores, models=models), "leaderboard_by_day")
     run.log_parameters({**backfill.request.model_dump(mode="json"), "recipe": backfill.recipe})
     return board
 

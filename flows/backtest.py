@@ -199,10 +199,11 @@ def _log(
 
 
 def backtest_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
-    """At most thirty numbers: relative WIS of every horizon, everything of the shortest one."""
+    """At most thirty numbers: relative WIS of every horizon and its days, everything of the shortest one."""
     overall: Mapping[str, Mapping[str, float | None]] = summary["overall"]
     shortest = min(overall, key=int)
     values = {f"backtest_relative_wis_h{h}": cell["relative_wis"] for h, cell in overall.items()}
+    values |= {f"backtest_days_h{h}": cell["days"] for h, cell in overall.items()}
     names = [*_FIRST_HORIZON_METRICS, *(name for name in overall[shortest] if name.startswith("coverage_"))]
     values |= {f"backtest_{name}_h{shortest}": overall[shortest][name] for name in names}
     return {name: float(value) for name, value in values.items() if value is not None}

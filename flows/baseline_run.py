@@ -62,4 +62,5 @@ def _alone(evaluation: Evaluation) -> Evaluation:
     points = {name.removeprefix(_WALK): value for name, value in metrics.items() if name.startswith(_WALK)}
     ranges = {name: value for name, value in metrics.items() if name.startswith("test_coverage_")}
     table = evaluation.table.assign(predicted=evaluation.table["random_walk"])
-    return replace(evaluation, metrics=points | ranges, table=table)
+    days = {"test_days": metrics["test_days"]}
+    return replace(evaluation, metrics=days | points | ranges, table=table)

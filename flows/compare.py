@@ -19,6 +19,7 @@ from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_run, t
 from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.framing import AS_WRITTEN, LEAK_FREE
+from pipeline.outcome_days import on_common_days
 from pipeline.recipes import Recipe, with_epochs
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import GUIDE_LSTM
@@ -73,10 +74,11 @@ def compare(request: CompareRequest) -> dict[str, Any]:
     with study_run(experiment, name, history, tags={"kind": "compare"}) as parent:
         judged, failed = _fit_all(trials, history, experiment, parent)
         walks = _walks(judged) or (random_walk_of(frame_of(GUIDE_LSTM, history)),)
-        _track_walks(walks, history, experiment, parent)
+        outcomes = on_common_days([*(each.outcome for each in judged), *walks])
+        _track_walks(outcomes[len(judged) :], history, experiment, parent)
         report = Report(
             history=history,
-            outcomes=(*(each.outcome for each in judged), *walks),
+            outcomes=outcomes,
             failed=failed,
             run=parent,
             experiment=experiment,

@@ -40,7 +40,7 @@ class Table:
 
     Attributes:
         variant: `leak-free` or `as-written`.
-        setting: As `Outcome.setting`.
+        setting: As `Outcome.setting_in_words`: on how many of which days, and in which units.
         standings: Best first.
     """
 
@@ -78,7 +78,7 @@ class Report:
         together: dict[tuple[Variant, str], list[Outcome]] = {}
         for outcome in self.outcomes:
             together.setdefault((outcome.variant, outcome.setting), []).append(outcome)
-        tables = [Table(*setting, rank(outcomes)) for setting, outcomes in together.items()]
+        tables = [_table(variant, rank(outcomes)) for (variant, _), outcomes in together.items()]
         return tuple(sorted(tables, key=lambda table: table.variant == AS_WRITTEN))
 
     def as_values(self) -> dict[str, Any]:
@@ -123,6 +123,11 @@ def publish_artifact(report: Report, *, name: str) -> None:
         key=f"{name}-{report.history.name}",
         description=f"[MLflow run]({report.run.url})\n\n{_note(report)}",
     )
+
+
+def _table(variant: Variant, standings: tuple[Standing, ...]) -> Table:
+    """Named by the days that are compared: the last ranks may be of recipes that forecast none."""
+    return Table(variant, standings[0].setting, standings)
 
 
 def _rows(report: Report) -> list[dict[str, Any]]:

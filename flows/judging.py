@@ -16,8 +16,8 @@ from pipeline.evidence import (
     FEWEST_DAYS,
     Scores,
     common_days,
-    daily_scores,
     fit_difference,
+    paired_scores,
     response,
 )
 from pipeline.forecasting import Model, fit
@@ -147,21 +147,19 @@ def _ledger_record(job: Job, stores: Stores, as_of: date, incumbent: Incumbent) 
     )
     # In a ledger's first week no score of the longer horizons is there yet.
     days = sorted(set(rows["as_of"]))
-    scores = {
-        name: daily_scores(
-            rows[rows["model_id"] == name]
-            .pivot_table(index="as_of", columns="horizon", values="wis")
-            .reindex(index=days, columns=list(HORIZONS))
-            .to_numpy(dtype=float)
-        )
+    wis = {
+        name: rows[rows["model_id"] == name]
+        .pivot_table(index="as_of", columns="horizon", values="wis")
+        .reindex(index=days, columns=list(HORIZONS))
+        .to_numpy(dtype=float)
         for name in names
     }
     apart = incumbent.model_id if incumbent.model_id != job.recipe.model_id else None
-    return Scores(
-        candidate=scores[job.recipe.model_id],
-        random_walk=scores[_WALK],
-        har_range=scores[_HAR],
-        champion=scores[apart] if apart else None,
+    return paired_scores(
+        candidate=wis[job.recipe.model_id],
+        random_walk=wis[_WALK],
+        har_range=wis[_HAR],
+        champion=wis[apart] if apart else None,
     )
 
 

@@ -16,6 +16,7 @@ from pipeline.comparison import Outcome, outcome_of, random_walk_of, ranges_of
 from pipeline.figures import closes_figure, curve_figure, prediction_figure, scaled_figure
 from pipeline.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant, frame
 from pipeline.leaderboard import rank
+from pipeline.outcome_days import on_common_days
 from pipeline.point_fitting import PointFit, fit_point
 from pipeline.recipes import Recipe
 from pipeline.recipes.point import PointRecipe
@@ -49,11 +50,16 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A trial's outcome, the random walk on its days, and the fit where it is a network of points."""
+    """A trial's outcome, the random walk's in its setting, and the fit where it is a network of points."""
 
     outcome: Outcome
     random_walk: Outcome
     fit: PointFit | None
+
+    def on_common_days(self) -> "Judged":
+        """The two on the days that both forecast."""
+        outcome, walk = on_common_days((self.outcome, self.random_walk))
+        return replace(self, outcome=outcome, random_walk=walk)
 
 
 def run_trial(trial: Trial, history: History) -> Judged:
@@ -136,7 +142,7 @@ def verdict_tags(outcome: Outcome) -> dict[str, object]:
     """The setting, and in it the evidence for or against the outcome, alone beside the random walk."""
     (standing,) = rank([outcome])
     return {
-        "setting": outcome.setting,
+        "setting": standing.setting,
         "verdict": standing.verdict,
         "diebold_mariano_p": standing.p,
     }

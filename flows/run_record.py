@@ -61,7 +61,8 @@ def log_fit(
     for name, values in evaluation.history.items():
         run.log_curve(name, values)
     run.log_figure(loss_figure(evaluation.history), "loss")
-    title = f"{job.series}{' (simulated market)' if job.series.simulated else ''}: one day ahead on test days"
+    name = f"{job.series}{' (simulated market)' if job.series.simulated else ''}"
+    title = f"{name}: one day ahead on {evaluation.days_in_words}"
     run.log_figure(forecast_figure(evaluation.table, title=title), "forecast")
     run.log_table(evaluation.table, "test_days")
     run.log_json(verdict.as_dict(), "data_contract")
@@ -90,7 +91,7 @@ def model_card(job: Job, market: Market, evaluation: Evaluation, reasons: Sequen
 
 {" ".join(reasons)}
 
-On the last {len(evaluation.table)} days, one day ahead, by a fit that did not see them:
+On {evaluation.days_in_words}, one day ahead, by a fit that did not see them:
 
 {_table(evaluation.metrics)}
 

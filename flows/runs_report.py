@@ -19,6 +19,7 @@ COLUMNS: Final = (
     ("RMSE", "test_rmse_price"),
     ("MAPE %", "test_mape_price_pct"),
     ("in 80 %", "test_coverage_80_pct"),
+    ("days", "test_days"),
 )
 _CHARTED: Final = (
     ("test_relative_wis", "WIS over the random walk's", 1.0),

@@ -23,6 +23,7 @@ from flows.sweep_runs import (
     CHOSEN,
     SCORE,
     Sweep,
+    compared_days,
     judge,
     parent_run,
     require_one_choice,
@@ -33,7 +34,16 @@ from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.figures import effect_figure
 from pipeline.framing import Cut, frame
 from pipeline.recipes.point import PointRecipe
-from pipeline.sweeping import Sampler, Tried, best, cut_of, name_of, next_settings
+from pipeline.sweeping import (
+    Sampler,
+    Tried,
+    best,
+    cut_of,
+    days_of_part,
+    framed_apart,
+    name_of,
+    next_settings,
+)
 from pipeline.training import LARGEST_SEED
 from pipeline.variation import Settings, grid, parse_vary, variation
 
@@ -123,6 +133,7 @@ def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
         given=given,
         recipe=varied,
         cut=cut,
+        days=compared_days(given, framed_apart(varied, vary), history=history, cut=cut),
         vary=vary,
         sampler=request.sampler,
         seed=request.seed,
@@ -202,7 +213,11 @@ def _result(plan: Sweep, tried: Sequence[Tried], parent: Run) -> dict[str, Any]:
         "as_of": plan.history.as_of.isoformat(),
         "recipe": plan.given.name,
         "vary": {name: list(values) for name, values in plan.vary.items()},
-        "validation": {"first": str(cut.validation), "before": str(cut.test)},
+        "validation": {
+            "first": str(cut.validation),
+            "before": str(cut.test),
+            "days": len(days_of_part(plan.days, cut, "validation")),
+        },
         "trials": [
             {"settings": dict(each.settings), SCORE: each.score, "failure": each.failure} for each in tried
         ],
@@ -226,7 +241,7 @@ def _log(result: dict[str, Any], tried: Sequence[Tried], parent: Run) -> None:
 
 def _publish(result: dict[str, Any], plan: Sweep) -> None:
     table = [
-        {**trial["settings"], SCORE: "failed" if trial[SCORE] is None else trial[SCORE]}
+        {**trial["settings"], SCORE: "failed" if trial["failure"] else trial[SCORE]}
         for trial in result["trials"]
     ]
     note = "\n\n".join([f"[MLflow run]({result['mlflow']['url']})", *_sentences(result)])

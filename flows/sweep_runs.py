@@ -3,20 +3,24 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+
+import numpy as np
 
 from flows.edges.run import Run, RunRecord
 from flows.edges.tracking import Experiment, resumed_run
 from flows.history import History
 from flows.recipe_runs import fit_watched, frame_of, log_outcome, log_recipe, study_run, verdict_tags
-from pipeline.comparison import outcome_of
+from pipeline.common_days import DayArray
+from pipeline.comparison import Outcome, outcome_of
 from pipeline.errors import InputError
 from pipeline.framing import LEAK_FREE, Cut, Framing, frame
+from pipeline.outcome_days import scored_on
 from pipeline.recipes.point import PointRecipe
-from pipeline.sweeping import Sampler, Tried, name_of, validation_scores
+from pipeline.sweeping import Sampler, Tried, name_of, shared_days, validation_scores
 from pipeline.variation import Settings, variation
 
 SCORE: Final = "validation_skill_vs_random_walk"
@@ -35,6 +39,7 @@ class Sweep:
         given: The recipe as given.
         recipe: The same with the validation fraction of the sweep: what is varied.
         cut: The days at which every variation's validation and test begin.
+        days: The target days that every variation and the recipe as given have: they are scored on these.
         vary: Settings and their values.
         sampler: How the next variation is found.
         seed: Of every fit and of the sampler.
@@ -46,6 +51,7 @@ class Sweep:
     given: PointRecipe
     recipe: PointRecipe
     cut: Cut
+    days: DayArray
     vary: Mapping[str, tuple[str, ...]]
     sampler: Sampler
     seed: int
@@ -78,6 +84,18 @@ class Sweep:
     def records(self, kind: str) -> list[RunRecord]:
         """Its runs of a kind, oldest first."""
         return list(reversed(self.experiment.find_runs(tags={"kind": kind, "sweep": self.id})))
+
+
+def compared_days(
+    given: PointRecipe, variations: Sequence[PointRecipe], *, history: History, cut: Cut
+) -> DayArray:
+    """`Sweep.days`: those that the recipe as given and each of the variations have.
+
+    Raises:
+        TooLittleHistoryError: They share no validation day or no test day.
+    """
+    framings = (frame(one, history.grid, cut=cut) for one in variations)
+    return shared_days([frame_of(given, history), *framings], cut=cut)
 
 
 @contextmanager
@@ -138,11 +156,11 @@ def try_variation(sweep: Sweep, settings: Settings, parent: Run) -> Tried:
         framing = frame(recipe, sweep.history.grid, cut=sweep.cut)
         started = time.perf_counter()
         fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
-        scores = validation_scores(framing, fit.predicted)
+        scores = validation_scores(framing, fit.predicted, days=sweep.days)
         run.log_metrics(scores | {"fit_seconds": time.perf_counter() - started})
         for curve, values in fit.history.items():
             run.log_curve(f"epoch_{curve}", values)
-    return Tried(settings, scores[SCORE])
+    return Tried(settings, scores.get(SCORE))
 
 
 def judge(sweep: Sweep, role: str, settings: Settings, parent: Run) -> dict[str, Any]:
@@ -161,7 +179,7 @@ def judge(sweep: Sweep, role: str, settings: Settings, parent: Run) -> dict[str,
         log_recipe(run, framing.recipe, seed=sweep.seed)
         started = time.perf_counter()
         fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
-        outcome = outcome_of(fit, seconds=time.perf_counter() - started)
+        outcome = _on_compared_days(outcome_of(fit, seconds=time.perf_counter() - started), sweep)
         log_outcome(run, outcome)
     return _judged(outcome.metrics, tags | verdict_tags(outcome))
 
@@ -177,6 +195,12 @@ def _judged_framing(sweep: Sweep, role: str, settings: Settings) -> Framing:
     stops_early = recipe.fitting.patience is not None
     cut = sweep.cut if stops_early else Cut(validation=sweep.cut.test, test=sweep.cut.test)
     return frame(recipe, sweep.history.grid, cut=cut)
+
+
+def _on_compared_days(outcome: Outcome, sweep: Sweep) -> Outcome:
+    """Scored on the test days that every variation has; what was learned from is another matter."""
+    learned = outcome.table.loc[outcome.table["part"] == "train", "date"].to_numpy()
+    return scored_on(outcome, np.union1d(learned.astype("datetime64[D]"), sweep.days))
 
 
 def _result_of(sweep: Sweep, role: str) -> RunRecord | None:

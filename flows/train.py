@@ -87,7 +87,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 @task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
 def fit_and_keep(trial: Trial, history: History, run: Run) -> Judged:
     """Fit, judge and log beside the random walk; the model's files become artifacts under `model/`."""
-    judged = log_trial(run, trial, history)
+    judged = log_trial(run, trial, history).on_common_days()
     walk = judged.random_walk.metrics
     run.log_metrics(
         {f"random_walk_{name}": value for name, value in walk.items() if name.startswith("test_")}

@@ -175,6 +175,7 @@ def _totals(weeks: Sequence[SeriesWeek]) -> dict[str, float]:
     return {
         "series": len(weeks),
         "days_scored": days,
+        "days_compared": sum(score.compared_days for score in live),
         "days_unforecast": sum(len(week.health.unforecast) for week in weeks),
         "alarms": sum(len(week.alarms) for week in weeks),
         "promoted": sum(one.promoted for week in weeks for one in week.decisions),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.baselines import random_walk_quantiles
+from pipeline.common_days import on_common_cells
 from pipeline.day_axis import DayAxis, IntArray, day_date
 from pipeline.quantiles import COVERAGES, MEDIAN, FloatArray
 from pipeline.scoring import (
@@ -47,8 +48,8 @@ class Outcomes:
         actual, column = self.actual[:, horizon - 1], horizon - 1
         own = weighted_interval_score(actual, self.quantiles[:, column])
         walk = weighted_interval_score(actual, self.walk[:, column])
-        both = np.isfinite(own) & np.isfinite(walk)
-        return np.where(both, own, np.nan), np.where(both, walk, np.nan)
+        common = on_common_cells({"own": own, "walk": walk})
+        return common["own"], common["walk"]
 
 
 def collect_outcomes(grid: pd.DataFrame, rows: IntArray, quantiles: FloatArray) -> Outcomes:
@@ -77,8 +78,9 @@ def collect_outcomes(grid: pd.DataFrame, rows: IntArray, quantiles: FloatArray) 
 def summarise(outcomes: Outcomes, horizons: tuple[int, ...]) -> dict[str, Any]:
     """`overall` by horizon, and `years` by calendar year of as_of and horizon; NaN as None.
 
-    Each cell: `days`, `wis`, `wis_random_walk`, `relative_wis`, `coverage_50_pct` … `coverage_95_pct`, `mae` and
-    `mae_random_walk` (quote currency), `mase`, `dm_t` (above 0: better than the random walk), `dm_p`.
+    Each cell is of the days that model and random walk both have at that horizon: `days`, how many; `wis`,
+    `wis_random_walk`, `relative_wis`, `coverage_50_pct` … `coverage_95_pct`, `mae` and `mae_random_walk` (quote
+    currency), `mase`, `dm_t` (above 0: better than the random walk), `dm_p`.
     """
     years = sorted(set(outcomes.years.tolist()))
     everything = np.ones(len(outcomes.years), dtype=bool)

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from pipeline.candles.columns import DATE, FILLED
+from pipeline.common_days import BoolArray, DayArray, Score, chosen_days, common_cells
 from pipeline.errors import TooLittleHistoryError
-from pipeline.evaluation import evaluate
+from pipeline.evaluation import Sample, evaluate
 from pipeline.forecasting import MINIMUM_DAYS
 from pipeline.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant
 from pipeline.point_fitting import PointFit
@@ -30,13 +32,15 @@ class Outcome:
     Attributes:
         recipe: Its name.
         variant: `leak-free` or `as-written`.
-        setting: Days and units that its scores are in: outcomes of one setting have one random walk.
+        setting: Days and units that it could be scored in: outcomes of one setting are compared.
         seed: None for what has no chance in it.
-        metrics: By the names of `point_scores`; what is not defined is absent.
+        metrics: By the names of `point_scores`, of the days whose row of `table` is whole; what is not defined is
+            absent.
         history: Curves by epoch, as `PointFit.history`; empty for what is not fitted by epochs.
         table: `date`, `part` (`train` or `test`), and `actual`, `predicted`, `random_walk` in quote
-            currency; a row a window.
+            currency; a row a window. `predicted` and `random_walk` are NaN where the row is not scored.
         seconds: How long the fit took.
+        score: Gives the metrics of some of these days; None where they cannot be taken again.
     """
 
     recipe: str
@@ -47,11 +51,28 @@ class Outcome:
     history: Mapping[str, list[float]] = field(default_factory=dict)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     seconds: float = 0.0
+    score: Score | None = field(default=None, repr=False)
 
     @property
     def test(self) -> pd.DataFrame:
         """The rows of `table` that are scored."""
-        return self.table[self.table["part"] == "test"]
+        return self.table[(self.table["part"] == "test") & self.scored]
+
+    @property
+    def scored(self) -> BoolArray:
+        """Which rows of `table` have a forecast that counts."""
+        return common_cells(self.table[["predicted", "random_walk"]].to_numpy(dtype=float))
+
+    @property
+    def days(self) -> DayArray:
+        """The target days of these rows."""
+        return self.table[DATE].to_numpy().astype("datetime64[D]")[self.scored]
+
+    @property
+    def setting_in_words(self) -> str:
+        """The setting, and on how many of its days it is scored where that is not all: `37 of 137 test days …`."""
+        scored, asked = len(self.test), int((self.table["part"] == "test").sum())
+        return self.setting if scored == asked else f"{scored} of {self.setting}"
 
     @property
     def label(self) -> str:
@@ -72,6 +93,7 @@ def outcome_of(fit: PointFit, *, seconds: float = 0.0) -> Outcome:
         history=fit.history,
         table=_table(framing, framing.to_price(fit.predicted, slice(None))),
         seconds=seconds,
+        score=partial(_score_points, framing, fit.predicted),
     )
 
 
@@ -84,6 +106,7 @@ def random_walk_of(framing: Framing) -> Outcome:
         seed=None,
         metrics=score_random_walk(framing),
         table=_table(framing, framing.last_closes),
+        score=partial(_score_random_walk, framing),
     )
 
 
@@ -97,7 +120,8 @@ def ranges_of(
 ) -> tuple[Outcome, Outcome]:
     """A `range` or `baseline` recipe judged on the newest fifth of the days, and the random walk beside it.
 
-    Its point forecast is the median. Scaled scores are in units of the training rows' closes.
+    Its point forecast is the median. Scaled scores are in units of the training rows' closes. It is scored on the days
+    that both forecast, the random walk on all that it does; `on_common_days` scores them on the same.
 
     Raises:
         TooLittleHistoryError: Too few rows are left for the fit.
@@ -118,18 +142,28 @@ def ranges_of(
         f"{len(table)} test days {days.min()} to {days.max()}, fitted up to {judged.model.trained_as_of}, "
         "standard-scaled closes by training rows"
     )
-    walk = {k.removeprefix(_WALK): v for k, v in judged.metrics.items() if k.startswith(_WALK)}
-    own = {k: v for k, v in judged.metrics.items() if not k.startswith(_WALK)}
-    chance = None if recipe.kind == "baseline" else seed
+    walk = judged.sample.random_walk
+    walked = walk.table().assign(part="test")
+    own_score, walk_score = partial(_own_scores, judged.sample), partial(_walk_scores, walk)
     return (
-        Outcome(recipe.name, LEAK_FREE, setting, chance, own, judged.history, table),
         Outcome(
-            RANDOM_WALK,
-            LEAK_FREE,
-            setting,
-            None,
-            walk | {"skill_vs_random_walk": 0.0},
-            table=table.assign(predicted=table["random_walk"]),
+            recipe=recipe.name,
+            variant=LEAK_FREE,
+            setting=setting,
+            seed=None if recipe.kind == "baseline" else seed,
+            metrics=own_score(),
+            history=judged.history,
+            table=table,
+            score=own_score,
+        ),
+        Outcome(
+            recipe=RANDOM_WALK,
+            variant=LEAK_FREE,
+            setting=setting,
+            seed=None,
+            metrics=walk_score(),
+            table=walked.assign(predicted=walked["random_walk"])[_TABLE],
+            score=walk_score,
         ),
     )
 
@@ -159,6 +193,26 @@ def setting_of(framing: Framing) -> str:
         f"{len(days)} test days {min(days)} to {max(days)}, {training} of {framing.recipe.window}, "
         f"{framing.recipe.scaler}-scaled {what} by {scaler}"
     )
+
+
+def _score_points(framing: Framing, predicted: FloatArray, days: DayArray) -> dict[str, float]:
+    return score_points(framing, predicted, chosen=chosen_days(framing.dates, days))
+
+
+def _score_random_walk(framing: Framing, days: DayArray) -> dict[str, float]:
+    return score_random_walk(framing, chosen=chosen_days(framing.dates, days))
+
+
+def _own_scores(sample: Sample, days: DayArray | None = None) -> dict[str, float]:
+    return {name: value for name, value in sample.metrics(days).items() if not name.startswith(_WALK)}
+
+
+def _walk_scores(sample: Sample, days: DayArray | None = None) -> dict[str, float]:
+    """The random walk's, whose skill against itself is 0."""
+    metrics = sample.metrics(days)
+    walk = {name.removeprefix(_WALK): value for name, value in metrics.items() if name.startswith(_WALK)}
+    still = {"skill_vs_random_walk": 0.0} if metrics["test_days"] else {}
+    return {"test_days": metrics["test_days"]} | walk | still
 
 
 def _test_days(grid: pd.DataFrame) -> int:

@@ -1,7 +1,7 @@
 """A fit judged on the newest days that it did not see, beside the random walk on the same days."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -10,11 +10,12 @@ import pandas as pd
 
 from pipeline.baselines import random_walk_quantiles
 from pipeline.candles.columns import CLOSE, FILLED
+from pipeline.common_days import BoolArray, DayArray, chosen_days, common_cells
 from pipeline.day_axis import DayAxis, IntArray
 from pipeline.errors import TooLittleHistoryError
 from pipeline.forecasting import Model, fit, rows_until
 from pipeline.framing import one_day_persistence
-from pipeline.point_scores import direction_hits
+from pipeline.point_scores import direction_hits, skill
 from pipeline.quantiles import COVERAGES, MEDIAN, FloatArray, interval
 from pipeline.recipes.base import Recipe
 from pipeline.scoring import (
@@ -32,21 +33,93 @@ TEST_DAYS: Final = 90
 
 
 @dataclass(frozen=True, eq=False)
+class Sample:
+    """Forecasts one day ahead and the random walk's, of days whose close is known.
+
+    Attributes:
+        days: The candles.
+        places: Where each forecast was made, array of shape (n,).
+        quantiles: Of log returns, array of shape (n, 23), NaN where there is no forecast.
+        walk: The random walk's, same shape.
+        trained: The grid's training rows, which give the units.
+    """
+
+    days: DayAxis
+    places: IntArray
+    quantiles: FloatArray
+    walk: FloatArray
+    trained: pd.DataFrame = field(repr=False)
+
+    @property
+    def random_walk(self) -> "Sample":
+        """The random walk judged beside itself: on every day that it forecasts."""
+        return replace(self, quantiles=self.walk)
+
+    @property
+    def targets(self) -> DayArray:
+        """The day that each forecast is about, array of shape (n,)."""
+        return (self.days.number[self.places] + 1).astype("datetime64[D]")
+
+    @property
+    def outcome(self) -> FloatArray:
+        """The log returns that came, array of shape (n,)."""
+        return self.days.log_returns_ahead(1)[self.places]
+
+    @property
+    def common(self) -> BoolArray:
+        """On which days both have a forecast, array of shape (n,)."""
+        return common_cells(self.outcome, self.quantiles, self.walk)
+
+    def metrics(self, on: DayArray | None = None) -> dict[str, float]:
+        """Scores on the days that both forecast, or on those of them that are among `on`."""
+        chosen = self.common if on is None else self.common & chosen_days(self.targets, on)
+        return _metrics(
+            replace(
+                self, places=self.places[chosen], quantiles=self.quantiles[chosen], walk=self.walk[chosen]
+            )
+        )
+
+    def table(self) -> pd.DataFrame:
+        """As `Evaluation.table`."""
+        close = np.where(self.common, self.days.close[self.places], np.nan)
+        lower, upper = interval(self.quantiles, 80)
+        return pd.DataFrame(
+            {
+                "date": self.targets.astype("datetime64[us]"),
+                "actual": self.days.close[self.places + 1],
+                "predicted": close * np.exp(self.quantiles[:, MEDIAN]),
+                "random_walk": close,
+                "lower_80": close * np.exp(lower),
+                "upper_80": close * np.exp(upper),
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """One day ahead on the test days.
 
     Attributes:
         model: The judged fit; its `trained_as_of` is the last day that it could see.
-        metrics: Values by name; those of the random walk on the same days begin with `random_walk_`.
+        metrics: Values by name, all of the `test_days` days that model and random walk forecast; those of the
+            random walk begin with `random_walk_`. Where there is no such day the others are absent.
         history: Loss of each epoch by name: `loss` on the training rows, `val_loss` on the test days.
-        table: A row a test day: `date` (the target's), `actual`, `predicted`, `random_walk`, `lower_80`,
-            `upper_80`, in quote currency.
+        sample: The forecasts.
+        table: A row a test day that has a close: `date` (the target's), `actual`, `predicted`, `random_walk`,
+            `lower_80`, `upper_80`, in quote currency; NaN on the days that are not among the `test_days`.
     """
 
     model: Model
     metrics: dict[str, float]
     history: dict[str, list[float]]
+    sample: Sample = field(repr=False)
     table: pd.DataFrame = field(repr=False)
+
+    @property
+    def days_in_words(self) -> str:
+        """Which days it is judged on: `the last 90 days`, or `37 of the last 90 days` where not all have a forecast."""
+        scored, asked = int(self.metrics["test_days"]), len(self.table)
+        return f"the last {asked} days" if scored == asked else f"{scored or 'none'} of the last {asked} days"
 
 
 def evaluate(
@@ -71,7 +144,7 @@ def evaluate(
         on_epoch: Told of each epoch.
 
     Raises:
-        TooLittleHistoryError: Too few rows are left for the fit, or no test day has a forecast.
+        TooLittleHistoryError: Too few rows are left for the fit, or no test day has a candle.
         TrainingError: The fit diverged or ran past its limit.
     """
     past = rows_until(grid, as_of)
@@ -102,29 +175,35 @@ def evaluate(
         raise TooLittleHistoryError(
             f"No day after {trained_as_of} can be judged; there is no candle to compare."
         )
-    quantiles = model.log_return_quantiles(past, rows)[:, 0]
+    places = days.place[rows]
+    sample = Sample(
+        days=days,
+        places=places,
+        quantiles=model.log_return_quantiles(past, rows)[:, 0],
+        walk=random_walk_quantiles(days, places)[:, 0],
+        trained=rows_until(past, trained_as_of),
+    )
     return Evaluation(
-        model=model,
-        metrics=_metrics(days, days.place[rows], quantiles, trained=rows_until(past, trained_as_of)),
-        history=history,
-        table=_table(days, days.place[rows], quantiles),
+        model=model, metrics=sample.metrics(), history=history, sample=sample, table=sample.table()
     )
 
 
-def _metrics(
-    days: DayAxis, places: IntArray, quantiles: FloatArray, *, trained: pd.DataFrame
-) -> dict[str, float]:
-    outcome = days.log_returns_ahead(1)[places]
-    walk = random_walk_quantiles(days, places)[:, 0]
-    scores = weighted_interval_score(outcome, quantiles)
-    values = point_metrics(days, places, days.close[places] * np.exp(quantiles[:, MEDIAN]), trained=trained)
-    last = point_metrics(days, places, days.close[places], trained=trained)
+def _metrics(sample: Sample) -> dict[str, float]:
+    """Of a sample in which nothing is missing."""
+    days, places, quantiles = sample.days, sample.places, sample.quantiles
+    outcome = sample.outcome
+    median = days.close[places] * np.exp(quantiles[:, MEDIAN])
+    values = point_metrics(days, places, median, trained=sample.trained)
+    last = point_metrics(days, places, days.close[places], trained=sample.trained)
     values |= {f"random_walk_{name}": value for name, value in last.items()}
-    values["skill_vs_random_walk"] = 1 - values["test_mse_price"] / values["random_walk_test_mse_price"]
-    values["test_relative_wis"] = relative_wis(scores, weighted_interval_score(outcome, walk))
+    values["skill_vs_random_walk"] = skill(values["test_mse_price"], last["test_mse_price"])
+    values["test_relative_wis"] = relative_wis(
+        weighted_interval_score(outcome, quantiles), weighted_interval_score(outcome, sample.walk)
+    )
     for percent in COVERAGES:
         values[f"test_coverage_{percent}_pct"] = 100 * coverage(outcome, quantiles, percent)
-    return {name: value for name, value in values.items() if np.isfinite(value)}
+    defined = {name: value for name, value in values.items() if np.isfinite(value)}
+    return {"test_days": float(len(places)), **defined}
 
 
 def point_metrics(
@@ -158,18 +237,3 @@ def point_metrics(
         "test_mase": mean_absolute_scaled_error(actual, predicted, scale=one_day_persistence(trained)),
         "test_direction_pct": 100 * direction_hits(actual, predicted, before),
     }
-
-
-def _table(days: DayAxis, places: IntArray, quantiles: FloatArray) -> pd.DataFrame:
-    close = days.close[places]
-    lower, upper = interval(quantiles, 80)
-    return pd.DataFrame(
-        {
-            "date": (days.number[places] + 1).astype("datetime64[D]").astype("datetime64[us]"),
-            "actual": days.close[places + 1],
-            "predicted": close * np.exp(quantiles[:, MEDIAN]),
-            "random_walk": close,
-            "lower_80": close * np.exp(lower),
-            "upper_80": close * np.exp(upper),
-        }
-    )

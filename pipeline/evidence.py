@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.common_days import common_cells, on_common_cells
 from pipeline.quantiles import HORIZONS, FloatArray, interval
 
 FEWEST_DAYS: Final = 60
@@ -20,7 +21,7 @@ class Scores:
     """Scores of the same days under each forecaster, oldest first; lower is better.
 
     Each array has the shape (n_days,), in any unit that all share; NaN where a day has no outcome. Days that
-    one of them lacks are left out for all. `daily_scores` makes them of the WIS of seven horizons.
+    one of them lacks are left out for all. `paired_scores` makes them of the WIS of seven horizons.
 
     Attributes:
         candidate: The fit that asks to be published.
@@ -33,6 +34,26 @@ class Scores:
     random_walk: FloatArray
     har_range: FloatArray
     champion: FloatArray | None = None
+
+
+def paired_scores(
+    *,
+    candidate: FloatArray,
+    random_walk: FloatArray,
+    har_range: FloatArray,
+    champion: FloatArray | None = None,
+) -> Scores:
+    """One score a day for each forecaster, of the horizons that all of them have on that day.
+
+    Args:
+        candidate: WIS in log returns, array of shape (n_days, 7); NaN where it has no forecast or no outcome is known.
+        random_walk: Of the same days.
+        har_range: Of the same days.
+        champion: Of the same days; None where there is no champion yet.
+    """
+    given = {"candidate": candidate, "random_walk": random_walk, "har_range": har_range, "champion": champion}
+    wis = {name: np.asarray(values, dtype=float) for name, values in given.items() if values is not None}
+    return Scores(**{name: daily_scores(values) for name, values in on_common_cells(wis, axes=2).items()})
 
 
 def daily_scores(wis: FloatArray) -> FloatArray:
@@ -56,14 +77,20 @@ def daily_scores(wis: FloatArray) -> FloatArray:
 def fit_difference(full: FloatArray, judged: FloatArray) -> float:
     """How far the fit on all rows lies from the judged one, in widths of the judged one's 80 % range.
 
-    Mean over days and horizons of the largest difference among the 23 quantiles; 0 is equal.
+    Mean over the days and horizons that both forecast of the largest difference among the 23 quantiles; 0 is equal,
+    NaN without such a day.
 
     Args:
         full: Log returns of the same days under the fit on all rows, array of shape (n_days, 7, 23).
         judged: The same under the fit on the rows before the judged days.
     """
+    known = common_cells(full, judged, axes=2)
+    if not known.any():
+        return math.nan
     lower, upper = interval(judged, 80)
-    return float((np.abs(full - judged).max(axis=-1) / (upper - lower)).mean())
+    widths = np.abs(full - judged).max(axis=-1) / (upper - lower)
+    # A choice of all is summed in another order, which moves the last bit.
+    return float((widths if known.all() else widths[known]).mean())
 
 
 def response(quantiles: FloatArray, reference: FloatArray) -> float:
@@ -77,12 +104,17 @@ def response(quantiles: FloatArray, reference: FloatArray) -> float:
         reference: Of `har-range` on the same days.
     """
     ours, theirs = (np.log(-np.subtract(*interval(one, 80))).mean(axis=1) for one in (quantiles, reference))
-    known = np.isfinite(ours) & np.isfinite(theirs)
+    known = common_cells(ours, theirs)
     if not known.any():
         return math.nan
     moves = theirs[known] - theirs[known].mean()
     spread = float(moves @ moves)
     return float(ours[known] @ moves) / spread if spread > _STANDSTILL else math.nan
+
+
+def measured(figure: float) -> str:
+    """A figure of days in common, of which there may be none, for a sentence."""
+    return "an unknown number of" if math.isnan(figure) else f"{figure:.2f}"
 
 
 def relative_score(
@@ -113,7 +145,7 @@ def common_days(scores: Scores, newest: int) -> Scores:
     }
     together = np.stack(list(arrays.values()))
     # No forecast of a range scores 0: such a day was not scored.
-    known = (np.isfinite(together) & (together > 0)).all(axis=0)
+    known = common_cells(*together) & (together > 0).all(axis=0)
     return Scores(**{name: values[known][-newest:] for name, values in arrays.items()})
 
 

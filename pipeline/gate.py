@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.evidence import FEWEST_DAYS, Scores, common_days, score_figures
+from pipeline.evidence import FEWEST_DAYS, Scores, common_days, measured, score_figures
 
 FIT_DAYS: Final = 90
 RECORD_DAYS: Final = 365
@@ -148,13 +148,13 @@ def _unsound(
             faults.append(_worse_than(other or "", figures, name, "it did not see"))
     if not figures["fit_difference"] <= MOST_DIFFERENCE:
         faults.append(
-            f"The fit on all rows lies {figures['fit_difference']:.2f} range widths from the judged one;"
+            f"The fit on all rows lies {measured(figures['fit_difference'])} range widths from the judged one;"
             f" at most {MOST_DIFFERENCE} is believed."
         )
     if not figures["fit_response"] >= LEAST_RESPONSE:
         faults.append(
-            f"Its ranges do not follow the market: they move {figures['fit_response']:.2f} times as much as those"
-            f" of har-range, at least {LEAST_RESPONSE} is asked."
+            f"Its ranges do not follow the market: they move {measured(figures['fit_response'])} times as much as"
+            f" those of har-range, at least {LEAST_RESPONSE} is asked."
         )
     return [*faults, *_unlike_itself(figures, contenders, habit)]
 

@@ -12,11 +12,13 @@ import pandas as pd
 
 from pipeline.comparison import RANDOM_WALK, Outcome
 from pipeline.framing import Variant
+from pipeline.outcome_days import on_common_days
 from pipeline.quantiles import FloatArray
 from pipeline.scoring import diebold_mariano
 
 # Of a test with this many false alarms in a hundred.
 SIGNIFICANT: Final = 0.05
+NO_COMMON_DAY: Final = "no common day: it cannot be compared"
 _UNTESTED: Final = "(no test possible: too few days, or the same difference on each)"
 
 
@@ -39,7 +41,7 @@ class Standing:
         rank: From 1, by skill against the random walk.
         recipe: Its name.
         variant: `leak-free` or `as-written`.
-        setting: As `Outcome.setting`.
+        setting: As `Outcome.setting_in_words`: on how many of which days it is compared.
         seeds: Of its outcomes, in order.
         metrics: Mean and spread over seeds.
         p: Two-sided p of the Diebold–Mariano test on squared errors in price, averaged over seeds by day;
@@ -72,12 +74,13 @@ class Standing:
 
 
 def rank(outcomes: Sequence[Outcome]) -> tuple[Standing, ...]:
-    """Standings of one variant, best skill first; recipes keep their own test days and say which."""
+    """Standings of one variant, best skill first, those of one setting on the days that all of them forecast."""
+    compared = on_common_days(outcomes)
 
     def key(outcome: Outcome) -> tuple[str, str]:
         return outcome.recipe, outcome.setting
 
-    groups = [list(group) for _, group in groupby(sorted(outcomes, key=key), key=key)]
+    groups = [list(group) for _, group in groupby(sorted(compared, key=key), key=key)]
     groups.sort(key=lambda group: -_mean(group, "skill_vs_random_walk"))
     return tuple(_standing(group, place) for place, group in enumerate(groups, start=1))
 
@@ -100,24 +103,29 @@ def in_words(skill: float, p: float | None) -> str:
 
 
 def _standing(group: Sequence[Outcome], place: int) -> Standing:
-    first = group[0]
+    first = next((outcome for outcome in group if len(outcome.test)), group[0])
     p = None if first.recipe == RANDOM_WALK else _significance(group)
-    skill = _mean(group, "skill_vs_random_walk")
     return Standing(
         rank=place,
         recipe=first.recipe,
         variant=first.variant,
-        setting=first.setting,
+        setting=first.setting_in_words,
         seeds=tuple(sorted(outcome.seed for outcome in group if outcome.seed is not None)),
         metrics=_spreads(group),
         p=p,
-        verdict="the baseline" if first.recipe == RANDOM_WALK else in_words(skill, p),
+        verdict=_verdict(first, _mean(group, "skill_vs_random_walk"), p),
     )
+
+
+def _verdict(outcome: Outcome, skill: float, p: float | None) -> str:
+    if not len(outcome.test):
+        return NO_COMMON_DAY
+    return "the baseline" if outcome.recipe == RANDOM_WALK else in_words(skill, p)
 
 
 def _spreads(group: Sequence[Outcome]) -> dict[str, Spread]:
     spreads = {}
-    for name in group[0].metrics:
+    for name in dict.fromkeys(name for outcome in group for name in outcome.metrics):
         values = [outcome.metrics[name] for outcome in group if name in outcome.metrics]
         spreads[name] = Spread(
             statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
@@ -126,8 +134,11 @@ def _spreads(group: Sequence[Outcome]) -> dict[str, Spread]:
 
 
 def _significance(group: Sequence[Outcome]) -> float | None:
-    losses = np.mean([_squared_errors(outcome.test, "predicted") for outcome in group], axis=0)
-    p = diebold_mariano(losses, _squared_errors(group[0].test, "random_walk")).p
+    tests = [outcome.test for outcome in group if len(outcome.test)]
+    if not tests:
+        return None
+    losses = np.mean([_squared_errors(test, "predicted") for test in tests], axis=0)
+    p = diebold_mariano(losses, _squared_errors(tests[0], "random_walk")).p
     return p if math.isfinite(p) else None
 
 

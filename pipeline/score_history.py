@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from pipeline.common_days import CELL, with_score
 from pipeline.quantiles import COVERAGES
 from pipeline.record import (
     ACTUAL_CLOSE,
@@ -37,12 +38,12 @@ def beside_random_walk(scores: "DataFrame", *, how: Literal["inner", "left"] = "
     """Score rows with `baseline_wis`, the random walk's of the same series, as_of, horizon and mode.
 
     Args:
-        scores: Rows as `Ledger.scores` gives them.
+        scores: Rows as `Ledger.scores` gives them; those without a score are left out.
         how: `inner` leaves out forecasts that have no random walk beside them; `left` keeps them with NaN.
     """
-    same = [SERIES, AS_OF, HORIZON, MODE]
-    walk = scores.loc[scores[MODEL_ID] == RANDOM_WALK, [*same, WIS]].rename(columns={WIS: BASELINE_WIS})
-    return scores.merge(walk, on=same, how=how, validate="many_to_one")
+    known = with_score(scores)
+    walk = known.loc[known[MODEL_ID] == RANDOM_WALK, [*CELL, WIS]].rename(columns={WIS: BASELINE_WIS})
+    return known.merge(walk, on=list(CELL), how=how, validate="many_to_one")
 
 
 def recent_forecasts(scores: "DataFrame", *, count: int = RECENT) -> "DataFrame":
@@ -54,7 +55,7 @@ def recent_forecasts(scores: "DataFrame", *, count: int = RECENT) -> "DataFrame"
     """
     ends = [name for coverage in COVERAGES for name in bounds(coverage)]
     columns = [*GROUP, AS_OF, TARGET_DATE, LAST_CLOSE, ACTUAL_CLOSE, MEDIAN, *ends, *HITS]
-    newest = scores.sort_values([*GROUP, TARGET_DATE], ascending=[True] * len(GROUP) + [False])
+    newest = with_score(scores).sort_values([*GROUP, TARGET_DATE], ascending=[True] * len(GROUP) + [False])
     return newest.groupby(list(GROUP), sort=False).head(count)[columns].reset_index(drop=True)
 
 

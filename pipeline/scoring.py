@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.common_days import common_cells
 from pipeline.quantiles import LEVELS, FloatArray, interval
 
 
@@ -54,7 +55,7 @@ def relative_wis(scores: FloatArray, baseline: FloatArray) -> float:
 
     NaN where no day is common or the baseline's mean is 0.
     """
-    common = np.isfinite(scores) & np.isfinite(baseline)
+    common = common_cells(scores, baseline)
     reference = float(baseline[common].mean()) if common.any() else 0.0
     return float(scores[common].mean()) / reference if reference > 0 else math.nan
 
@@ -62,10 +63,10 @@ def relative_wis(scores: FloatArray, baseline: FloatArray) -> float:
 def coverage(actual: FloatArray, quantiles: FloatArray, percent: int) -> float:
     """Fraction of outcomes inside the central `percent` range, both ends included; best at percent / 100.
 
-    NaN where there is no outcome.
+    Outcomes without a forecast are left out; NaN where nothing is left.
     """
     lower, upper = interval(quantiles, percent)
-    known = np.isfinite(actual)
+    known = common_cells(actual, lower, upper, axes=np.ndim(actual))
     inside = (actual >= lower) & (actual <= upper)
     return float(inside[known].mean()) if known.any() else math.nan
 
@@ -77,15 +78,15 @@ def probability_integral_transform(actual: FloatArray, quantiles: FloatArray) ->
 
     Args:
         actual: Array of shape (n,), NaN where there is no outcome.
-        quantiles: Array of shape (n, 23).
+        quantiles: Array of shape (n, 23), NaN where there is no forecast.
 
     Returns:
-        Array of shape (n,), NaN where there is no outcome.
+        Array of shape (n,), NaN where there is no outcome or no forecast.
     """
     tail = LEVELS[0] / 2
     pairs = zip(actual, quantiles, strict=True)
     fallen = np.array([np.interp(y, row, LEVELS, left=tail, right=1 - tail) for y, row in pairs], dtype=float)
-    return np.where(np.isfinite(actual), fallen, np.nan)
+    return np.where(common_cells(actual, quantiles), fallen, np.nan)
 
 
 def diebold_mariano(loss: FloatArray, baseline_loss: FloatArray, *, horizon: int = 1) -> DieboldMariano:

@@ -2,16 +2,22 @@
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final, Literal
 
+import numpy as np
+
+from pipeline.common_days import DayArray, chosen_days, common_cells
+from pipeline.errors import TooLittleHistoryError
 from pipeline.framing import Cut, Framing
 from pipeline.point_scores import skill
 from pipeline.quantiles import FloatArray
+from pipeline.recipes.point import PointRecipe
 from pipeline.scoring import mean_squared_error
 from pipeline.splits import divide
-from pipeline.variation import Settings, grid
+from pipeline.variation import Settings, grid, variation
 
 Sampler = Literal["grid", "tpe"]
 
@@ -78,13 +84,59 @@ def cut_of(framing: Framing, *, validation: float) -> Cut:
     )
 
 
-def validation_scores(framing: Framing, predicted: FloatArray) -> dict[str, float]:
-    """`validation_mse_price` and `validation_skill_vs_random_walk`: the same days and unit for every variation."""
+def framed_apart(recipe: PointRecipe, vary: Mapping[str, Sequence[str]]) -> tuple[PointRecipe, ...]:
+    """A variation for each way of cutting windows; the other settings do not change which days have one."""
+    variations = (variation(recipe, settings) for settings in grid(vary))
+    return tuple({(one.window, one.target): one for one in variations}.values())
+
+
+def shared_days(framings: Iterable[Framing], *, cut: Cut) -> DayArray:
+    """The target days that each of the frames has: after a hole, a longer window has fewer.
+
+    Raises:
+        TooLittleHistoryError: They share no validation day or no test day.
+    """
+    days: DayArray = reduce(np.intersect1d, (framing.dates for framing in framings))
+    for part in ("validation", "test"):
+        if not len(days_of_part(days, cut, part)):
+            raise TooLittleHistoryError(
+                f"The variations have no {part} day in common: holes leave the longest window none. Vary shorter "
+                "windows, or use a longer file."
+            )
+    return days
+
+
+def days_of_part(days: DayArray, cut: Cut, part: str) -> DayArray:
+    """Those of the days that are for `validation` or for the `test`."""
+    if part == "test":
+        return days[days >= np.datetime64(cut.test)]
+    return days[(days >= np.datetime64(cut.validation)) & (days < np.datetime64(cut.test))]
+
+
+def validation_scores(
+    framing: Framing, predicted: FloatArray, *, days: DayArray | None = None
+) -> dict[str, float]:
+    """Scores in price on the validation windows: the same days and unit for every variation.
+
+    Args:
+        framing: The windows and their truth.
+        predicted: Scaled predictions of all windows, shape (n_windows,).
+        days: Target days that count, as `shared_days` gives them; None for all.
+
+    Returns:
+        `validation_days`, how many days the others are on; `validation_mse_price` and
+        `validation_skill_vs_random_walk`, absent where they are not defined.
+    """
     part = framing.parts.validation
-    actual = framing.closes[part]
-    squared = mean_squared_error(actual, framing.to_price(predicted[part], part))
-    walk = mean_squared_error(actual, framing.last_closes[part])
-    return {"validation_mse_price": squared, "validation_skill_vs_random_walk": skill(squared, walk)}
+    known = common_cells(predicted[part])
+    if days is not None:
+        known &= chosen_days(framing.dates[part], days)
+    actual = framing.closes[part][known]
+    squared = mean_squared_error(actual, framing.to_price(predicted[part], part)[known])
+    walk = mean_squared_error(actual, framing.last_closes[part][known])
+    values = {"validation_mse_price": squared, "validation_skill_vs_random_walk": skill(squared, walk)}
+    defined = {name: value for name, value in values.items() if math.isfinite(value)}
+    return {"validation_days": float(known.sum()), **defined}
 
 
 def best(tried: Sequence[Tried]) -> Tried | None:

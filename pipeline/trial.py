@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.day_axis import DayAxis
-from pipeline.evidence import Scores, daily_scores
+from pipeline.evidence import Scores, paired_scores
 from pipeline.forecasting import Model, fit, rows_until
 from pipeline.quantiles import HORIZONS, FloatArray
 from pipeline.recipes import Recipe, find_recipe
@@ -24,7 +24,8 @@ class Trial:
 
     Attributes:
         quantiles: Log returns by model_id, each of shape (n_days, 7, 23).
-        wis: Weighted interval scores by model_id, each of shape (n_days, 7); NaN where no outcome is known.
+        wis: Weighted interval scores by model_id, each of shape (n_days, 7); NaN where no outcome is known or the
+            model has no forecast.
     """
 
     quantiles: dict[str, FloatArray]
@@ -33,11 +34,11 @@ class Trial:
     def scores(self, candidate: str, champion: str | None) -> Scores:
         """One score a day for the gate; a champion of the candidate's own recipe says nothing more."""
         apart = champion if champion in self.wis and champion != candidate else None
-        return Scores(
-            candidate=daily_scores(self.wis[candidate]),
-            random_walk=daily_scores(self.wis["coincast-random_walk"]),
-            har_range=daily_scores(self.wis["coincast-har_range"]),
-            champion=daily_scores(self.wis[apart]) if apart else None,
+        return paired_scores(
+            candidate=self.wis[candidate],
+            random_walk=self.wis["coincast-random_walk"],
+            har_range=self.wis["coincast-har_range"],
+            champion=self.wis[apart] if apart else None,
         )
 
 

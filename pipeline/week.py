@@ -31,7 +31,15 @@ class WeekScore:
         relative_wis: Mean WIS one day ahead over the random walk's; 1 is no skill, lower is better. None without a
             day that both have.
         relative_wis_all: The same over all horizons, each WIS divided by √horizon.
+        relative_wis=relative,
+        relative_wis_all=relative_all,
+        compared_days=compared_days,
+        compared=compared,
         of_random_walk: Whether all of them are the random walk's own, which then is compared with itself.
+=======
+        compared_days: How many days `relative_wis` is of.
+        compared: How many forecasts `relative_wis_all` is of.
+>>>>>>> commondays
     """
 
     mode: str
@@ -40,6 +48,8 @@ class WeekScore:
     held: Mapping[int, int]
     relative_wis: float | None
     relative_wis_all: float | None
+    compared_days: int
+    compared: int
     of_random_walk: bool = False
 
 
@@ -106,6 +116,8 @@ class SeriesWeek:
             **{f"held_{coverage}": live.held[coverage] if live else 0 for coverage in COVERAGES},
             "relative_wis": live.relative_wis if live else None,
             "relative_wis_all": live.relative_wis_all if live else None,
+            "compared_days": live.compared_days if live else 0,
+            "compared": live.compared if live else 0,
             "promoted": sum(one.promoted for one in self.decisions),
             "decisions": len(self.decisions),
             "candles": self.health.candles,
@@ -162,11 +174,13 @@ def score_week(
     if rows.empty:
         return None
     next_day = rows[rows[HORIZON] == 1]
+    (relative, compared_days), (relative_all, compared) = (_compared(some) for some in (next_day, rows))
     return WeekScore(
         mode=mode,
         scored=len(rows),
         days=len(next_day),
         held={coverage: int(next_day[hit(coverage)].sum()) for coverage in COVERAGES},
+<<<<<<< HEAD
         relative_wis=_ratio(next_day),
         relative_wis_all=_ratio(rows),
         of_random_walk=bool((rows[MODEL_ID] == RANDOM_WALK).all()),
@@ -178,8 +192,9 @@ def missing_days(monday: date, said: Collection[date]) -> tuple[date, ...]:
     return tuple(day for day in week_days(monday) if day not in said)
 
 
-def _ratio(rows: "DataFrame") -> float | None:
+def _compared(rows: "DataFrame") -> tuple[float | None, int]:
+    """Relative WIS on what both have, and how many forecasts those are."""
     both = rows.dropna(subset=[BASELINE_WIS])
     scale = np.sqrt(both[HORIZON].to_numpy(dtype=float))
     own, walk = (float(np.sum(both[name].to_numpy(dtype=float) / scale)) for name in (WIS, BASELINE_WIS))
-    return own / walk if walk > 0 and math.isfinite(own) else None
+    return (own / walk if walk > 0 and math.isfinite(own) else None), len(both)

@@ -95,9 +95,9 @@ def _print_outcome(outcome: "BackfillOutcome") -> None:
         (
             row["model_id"],
             row["n"],
-            f"{row['wis']:.5f}",
-            f"{row['relative_wis']:.3f}",
-            f"{100 * row['hit_80']:.0f}",
+            _number(row["wis"], 5),
+            _number(row["relative_wis"], 3),
+            "–" if row["hit_80"] is None else f"{100 * row['hit_80']:.0f}",
         )
         for row in outcome.leaderboard
     ]
@@ -119,6 +119,10 @@ def _print_reasons(failed: Sequence[Mapping[str, Any]], backfill_id: str) -> Non
 
 def _told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _duration(seconds: float) -> str:

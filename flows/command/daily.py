@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # The stages whose time goes into fits; `judge` is the gate's own, of a year ago.
 _TRAINING = ("train", "evaluate", "judge")
+# As pipeline.evaluation.TEST_DAYS, which takes seconds to import.
+_TEST_DAYS = 90
 
 
 @app.command()
@@ -168,14 +170,24 @@ def _range(row: dict[str, Any], coverage: int) -> str:
 
 
 def _print_metrics(metrics: dict[str, float]) -> None:
+    """Beside the random walk's, with the number of days that both forecast."""
+    scored = int(metrics["test_days"])
+    if not scored:
+        console().print(
+            f"On none of the last {_TEST_DAYS} days do fit and random walk both have a forecast: nothing to compare."
+        )
+        return
+    days = (
+        f"the last {_TEST_DAYS} days" if scored == _TEST_DAYS else f"{scored} of the last {_TEST_DAYS} days"
+    )
     pairs = [(name, f"random_walk_{name}") for name in metrics if f"random_walk_{name}" in metrics]
     if not pairs:
         # The random walk's own: there is nothing beside it.
-        rows = [(name, f"{value:.6g}") for name, value in metrics.items()]
-        print_table("On the last 90 days, one day ahead", ("", "random walk"), rows)
+        rows = [(name, f"{value:.6g}") for name, value in metrics.items() if name != "test_days"]
+        print_table(f"On {days}, one day ahead", ("", "random walk"), rows)
         return
     print_table(
-        "On the last 90 days, one day ahead, by a fit that did not see them",
+        f"On {days}, one day ahead, by a fit that did not see them",
         ("", "model", "random walk"),
         [(name, f"{metrics[name]:.6g}", f"{metrics[walk]:.6g}") for name, walk in pairs],
     )

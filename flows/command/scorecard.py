@@ -8,12 +8,13 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, NowOption, SeriesOption, parse_date, parse_now, parse_series
 from flows.command.output import console, print_json, print_table
+from pipeline.record import RANDOM_WALK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.alarms import Alarm
-    from pipeline.scorecard import ScoreLine
+    from pipeline.scorecard import ScoreLine, Skill
 
 _COLUMNS = ("model", "day", "n", "50 80 90 95 %", "WIS/walk", "t", "p", "MAE")
 
@@ -31,8 +32,9 @@ def scorecard(
     """Show how often the ranges held, the error beside the random walk's, and what is alarming.
 
     Live forecasts, issued before their day was over, and backfilled ones are in tables apart: how many days
-    ahead, how many are scored, the share of days that each range held, the error over the random walk's (below
-    1 is better; t and p of a Diebold–Mariano test, t above 0 is better), and the mean error of the median.
+    ahead, how many are scored, the share of days that each range held, the error over the random walk's on the
+    days that both have (below 1 is better; their number in brackets where it is not n; t and p of a Diebold–Mariano
+    test, t above 0 is better), and the mean error of the median.
 
     Example: coincast scorecard --series binance/BTCUSDT/1d --since 2026-01-01
     """
@@ -108,9 +110,24 @@ def _cells(line: "ScoreLine") -> tuple[object, ...]:
 
     held = " ".join(f"{100 * figure.share:.0f}" for figure in line.coverage)
     skill = line.skill
-    compared = (f"{skill.relative_wis:.3f}", _t(skill.dm_t), _p(skill.dm_p)) if skill else ("", "", "")
+    compared = (_ratio(skill, line.n), _t(skill.dm_t), _p(skill.dm_p)) if skill else _uncompared(line)
     name = line.model_id.removeprefix("coincast-")
     return (name, f"+{line.horizon}", line.n, held, *compared, price(line.mae))
+
+
+def _ratio(skill: "Skill", scored: int) -> str:
+    """How many days it is of is said where the random walk lacks some of those scored."""
+    figure = _figure(skill.relative_wis, 3)
+    return figure if skill.n == scored else f"{figure} ({skill.n})"
+
+
+def _uncompared(line: "ScoreLine") -> tuple[str, str, str]:
+    """The random walk is not compared with itself; another has no day in common with it."""
+    return ("" if line.model_id == RANDOM_WALK else "–", "", "")
+
+
+def _figure(value: float, digits: int) -> str:
+    return "–" if isnan(value) else f"{value:.{digits}f}"
 
 
 def _t(value: float) -> str:

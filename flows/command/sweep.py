@@ -94,11 +94,12 @@ def print_sweep(result: dict[str, Any]) -> None:
     """Every trial, best first, then what the test rows say of the chosen and the given recipe."""
     names = list(result["vary"])
     ranked = sorted(result["trials"], key=lambda trial: -_sortable(trial[_SCORE]))
-    title = f"{result['recipe']} on {result['series']}, validation from {result['validation']['first']}"
+    validation = result["validation"]
+    title = f"{result['recipe']} on {result['series']}, {validation['days']} validation days from {validation['first']}"
     rows = [
         [
             *(trial["settings"][name] for name in names),
-            "failed" if trial[_SCORE] is None else f"{trial[_SCORE]:+.3f}",
+            _unscored(trial) if trial[_SCORE] is None else f"{trial[_SCORE]:+.3f}",
         ]
         for trial in ranked
     ]
@@ -110,6 +111,10 @@ def print_sweep(result: dict[str, Any]) -> None:
             f"  {judged['role']} ({settings}): test skill {skill}, {judged['verdict']}; {judged['setting']}."
         )
     print_ending(result)
+
+
+def _unscored(trial: dict[str, Any]) -> str:
+    return "failed" if trial["failure"] else "–"
 
 
 def _skill(value: float | None) -> str:

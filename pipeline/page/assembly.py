@@ -89,6 +89,8 @@ def _skill_path(rows: "DataFrame", model_id: str) -> tuple[SkillPoint, ...]:
         return ()
     path = skill_over_time(rows, model_id=model_id).to_dict("records")
     return tuple(
-        SkillPoint(point[TARGET_DATE].date(), point[RELATIVE_WIS], point["lower"], point["upper"])
+        SkillPoint(
+            point[TARGET_DATE].date(), point[RELATIVE_WIS], point["lower"], point["upper"], int(point["n"])
+        )
         for point in path
     )

@@ -41,12 +41,16 @@ class PastForecast:
 
 @dataclass(frozen=True)
 class SkillPoint:
-    """Relative WIS of all days up to one, with its 95 percent interval (NaN where nothing can be said)."""
+    """Relative WIS of all days up to one, with its 95 percent interval (NaN where nothing can be said).
+
+    `days` counts those that model and random walk were both scored on.
+    """
 
     day: date
     relative_wis: float
     lower: float
     upper: float
+    days: int
 
 
 @dataclass(frozen=True)

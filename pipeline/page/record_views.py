@@ -37,6 +37,7 @@ def skill_path_view(record: Record) -> list[dict[str, Any]]:
     return [
         {
             "day": long_date(point.day),
+            "days": f"{point.days:,}",
             "ratio": {"text": f"{point.relative_wis:.3f}", "value": repr(point.relative_wis)},
             "interval": _interval(point.lower, point.upper),
         }
@@ -52,6 +53,7 @@ def _line(line: ScoreLine, price: Callable[[float], _Cell]) -> dict[str, Any]:
         "n": line.n,
         "share_80": {"text": percent(share), "value": repr(share)},
         "ratio": {"text": f"{skill.relative_wis:.3f}", "value": repr(skill.relative_wis)} if skill else None,
+        "compared": f"{skill.n:,}" if skill and skill.n != line.n else "",
         "interval": _interval(*skill.interval) if skill else "",
         "mae": price(line.mae),
     }

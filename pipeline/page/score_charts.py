@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from pipeline.page.content import Record
 from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
-from pipeline.page.sentences import percent, short_date
+from pipeline.page.sentences import days, percent, short_date
 from pipeline.scorecard import ScoreLine
 
 # A skill's first weeks are too rough to be worth an axis that shows them whole.
@@ -105,7 +105,8 @@ def skill_chart(record: Record, *, width: int) -> Markup:
             "ratio": point.relative_wis,
             "lower": point.lower,
             "upper": point.upper,
-            "label": f"{short_date(point.day)}: {point.relative_wis:.3f}, {point.lower:.2f} to {point.upper:.2f}",
+            "label": f"{short_date(point.day)}: {point.relative_wis:.3f}, {point.lower:.2f} to {point.upper:.2f}, "
+            f"{days(point.days)}",
         }
         for point in record.skill_path[_FEWEST_DAYS - 1 :]
         if not math.isnan(point.lower)

@@ -42,7 +42,12 @@ def week_sentence(week: SeriesWeek) -> str:
         return f"{held}; what was published is the random walk itself."
     if live.relative_wis is None:
         return f"{held}."
-    return f"{held}; the error was {live.relative_wis:.2f} times the random walk's."
+    return f"{held}; the error was {live.relative_wis:.2f} times the random walk's{_of_days(live)}."
+
+
+def _of_days(score: WeekScore) -> str:
+    """On how many days it was compared, where the random walk lacks some."""
+    return "" if score.compared_days == score.days else f" on {days(score.compared_days)}"
 
 
 def week_markdown(weeks: Sequence[SeriesWeek]) -> str:
@@ -89,12 +94,18 @@ def _score(score: WeekScore) -> dict[str, Any]:
             }
             for coverage, share in shares.items()
         ],
-        "ratios": [_ratio(score.relative_wis), _ratio(score.relative_wis_all)],
+        "ratios": [
+            _ratio(score.relative_wis, of=score.compared_days, scored=score.days),
+            _ratio(score.relative_wis_all, of=score.compared, scored=score.scored),
+        ],
     }
 
 
-def _ratio(value: float | None) -> dict[str, str] | None:
-    return None if value is None else {"text": f"{value:.3f}", "value": repr(value)}
+def _ratio(value: float | None, *, of: int, scored: int) -> dict[str, str] | None:
+    """The figure, and how many forecasts it is of where that is not all that were scored."""
+    if value is None:
+        return None
+    return {"text": f"{value:.3f}", "value": repr(value), "of": "" if of == scored else f"of {of:,}"}
 
 
 def _health(week: SeriesWeek) -> str:

@@ -39,8 +39,8 @@ def make_scores() -> Callable[..., pd.DataFrame]:
 @pytest.fixture(scope="session")
 def week() -> SeriesWeek:
     """Seven days of which one was not forecast, a promotion, an alarm, and two days made afterwards."""
-    live = WeekScore("live", 28, 7, {50: 3, 80: 5, 90: 6, 95: 7}, 0.931, 0.955)
-    late = WeekScore("backfill", 14, 2, {50: 1, 80: 1, 90: 2, 95: 2}, None, None)
+    live = WeekScore("live", 28, 7, {50: 3, 80: 5, 90: 6, 95: 7}, 0.931, 0.955, 7, 28)
+    late = WeekScore("backfill", 14, 2, {50: 1, 80: 1, 90: 2, 95: 2}, None, None, 0, 0)
     return SeriesWeek(
         series=Series("binance", "BTCUSDT"),
         monday=date(2026, 3, 23),
