@@ -120,6 +120,18 @@ def test_whether_there_is_skill(given: Skill | None, tone: str, words: str) -> N
     assert skill_verdict("coincast-range_lstm", record(80, 100, given))[:2] == (tone, words)
 
 
+def test_a_record_of_later_days_only_is_no_record_of_tomorrow() -> None:
+    later = Record("live", 365, tuple(replace(line, horizon=2) for line in record(80, 100).lines))
+    assert calibration_verdict(later).figures == "No range of the next day has been scored against what came."
+    assert skill_verdict("coincast-range_lstm", later).figures.startswith("Its error one day ahead has not")
+
+
+def test_an_error_is_not_measured_by_a_random_walk_that_made_none() -> None:
+    verdict = skill_verdict("coincast-range_lstm", record(80, 100, skill(nan, nan)))
+    assert (verdict.tone, verdict.words) == ("neutral", "Too early to tell")
+    assert "nan" not in verdict.figures
+
+
 def test_the_random_walk_itself_claims_nothing() -> None:
     assert skill_verdict("coincast-random_walk", record(80, 100)).words == "No skill: this is the random walk"
 
