@@ -1,6 +1,7 @@
 """What the Prefect UI shows of a run: tables of plain finite values, by series; links; bars of long work.
 
-What cannot be shown, because the server is away or refuses, is said in the log and fails nothing.
+What cannot be shown, because the server is away or refuses or what is stored is damaged, is said in the log and
+fails nothing.
 """
 
 import time
@@ -41,16 +42,30 @@ _ROWS: Final = 100
 _BETWEEN_S: Final = 2.0
 
 
+@contextmanager
+def _unfailing() -> Iterator[None]:
+    """Whatever keeps something from being shown must not fail the work that is shown."""
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("The Prefect UI does not show this: %s", one_line(error, limit=200))
+    except Exception:  # noqa: BLE001 - rows that cannot be made of what is stored: the work itself is done
+        log.exception("The Prefect UI does not show this")
+
+
+@_unfailing()
 def show_verdict(series: Series, verdict: Verdict) -> None:
     """Every check, failures first, with the days that fail."""
     _table(f"{series.slug}-data", verdict.rows(), f"{series}: the data contract says {verdict.severity}.")
 
 
+@_unfailing()
 def show_change(series: Series, change: Change) -> None:
     """What the vendor restated between its last two files, the largest changes first."""
     _table(f"{series.slug}-revisions", change.rows(_ROWS), f"{series}: {change.revisions.summary}")
 
 
+@_unfailing()
 def show_decision(series: Series, registration: Registration) -> None:
     """The gate's reasons and figures, and the way to the MLflow run."""
     rows: list[dict[str, object]] = [{"what": "reason", "value": reason} for reason in registration.reasons]
@@ -59,6 +74,7 @@ def show_decision(series: Series, registration: Registration) -> None:
     _link(f"{series.slug}-mlflow", registration.run_url, f"MLflow run of {series}")
 
 
+@_unfailing()
 def show_forecasts(series: Series, issued: Sequence[Forecast], published: str) -> None:
     """The horizons of each model, the published one first."""
     ordered = sorted(issued, key=lambda one: one.model_id != published)
@@ -66,6 +82,7 @@ def show_forecasts(series: Series, issued: Sequence[Forecast], published: str) -
     _table(f"{series.slug}-forecast", rows, f"{series}, as of {issued[0].as_of}: published is {published}.")
 
 
+@_unfailing()
 def show_scorecard(series: Series, ledger: Ledger) -> None:
     """How the series' forecasts turned out, live and backfilled apart, by model and days ahead."""
     if not _watched():
@@ -86,6 +103,7 @@ def show_scorecard(series: Series, ledger: Ledger) -> None:
     _table(f"{series.slug}-scorecard", rows, f"{series}: how the forecasts turned out.")
 
 
+@_unfailing()
 def show_page(series: Series, target: str) -> None:
     """The way to the series' published page."""
     _link(f"{series.slug}-page", _address(f"{target}/{page_name(series.slug)}"), f"Page of {series}")
@@ -142,6 +160,7 @@ class _Bar:
         self._written = time.monotonic()
 
 
+@_unfailing()
 def show_prunings(done: Mapping[str, Pruning], *, dry_run: bool) -> None:
     """How many versions, runs and files went, by series."""
     rows = [
@@ -157,6 +176,7 @@ def show_prunings(done: Mapping[str, Pruning], *, dry_run: bool) -> None:
     _table("retention", rows, "What would be deleted." if dry_run else "What was deleted.")
 
 
+@_unfailing()
 def show_week(
     week: str, markdown: str, rows: Sequence[Mapping[str, Any]], *, links: Mapping[str, str]
 ) -> None:
@@ -167,11 +187,13 @@ def show_week(
         _link(f"weekly-report-{name}", _address(address), f"{week}: {name}")
 
 
+@_unfailing()
 def show_stale_day(series: Series, day: date, message: str) -> None:
     """That a day was given up, and what to do."""
     _markdown(f"{series.slug}-stale", f"**{series}: {day} is stale.** {message}", f"{series}: {day}")
 
 
+@_unfailing()
 def show_backfill(backfill_id: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """What became of a backfill's units, by series."""
     _table(f"backfill-{backfill_id}", rows, description)
@@ -203,15 +225,6 @@ def _link(key: str, address: str, text: str) -> None:
     if _watched():
         with _unfailing():
             create_link_artifact(link=address, link_text=text, key=key)
-
-
-@contextmanager
-def _unfailing() -> Iterator[None]:
-    """Whatever keeps Prefect's server from showing something must not fail the work that is shown."""
-    try:
-        yield
-    except (httpx.HTTPError, PrefectException) as error:
-        log.warning("The Prefect UI does not show this: %s", one_line(error, limit=200))
 
 
 def _tried_once() -> AbstractContextManager[object]:

@@ -53,7 +53,7 @@ def backfill(
 
     Raises:
         InputError: It cannot be done as asked; the server lets any text pass as a date.
-        RunError: A unit failed; the others are done.
+        RunError: A unit failed, or what was made of a series cannot be scored or shown; the others are done.
     """
     prepare_environment()
     current = configuration()
@@ -80,6 +80,9 @@ def backfill(
             f"{len(outcome.failed)} units of backfill {outcome.id} failed, the others are over; the first,"
             f" {outcome.failed[0]['series']} {outcome.failed[0]['as_of']}: {outcome.failed[0]['why']}"
         )
+    if outcome.failures:
+        named = "; ".join(f"{name}: {why}" for name, why in outcome.failures.items())
+        raise RunError(f"All units of backfill {outcome.id} are made, and what follows failed. {named}")
     return outcome.as_dict()
 
 

@@ -8,13 +8,14 @@ from expectations.checking import check_candles
 from flows.edges.backfill_units import Backfill
 from flows.edges.configuration import Configuration
 from flows.edges.publishing import Publication, publish
+from flows.faults import kept
 from flows.jobs import plan_jobs
 from flows.market import read_market
 from flows.progress import log
 from flows.publication import Day, midnight, publish_days, published_recipes
 from flows.reproduction import kept_recipe
 from flows.stores import Stores
-from pipeline.errors import DateError
+from pipeline.errors import CoincastError, DateError
 from pipeline.forecast import Forecast
 from pipeline.hub import hub_files, join_hub_files
 from pipeline.page.merging import merge_hub
@@ -24,9 +25,21 @@ from pipeline.standing import standing_forecasts
 
 
 def publish_backfill(
-    backfill: Backfill, units: Sequence[Mapping[str, Any]], configuration: Configuration, stores: Stores
+    backfill: Backfill,
+    units: Sequence[Mapping[str, Any]],
+    configuration: Configuration,
+    stores: Stores,
+    *,
+    failures: dict[str, CoincastError],
 ) -> Publication | None:
     """One publication of all days that are done; None where none is.
+
+    Args:
+        backfill: Which.
+        units: Its units as they stand.
+        configuration: Where it is published.
+        stores: What it is made of.
+        failures: Gets why a series is not in the hub or has a short page, by series.
 
     Raises:
         PublishError: The target refused; the previous publication stands.
@@ -36,13 +49,19 @@ def publish_backfill(
     for name in backfill.request.series:
         done = [unit["as_of"] for unit in units if (unit["series"], unit["status"]) == (name, "done")]
         if done:
-            files = join_hub_files(files, _hub(backfill, Series.parse(name), done, stores))
+            with kept(failures, name):
+                files = join_hub_files(files, _hub(backfill, Series.parse(name), done, stores))
     if not files:
         return None
-    days = [day for name in backfill.request.series if (day := _newest_day(name, configuration, stores))]
-    if days:
-        return publish_days(days, stores, more=files)
-    return publish(files, configuration.places.publish_url, merge=merge_hub)
+    days: list[Day] = []
+    for name in backfill.request.series:
+        with kept(failures, name):
+            days += _newest_day(name, configuration, stores)
+    if not days:
+        return publish(files, configuration.places.publish_url, merge=merge_hub)
+    published = publish_days(days, stores, more=files)
+    failures |= published.failures
+    return published.publication
 
 
 def _hub(backfill: Backfill, series: Series, done: Sequence[date], stores: Stores) -> dict[str, bytes]:
@@ -62,19 +81,19 @@ def _hub(backfill: Backfill, series: Series, done: Sequence[date], stores: Store
     )
 
 
-def _newest_day(name: str, configuration: Configuration, stores: Stores) -> Day | None:
-    """The day that the series' page shows, as it stands now; None where nothing was published yet."""
+def _newest_day(name: str, configuration: Configuration, stores: Stores) -> tuple[Day, ...]:
+    """The day that the series' page shows, as it stands now; none where nothing was published yet."""
     series = Series.parse(name)
     publication = stores.ledger.publication(series)
     snapshot = stores.snapshots.latest(series)
     if publication is None or snapshot is None:
-        return None
+        return ()
     try:
         (job,) = plan_jobs(configuration, [series], as_of=publication.as_of, now=None)
         market = read_market(job, stores.snapshots, snapshot)
     except DateError as error:
         log.warning("The page of %s stays as it is: %s", name, error)
-        return None
+        return ()
     verdict = check_candles(
         market.candles,
         series=series,
@@ -83,4 +102,4 @@ def _newest_day(name: str, configuration: Configuration, stores: Stores) -> Day 
         account=market.account,
         stale_after_days=job.configuration.settings.stale_after_days,
     )
-    return Day(job, market, verdict)
+    return (Day(job, market, verdict),)

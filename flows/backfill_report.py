@@ -10,9 +10,11 @@ import pandas as pd
 from flows.edges.backfill_units import Backfill
 from flows.edges.ledger import Ledger
 from flows.edges.run import Run
+from flows.faults import kept
 from flows.publication import published_recipes
 from flows.reproduction import kept_recipe
 from pipeline.backfill_scores import compared_models, leaderboard, scores_by_day
+from pipeline.errors import CoincastError
 from pipeline.record import AS_OF, BACKFILL, SERIES
 from pipeline.series import Series
 
@@ -30,6 +32,7 @@ class BackfillOutcome:
         published: Files that changed.
         run_url: The MLflow run.
         seconds: Of this drive, and of the fits of all units.
+        failures: Why a series is not scored or not published as it should be, by series; the others are.
     """
 
     id: str
@@ -40,6 +43,7 @@ class BackfillOutcome:
     published: int = 0
     run_url: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -63,13 +67,27 @@ def backfill_tags(backfill: Backfill) -> dict[str, object]:
     }
 
 
-def backfill_scores(backfill: Backfill, units: Sequence[Mapping[str, Any]], ledger: Ledger) -> pd.DataFrame:
-    """Scores of the backfilled forecasts of the days that are done; live ones are not among them."""
+def backfill_scores(
+    backfill: Backfill,
+    units: Sequence[Mapping[str, Any]],
+    ledger: Ledger,
+    *,
+    failures: dict[str, CoincastError],
+) -> pd.DataFrame:
+    """Scores of the backfilled forecasts of the days that are done; live ones are not among them.
+
+    Args:
+        backfill: Which.
+        units: Its units as they stand.
+        ledger: Where the scores are.
+        failures: Gets why a series' scores cannot be read, by series.
+    """
     days = {(unit["series"], pd.Timestamp(unit["as_of"])) for unit in units if unit["status"] == "done"}
-    tables = [
-        ledger.scores(Series.parse(name), since=backfill.request.first, mode=BACKFILL)
-        for name in backfill.request.series
-    ]
+    # An empty table has the columns and types of a full one: there may be no other.
+    tables = [ledger.scores(model_ids=[])]
+    for name in backfill.request.series:
+        with kept(failures, name):
+            tables.append(ledger.scores(Series.parse(name), since=backfill.request.first, mode=BACKFILL))
     scores = pd.concat(tables, ignore_index=True)
     mine = [key in days for key in zip(scores[SERIES], scores[AS_OF], strict=True)]
     return scores.loc[np.array(mine, dtype=bool)]

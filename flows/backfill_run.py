@@ -29,14 +29,14 @@ from flows.edges.download import download
 from flows.edges.run import Run
 from flows.edges.runtime import prepare_environment
 from flows.edges.tracking import open_tracking, resumed_run, tracked_run
-from flows.faults import explained
+from flows.faults import explained, kept
 from flows.market import read_market
 from flows.progress import log, watcher
 from flows.stores import Stores
 from flows.watching import suspect_source
 from pipeline.backfill import BackfillRequest, Plan
 from pipeline.backfill_telling import status_rows
-from pipeline.errors import InputError, SourceError, UnknownSeriesError
+from pipeline.errors import CoincastError, InputError, SourceError, UnknownSeriesError
 from pipeline.series import Series
 
 _EXPERIMENT: Final = "backfills"
@@ -158,15 +158,16 @@ def _carry_out(
     with _told_at_the_end(backfill, stores), _told_underway(backfill, stores) as tell:
         drive(backfill, stores, choose_executor(backfill, configuration, stores, execution, tell))
     units = stores.units.rows(backfill.id)
-    scored = _score(backfill, configuration, everything)
-    published = publish_backfill(backfill, units, configuration, everything)
+    failures: dict[str, CoincastError] = {}
+    scored = _score(backfill, configuration, everything, failures)
+    published = publish_backfill(backfill, units, configuration, everything, failures=failures)
     seconds = {
         "fits": sum(unit["fit_s"] or 0.0 for unit in units),
         "units": sum(unit["total_s"] or 0.0 for unit in units),
         "wall": time.perf_counter() - started,
     }
     counts = stores.units.counts(backfill.id)
-    scores = backfill_scores(backfill, units, stores.ledger)
+    scores = backfill_scores(backfill, units, stores.ledger, failures=failures)
     board = log_backfill(run, backfill, scores, counts=counts, seconds=seconds)
     return BackfillOutcome(
         id=backfill.id,
@@ -177,24 +178,29 @@ def _carry_out(
         published=len(published.changed) if published else 0,
         run_url=run.url,
         seconds=seconds,
+        failures={name: str(error) for name, error in failures.items()},
     )
 
 
-def _score(backfill: Backfill, configuration: Configuration, stores: Stores) -> int:
+def _score(
+    backfill: Backfill, configuration: Configuration, stores: Stores, failures: dict[str, CoincastError]
+) -> int:
     """Score what is complete by now, from the newest snapshots; how many forecasts that were."""
     scored = 0
     for name in backfill.request.series:
-        series, now = Series.parse(name), clock()
-        snapshot = stores.snapshots.latest(series)
-        if snapshot is None:
-            continue
-        job = replace(job_of(backfill, series, configuration), now=now)
-        truth = read_market(job, stores.snapshots, snapshot).truth
-        report = stores.ledger.score(
-            series, truth, snapshot_sha256=snapshot.sha256, now=now, scored_at=clock()
-        )
-        scored += report.scored
+        with kept(failures, name):
+            scored += _score_series(backfill, Series.parse(name), configuration, stores)
     return scored
+
+
+def _score_series(backfill: Backfill, series: Series, configuration: Configuration, stores: Stores) -> int:
+    snapshot, now = stores.snapshots.latest(series), clock()
+    if snapshot is None:
+        return 0
+    job = replace(job_of(backfill, series, configuration), now=now)
+    truth = read_market(job, stores.snapshots, snapshot).truth
+    report = stores.ledger.score(series, truth, snapshot_sha256=snapshot.sha256, now=now, scored_at=clock())
+    return report.scored
 
 
 @contextmanager

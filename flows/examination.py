@@ -1,6 +1,6 @@
 """A look at a whole deployment that changes nothing: the facts that flows/doctor.py judges."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,7 +22,8 @@ from flows.edges.ledger import Ledger
 from flows.edges.machine import free_bytes, installed_versions, required_packages
 from flows.edges.services import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots import SnapshotStore
-from flows.edges.words import without_secrets
+from flows.edges.words import one_line, without_secrets
+from flows.progress import log
 from flows.server_setup import ZOMBIES
 from flows.watching import series_alarms
 from pipeline.errors import CoincastError, SettingsError
@@ -75,6 +76,9 @@ def _guarded(name: str, findings: Iterator[Finding], remedy: str) -> Iterator[Fi
         yield from findings
     except CoincastError as error:
         yield Finding(name, "failed", str(error), remedy)
+    except Exception as error:  # noqa: BLE001 - whatever stops one check, the others are still asked for
+        log.exception("%s", name)
+        yield Finding(name, "failed", f"{type(error).__name__}: {one_line(error)}", remedy)
 
 
 def _services(folder: RunFolder) -> Iterator[Finding]:
@@ -126,11 +130,15 @@ def _database(current: Configuration, now: datetime) -> Iterator[Finding]:
         yield Finding("database", "ok", engine.url.render_as_string(hide_password=True))
         records = Records(current, SnapshotStore(engine, current.places.snapshots_url), Ledger(engine))
         series = [Series.parse(text) for text in current.settings.series]
-        yield judge_clock(now, max(filter(None, (_newest(records, one) for one in series)), default=None))
+        yield from _guarded("clock", _clock(records, series, now), _PLACES)
         for one in series:
             yield from _guarded(f"series {one}", _series(records, one, now), _PLACES)
     finally:
         engine.dispose()
+
+
+def _clock(records: Records, series: Sequence[Series], now: datetime) -> Iterator[Finding]:
+    yield judge_clock(now, max(filter(None, (_newest(records, one) for one in series)), default=None))
 
 
 def _series(records: Records, series: Series, now: datetime) -> Iterator[Finding]:

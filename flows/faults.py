@@ -52,16 +52,21 @@ class SeriesFailedError(RunError):
 
 @contextmanager
 def kept(failures: dict[str, CoincastError], name: str) -> Iterator[None]:
-    """Whatever fails in the body is logged and kept under a name; who comes next is not stopped by it."""
+    """Whatever fails in the body is logged and kept under a name; who comes next is not stopped by it.
+
+    What failed first under a name stays: what follows from it is in the log.
+    """
     try:
         with explained():
             yield
     except CoincastError as error:
         log.error("%s: %s", name, error)
-        failures[name] = error
+        failures.setdefault(name, error)
     except Exception as error:  # noqa: BLE001 - a fault of ours, or a task past its limit, is one series' too
         log.exception("%s", name)
-        failures[name] = RunError(f"{type(error).__name__}: {one_line(error)}; the log tells where.")
+        failures.setdefault(
+            name, RunError(f"{type(error).__name__}: {one_line(error)}; the log tells where.")
+        )
 
 
 def raise_failures(outcomes: Sequence[Any], failures: Mapping[str, CoincastError]) -> None:

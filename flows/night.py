@@ -13,6 +13,8 @@ from flows.jobs import Job
 from flows.market import is_issued, read_market, superseded_choice
 from flows.outcome import DayOutcome, DoneDay, describe
 from flows.progress import Stopwatch, log
+from flows.publication import Day
+from flows.registration import Registration
 from flows.stores import Stores
 from flows.waiting import Wait, Waiting
 from pipeline.candles.columns import DATE
@@ -27,7 +29,8 @@ class Night:
     Attributes:
         outcomes: Of the days that are done.
         failures: Of the others, by series, or series and day where it is a missed one; of what was made and
-            could not be published, by `publication`.
+            could not be published, by `publication`. One whose scores or page failed is published all the same,
+            as far as it can be.
     """
 
     outcomes: list[DayOutcome] = field(default_factory=list)
@@ -58,7 +61,7 @@ def run_night(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> Night:
                     done += _forecast(present, stores, snapshot, watch=watch, night=night)
         if done:
             with kept(night.failures, "publication"):
-                night.outcomes += _publish(done, stores)
+                _publish(done, stores, night)
         if late:
             wait.rest()
         pending = late
@@ -75,11 +78,22 @@ def _forecast(
     for day in days:
         name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
         with kept(night.failures, name):
-            yield forecast_day(replace(job, as_of=day), stores, snapshot, watch=watch)
+            made, registration = forecast_day(replace(job, as_of=day), stores, snapshot, watch=watch)
+            scored = 0
+            # A forecast is published in time whether or not the ones before it can be scored.
+            with kept(night.failures, name), watch.stage(str(job.series), "score"):
+                scored = tasks.score(made, stores)
+            yield DoneDay(name, made, registration, scored, watch)
 
 
-def forecast_day(job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch) -> DoneDay:
-    """One series' day from its file to its scores; what the ledger holds already is not made again."""
+def forecast_day(
+    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch
+) -> tuple[Day, Registration | None]:
+    """One series' day from its file to its forecast; what the ledger holds already is not made again.
+
+    Returns:
+        The day, and the registration of its fit; None where the ledger held the forecast already.
+    """
     name = str(job.series)
     with watch.stage(name, "check"):
         day = tasks.check(job, stores, snapshot)
@@ -100,17 +114,19 @@ def forecast_day(job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwat
     elif (choice := superseded_choice(job, day.market, stores.ledger)) is not None:
         with watch.stage(name, "forecast"):
             tasks.choose_again(day, stores, choice)
-    with watch.stage(name, "score"):
-        scored = tasks.score(day, stores)
-    return DoneDay(day, registration, scored, watch)
+    return day, registration
 
 
-def _publish(done: Sequence[DoneDay], stores: Stores) -> list[DayOutcome]:
+def _publish(done: Sequence[DoneDay], stores: Stores, night: Night) -> None:
     """One publication of all; its seconds are counted to the last series."""
     watch = done[-1].watch
     with watch.stage(f"{len({one.day.job.series for one in done})} series", "publish"):
-        publication = tasks.publish([one.day for one in done], stores)
-    return [describe(one, stores, publication) for one in done]
+        published = tasks.publish([one.day for one in done], stores)
+    night.failures |= published.failures
+    for one in done:
+        if one.name not in night.failures:
+            with kept(night.failures, one.name):
+                night.outcomes.append(describe(one, stores, published.publication))
 
 
 def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ...]:

@@ -21,12 +21,14 @@ class DoneDay:
     """A series' day that is done but for its publication.
 
     Attributes:
+        name: By which a failure of it is told: the series, with its day where that is a missed one.
         day: The market and what the data contract says of it.
         registration: Of the new fit; None where the ledger held the day already.
         scored: Score rows written.
         watch: Seconds by stage.
     """
 
+    name: str
     day: Day
     registration: Registration | None
     scored: int

@@ -1,4 +1,7 @@
-"""What the stores say of a day, as files for readers: hub, latest.json and pages."""
+"""What the stores say of a day, as files for readers: hub, latest.json and pages.
+
+Each series stands by itself: one that cannot be drawn has a short page that says so, and stops no other.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,32 +16,29 @@ from flows.edges.ledger_publications import Publication as Choice
 from flows.edges.publishing import Publication, publish
 from flows.edges.tracking import Experiment
 from flows.edges.webhook import announce
+from flows.faults import kept
 from flows.jobs import Job
 from flows.market import Market
 from flows.progress import log
+from flows.series_pages import PublishedDays, attribution, draw_page, short_content
 from flows.stores import Stores
 from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms
 from pipeline.candles.columns import CLOSE, DATE, FILLED
+from pipeline.errors import CoincastError, StoreError
 from pipeline.gate import CONFIGURED
 from pipeline.hub import hub_files, join_hub_files, target_data_files
 from pipeline.manifest import Manifest
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
-from pipeline.page.latest import LATEST, latest_json
 from pipeline.page.merging import merge_publication
-from pipeline.page.rendering import render_site
+from pipeline.page.site import SeriesPage, full_page, site_files
 from pipeline.recipes import Recipe
 from pipeline.record import BY_RECIPE, MODEL_ID, RANDOM_WALK
 from pipeline.standing import standing_forecasts
 from pipeline.trial import issued_recipes
 
 SHOWN_DAYS: Final = 120
-ATTRIBUTION: Final = (
-    "Candles: CryptoDataDownload (www.cryptodatadownload.com), used under its terms of use; its files are not "
-    "redistributed here."
-)
-SIMULATED: Final = "A simulated market: no price here was ever paid, and nothing here is about a real one."
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class Day:
 
 def publish_days(
     days: Sequence[Day], stores: Stores, *, more: Mapping[str, bytes] | None = None
-) -> Publication:
+) -> PublishedDays:
     """Publish these days and tell the webhook, if anything changed.
 
     Args:
-        days: At least one.
+        days: At least one; of several days of a series the last has the page.
         stores: What they are made of.
         more: Hub files of other days, to be published with them.
 
@@ -64,18 +64,29 @@ def publish_days(
         PublishError: The target refused; the previous publication stands.
         DiskFullError: There is no room; the previous publication stands.
     """
-    configuration = days[0].job.configuration
-    contents = []
+    failures: dict[str, CoincastError] = {}
     files = dict(more or {})
     for day in days:
-        rows = _standing_rows(day, stores)
-        contents.append(_content(day, stores, rows))
-        files = join_hub_files(files, _hub(day, rows))
-    files |= {**render_site(contents), LATEST: latest_json(contents)}
-    publication = publish(files, configuration.places.publish_url, merge=merge_publication)
+        with kept(failures, str(day.job.series)):
+            files = join_hub_files(files, _hub(day, _standing_rows(day, stores)))
+    shown = {day.job.series: day for day in days}.values()
+    pages = [_page(day, stores, failures) for day in shown]
+    files |= site_files(pages)
+    target = days[0].job.configuration.places.publish_url
+    publication = publish(files, target, merge=merge_publication)
     if publication.outcome == "new":
-        _announce(contents, publication, day=days[0])
-    return publication
+        _announce(pages, publication, day=days[0])
+    return PublishedDays(publication, failures)
+
+
+def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> SeriesPage:
+    return draw_page(
+        lambda: full_page(_content(day, stores, _standing_rows(day, stores))),
+        short_content(day.job.series, day.market.as_of),
+        stores.ledger,
+        usual=day.job.recipe.model_id,
+        failures=failures,
+    )
 
 
 def _standing_rows(day: Day, stores: Stores) -> pd.DataFrame:
@@ -88,6 +99,11 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
     forecasts = standing_forecasts(rows)
     publication = stores.ledger.publication(series, as_of=market.as_of)
     published = publication.model_id if publication else job.recipe.model_id
+    if published not in forecasts:
+        raise StoreError(
+            f"The ledger has no whole forecast of {published} as of {market.as_of}, which was published; "
+            f"run `coincast daily --series {series} --as-of {market.as_of}`."
+        )
     own = rows[rows[MODEL_ID] == published].sort_values("now").iloc[0]
     manifest = stores.ledger.manifest(own["manifest_id"])
     experiment = stores.tracking.experiment(series.slug)
@@ -110,7 +126,7 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         alarms=_alarms(job, stores),
         simulated=series.simulated,
         publish_truth=job.configuration.settings.publish_truth or series.simulated,
-        attribution=SIMULATED if series.simulated else ATTRIBUTION,
+        attribution=attribution(series),
     )
 
 
@@ -215,14 +231,15 @@ def published_recipes(recipe: Recipe) -> dict[str, Recipe]:
     return {one.model_id: one for one in issued_recipes(recipe)}
 
 
-def _announce(contents: Sequence[SeriesContent], publication: Publication, *, day: Day) -> None:
+def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day) -> None:
     settings = day.job.configuration.settings
     told = announce(
         settings.webhook_url,
         {
             "event": "published",
-            "series": {str(one.series): one.forecast.as_of.isoformat() for one in contents},
-            "simulated": any(one.simulated for one in contents),
+            "series": {one.entry["series"]: one.entry["as_of"] for one in pages if one.drawn},
+            "undrawn": {one.entry["series"]: one.entry["as_of"] for one in pages if not one.drawn},
+            "simulated": any(one.entry["simulated"] for one in pages),
         },
         secret=settings.webhook_secret,
         sent_at=clock(),

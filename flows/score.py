@@ -7,7 +7,7 @@ from flows import tasks
 from flows.arguments import parse_now, parse_series
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
-from flows.faults import explained, kept, raise_failures
+from flows.faults import kept, raise_failures
 from flows.flow_policy import flow
 from flows.jobs import Job, plan_jobs
 from flows.progress import log
@@ -48,9 +48,10 @@ def score(
                 scored[str(job.series)] = tasks.score(day, stores)
                 days.append(day)
     if days:
-        with explained():
-            tasks.publish(days, stores)
-    raise_failures(list(scored), failures)
+        with kept(failures, "publication"):
+            failures |= tasks.publish(days, stores).failures
+    done = () if "publication" in failures else tuple(name for name in scored if name not in failures)
+    raise_failures(done, failures)
     return scored
 
 

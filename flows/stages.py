@@ -12,15 +12,16 @@ from flows.baseline_run import record_baseline
 from flows.edges.clock import clock
 from flows.edges.download import download as fetch
 from flows.edges.ledger_publications import Publication as Choice
-from flows.edges.publishing import Publication
 from flows.edges.snapshots import Snapshot
 from flows.events import emit_alarms
+from flows.faults import kept
 from flows.issued_fits import issue_context
 from flows.jobs import Job
 from flows.market import read_market
 from flows.progress import log, watcher
 from flows.publication import Day, midnight, publish_days
 from flows.registration import Registration, register_fit
+from flows.series_pages import PublishedDays
 from flows.stores import Stores
 from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms, suspect_source
@@ -165,16 +166,18 @@ def score(day: Day, stores: Stores) -> int:
     return report.scored
 
 
-def publish(days: Sequence[Day], stores: Stores) -> Publication:
+def publish(days: Sequence[Day], stores: Stores) -> PublishedDays:
     """Hub, latest.json and pages of these days, switched at once; then what is alarming, as events."""
-    publication = publish_days(days, stores)
+    done = publish_days(days, stores)
+    publication, failures = done.publication, dict(done.failures)
     log.info(
         "published to %s: %s, %d files", publication.target, publication.outcome, len(publication.changed)
     )
     for job in {day.job.series: day.job for day in days}.values():
-        emit_alarms(job, _alarms(job, stores))
-        artifacts.show_page(job.series, publication.target)
-    return publication
+        with kept(failures, str(job.series)):
+            artifacts.show_page(job.series, publication.target)
+            emit_alarms(job, _alarms(job, stores))
+    return PublishedDays(publication, failures)
 
 
 def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:

@@ -8,7 +8,7 @@ from flows.arguments import parse_now, parse_series
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
-from flows.faults import explained, kept, raise_failures
+from flows.faults import kept, raise_failures
 from flows.flow_policy import flow
 from flows.stores import open_stores
 from flows.weeks import WeekReport
@@ -49,16 +49,18 @@ def weekly_report(
             f"The week {week} is not over at {instant:%Y-%m-%d %H:%M} UTC; leave it out for the last one."
         )
     stores = open_stores(current.places)
+    wanted = parse_series(series, current.settings.series)
     weeks: list[SeriesWeek] = []
     failures: dict[str, CoincastError] = {}
-    for one in parse_series(series, current.settings.series):
+    for one in wanted:
         with kept(failures, str(one)):
             weeks.append(tasks.sum_up_week(one, stores, current, monday=monday, now=instant))
+    missing = [one for one in wanted if str(one) in failures]
     report = None
     if weeks:
-        with explained():
-            report = tasks.report_week(weeks, stores, current)
-    raise_failures(weeks, failures)
+        with kept(failures, "report"):
+            report = tasks.report_week(weeks, stores, current, missing=missing)
+    raise_failures(weeks if report else (), failures)
     return report
 
 

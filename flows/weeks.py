@@ -15,7 +15,7 @@ from flows.vendor_revisions import vendor_changes
 from flows.watching import series_alarms, usual_model
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
-from pipeline.page.latest import LATEST, write_latest
+from pipeline.page.latest import LATEST, Latest, write_latest
 from pipeline.page.merging import merge_publication
 from pipeline.page.rendering import INDEX, render_index
 from pipeline.page.weekly import WEEKLY, render_week, week_markdown
@@ -51,7 +51,7 @@ class WeekReport:
 def sum_up_week(
     series: Series, stores: Stores, configuration: Configuration, *, monday: date, now: datetime
 ) -> SeriesWeek:
-    """What the stores say of a series' week.
+    """What the stores say of a series' week; one that cannot be shown fails here, where it stops no other.
 
     Args:
         series: Whose.
@@ -72,7 +72,7 @@ def sum_up_week(
     experiment = stores.tracking.find_experiment(series.slug)
     tags = _run_tags(experiment, monday) if experiment else {}
     alarms = series_alarms(stores.ledger, stores.snapshots, series, settings=settings, now=now)
-    return SeriesWeek(
+    week = SeriesWeek(
         series=series,
         monday=monday,
         live=live,
@@ -83,24 +83,40 @@ def sum_up_week(
         ),
         alarms=tuple(alarm.message for alarm in alarms),
     )
+    render_week([week])
+    return week
 
 
-def report_week(weeks: Sequence[SeriesWeek], stores: Stores, configuration: Configuration) -> WeekReport:
+def report_week(
+    weeks: Sequence[SeriesWeek],
+    stores: Stores,
+    configuration: Configuration,
+    *,
+    missing: Sequence[Series] = (),
+) -> WeekReport:
     """Publish `weekly.html`, keep page and table in an MLflow run, and show them in the Prefect UI.
 
     The index leads to the page from then on. The same page is kept in one run, however often it is made.
+
+    Args:
+        weeks: Of the same week, one for each series.
+        stores: Where the run is kept.
+        configuration: Where the page is published.
+        missing: Series whose week could not be summed up.
     """
-    page, rows, week = render_week(weeks), tuple(week.as_row() for week in weeks), weeks[0].name
-    files = {WEEKLY: page, LATEST: write_latest({}, week=week), INDEX: render_index({}, week=week)}
+    page, rows = render_week(weeks, missing=missing), tuple(week.as_row() for week in weeks)
+    week, markdown = weeks[0].name, week_markdown(weeks, missing=missing)
+    latest = Latest(week=week)
+    files = {WEEKLY: page, LATEST: write_latest(latest), INDEX: render_index(latest)}
     publication = publish(files, configuration.places.publish_url, merge=merge_publication)
     report = WeekReport(
         week=week,
         outcome=publication.outcome,
         page=f"{publication.target}/{WEEKLY}",
-        run_url=_keep(stores.tracking.experiment(EXPERIMENT), weeks, page),
+        run_url=_keep(stores.tracking.experiment(EXPERIMENT), weeks, page, note=markdown),
         rows=rows,
     )
-    show_week(report.week, week_markdown(weeks), rows, links={"mlflow": report.run_url, "page": report.page})
+    show_week(report.week, markdown, rows, links={"mlflow": report.run_url, "page": report.page})
     return report
 
 
@@ -154,7 +170,7 @@ def _candle_days(series: Series, stores: Stores) -> set[date]:
     return {stamp.date() for stamp in reading.candles[DATE]}
 
 
-def _keep(experiment: Experiment, weeks: Sequence[SeriesWeek], page: bytes) -> str:
+def _keep(experiment: Experiment, weeks: Sequence[SeriesWeek], page: bytes, *, note: str) -> str:
     tags = {"week": weeks[0].name, "page": sha256(page).hexdigest()}
     if there := experiment.find_runs(tags=tags, status="FINISHED", limit=1):
         return there[0].url
@@ -163,7 +179,7 @@ def _keep(experiment: Experiment, weeks: Sequence[SeriesWeek], page: bytes) -> s
         run.log_table([week.as_row() for week in weeks], "series")
         run.log_json([week.as_dict() for week in weeks], "weeks")
         run.log_text(page.decode(), WEEKLY)
-        run.set_note(week_markdown(weeks))
+        run.set_note(note)
     return run.url
 
 

@@ -18,6 +18,7 @@ CoincastError
     ├── RegistryError          MLflow refused, or a model is not what its record says
     ├── ServiceError           a server or worker of `coincast up` died, did not answer or refused
     ├── StaleSourceError       the vendor did not serve the day in time; nothing was made of older data
+    ├── PageError              a series' page could not be drawn; a short one that says so stands in its place
     └── PublishError           the publication target refused; the previous publication stands
 """
 
@@ -104,6 +105,10 @@ class ServiceError(RunError):
 
 class StaleSourceError(RunError):
     """The vendor did not serve the newest complete day in time; nothing was made of older data."""
+
+
+class PageError(RunError):
+    """A series' page could not be drawn; a short one that says so stands in its place."""
 
 
 class PublishError(RunError):

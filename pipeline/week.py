@@ -31,15 +31,9 @@ class WeekScore:
         relative_wis: Mean WIS one day ahead over the random walk's; 1 is no skill, lower is better. None without a
             day that both have.
         relative_wis_all: The same over all horizons, each WIS divided by √horizon.
-        relative_wis=relative,
-        relative_wis_all=relative_all,
-        compared_days=compared_days,
-        compared=compared,
-        of_random_walk: Whether all of them are the random walk's own, which then is compared with itself.
-=======
         compared_days: How many days `relative_wis` is of.
         compared: How many forecasts `relative_wis_all` is of.
->>>>>>> commondays
+        of_random_walk: Whether all of them are the random walk's own, which then is compared with itself.
     """
 
     mode: str
@@ -180,9 +174,10 @@ def score_week(
         scored=len(rows),
         days=len(next_day),
         held={coverage: int(next_day[hit(coverage)].sum()) for coverage in COVERAGES},
-<<<<<<< HEAD
-        relative_wis=_ratio(next_day),
-        relative_wis_all=_ratio(rows),
+        relative_wis=relative,
+        relative_wis_all=relative_all,
+        compared_days=compared_days,
+        compared=compared,
         of_random_walk=bool((rows[MODEL_ID] == RANDOM_WALK).all()),
     )
 

@@ -52,13 +52,13 @@ def show_outcome(outcome: "BackfillOutcome", *, as_json: bool, quiet: bool) -> N
     """What became of a backfill.
 
     Raises:
-        typer.Exit: With 1 where a unit failed.
+        typer.Exit: With 1 where a unit failed, or a series could not be scored or shown.
     """
     if as_json:
         print_json(outcome.as_dict())
     elif not quiet:
         _print_outcome(outcome)
-    if outcome.failed:
+    if outcome.failed or outcome.failures:
         raise typer.Exit(1)
 
 
@@ -108,6 +108,8 @@ def _print_outcome(outcome: "BackfillOutcome") -> None:
     seconds = outcome.seconds
     typer.echo(f"seconds: {seconds['wall']:.1f}, of them fits {seconds['fits']:.1f}")
     _print_reasons(outcome.failed, outcome.id)
+    for name, why in outcome.failures.items():
+        console().print(f"failed: {name}: {why}", markup=False)
 
 
 def _print_reasons(failed: Sequence[Mapping[str, Any]], backfill_id: str) -> None:

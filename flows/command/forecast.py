@@ -21,27 +21,36 @@ def forecast(*, series: SeriesOption = None, as_of: AsOfOption = None, as_json: 
     from flows.edges.configuration import configuration
     from flows.edges.database import open_database
     from flows.edges.ledger import Ledger
+    from flows.faults import kept, raise_failures
     from flows.published import read_published
     from flows.watching import usual_model
-    from pipeline.errors import InputError
+    from pipeline.errors import CoincastError, InputError
 
     current = configuration()
     day = parse_date(as_of, option="--as-of") if as_of else None
     wanted = parse_series(series, current.settings.series)
     ledger, now = Ledger(open_database(current.places.database_url)), clock()
     usual = usual_model(current.settings)
-    found = [read_published(ledger, one, usual=usual, as_of=day, now=now) for one in wanted]
-    missing = [str(one) for one, published in zip(wanted, found, strict=True) if published is None]
-    told = [published for published in found if published is not None]
-    if missing and not told:
+    failures: dict[str, CoincastError] = {}
+    missing: list[str] = []
+    told: list[dict[str, Any]] = []
+    for one in wanted:
+        with kept(failures, str(one)):
+            published = read_published(ledger, one, usual=usual, as_of=day, now=now)
+            if published is None:
+                missing.append(str(one))
+            else:
+                told.append(published.as_dict())
+    if missing and not told and not failures:
         raise InputError(_nothing(missing, as_of))
     if as_json:
-        print_json({"forecasts": [published.as_dict() for published in told], "missing": missing})
-        return
-    for published in told:
-        _show(published.as_dict())
-    if missing:
-        typer.echo(_nothing(missing, as_of), err=True)
+        print_json({"forecasts": told, "missing": missing})
+    else:
+        for said in told:
+            _show(said)
+        if missing:
+            typer.echo(_nothing(missing, as_of), err=True)
+    raise_failures(told, failures)
 
 
 def _nothing(missing: list[str], as_of: str | None) -> str:

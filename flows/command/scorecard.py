@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.alarms import Alarm
+    from pipeline.errors import CoincastError
     from pipeline.scorecard import ScoreLine, Skill
 
 _COLUMNS = ("model", "day", "n", "50 80 90 95 %", "WIS/walk", "t", "p", "MAE")
@@ -43,6 +44,7 @@ def scorecard(
     from flows.edges.database import open_database
     from flows.edges.ledger import Ledger
     from flows.edges.snapshots import SnapshotStore
+    from flows.faults import kept, raise_failures
     from flows.watching import series_alarms
     from pipeline.scorecard import build_scorecard
 
@@ -55,22 +57,26 @@ def scorecard(
     lines: list[ScoreLine] = []
     alarms: list[Alarm] = []
     notes: list[str] = []
+    failures: dict[str, CoincastError] = {}
     for one in wanted:
-        found = build_scorecard(ledger.scores(one, since=first)).lines
-        lines += found
-        alarms += series_alarms(ledger, snapshots, one, settings=current.settings, now=instant)
-        if not found:
-            notes.append(_nothing(str(one), since, issued=ledger.newest_as_of(one) is not None))
+        with kept(failures, str(one)):
+            found = build_scorecard(ledger.scores(one, since=first)).lines
+            standing = series_alarms(ledger, snapshots, one, settings=current.settings, now=instant)
+            if not found:
+                notes.append(_nothing(str(one), since, issued=ledger.newest_as_of(one) is not None))
+            lines += found
+            alarms += standing
     if as_json:
         values = {
             "lines": [line.as_dict() for line in lines],
             "alarms": [alarm.as_dict() for alarm in alarms],
         }
         print_json({**values, "notes": notes})
-        return
-    _show(lines, alarms)
-    for note in notes:
-        typer.echo(note)
+    else:
+        _show(lines, alarms)
+        for note in notes:
+            typer.echo(note)
+    raise_failures([one for one in wanted if str(one) not in failures], failures)
 
 
 def _nothing(series: str, since: str | None, *, issued: bool) -> str:

@@ -3,12 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from pipeline.forecast import Forecast
 from pipeline.record import mode_of
 from pipeline.scorecard import Coverage, ScoreLine
 from pipeline.series import Series
+
+
+class HasForecast(Protocol):
+    """Whatever has a forecast to be shown."""
+
+    @property
+    def forecast(self) -> Forecast:
+        """What was said."""
+
+    def mode(self, horizon: int) -> str:
+        """`live` if that horizon was issued before its target's candle was complete, else `backfill`."""
 
 
 @dataclass(frozen=True)

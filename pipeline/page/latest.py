@@ -1,48 +1,73 @@
 """`latest.json`: what the page says, for programs. Its schema is `latest.schema.json` beside this file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
-from pipeline.page.content import DataHealth, GateDecision, Issue, Record, SeriesContent
+from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
 from pipeline.quantiles import HORIZONS, LEVELS, MEDIAN
 from pipeline.scorecard import ScoreLine
 
+Entry = Mapping[str, Any]
+
 LATEST: Final = "latest.json"
 SCHEMA_VERSION: Final = 1
 
-
-def latest_json(contents: Sequence[SeriesContent]) -> bytes:
-    """The newest forecast of each series, by slug, with its record and what to think of it."""
-    return write_latest({content.series.slug: _entry(content) for content in contents})
+# What the index says of a series; an entry that lacks one of them cannot be listed.
+_LISTED: Final = ("name", "market", "page", "simulated", "sentence", "attribution")
 
 
-def write_latest(entries: Mapping[str, Mapping[str, Any]], *, week: str = "") -> bytes:
-    """The document of these entries, in the order of their slugs.
+@dataclass(frozen=True)
+class Latest:
+    """What the document holds.
 
-    Args:
-        entries: By slug.
+    Attributes:
+        series: The newest forecast of each series whose page is whole, by slug.
+        undrawn: What is known of each series whose page could not be drawn, by slug; none is in both.
         week: Which one `weekly.html` is about, as `2026-W13`; empty where there is no such page.
+    """
+
+    series: Mapping[str, Entry] = field(default_factory=dict)
+    undrawn: Mapping[str, Entry] = field(default_factory=dict)
+    week: str = ""
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """All of them in the order of their slugs."""
+        return dict(sorted({**self.series, **self.undrawn}.items()))
+
+
+def write_latest(latest: Latest) -> bytes:
+    """The document; its series in the order of their slugs.
+
+    Raises:
+        ValueError: A number that JSON has no form for, or a text that UTF-8 has none for.
     """
     document = {
         "schema_version": SCHEMA_VERSION,
-        "simulated": any(entry["simulated"] for entry in entries.values()),
-        **({"week": week} if week else {}),
-        "series": dict(sorted(entries.items())),
+        "simulated": any(entry["simulated"] for entry in latest.entries.values()),
+        **({"week": latest.week} if latest.week else {}),
+        "series": dict(sorted(latest.series.items())),
+        **({"undrawn": dict(sorted(latest.undrawn.items()))} if latest.undrawn else {}),
     }
     return (json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-def read_latest(document: bytes) -> dict[str, dict[str, Any]]:
-    """The entries by slug; none from a document that is not of this version, which is then replaced."""
-    return dict(_read(document).get("series", {}))
+def read_latest(document: bytes) -> Latest:
+    """What a published document holds; nothing of one that is not of this version, which is then replaced.
 
-
-def read_week(document: bytes) -> str:
-    """Which week `weekly.html` is about; empty where there is no such page."""
-    return str(_read(document).get("week", ""))
+    An entry that is damaged is left out in the same way.
+    """
+    value = _read(document)
+    return Latest(
+        series=_entries(value.get("series"), *_LISTED, "alarms", "issue", "verdicts"),
+        undrawn=_entries(value.get("undrawn"), *_LISTED, "forecasts", "simulated_time"),
+        week=str(value.get("week", "")),
+    )
 
 
 def page_name(slug: str) -> str:
@@ -58,7 +83,25 @@ def _read(document: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) and value.get("schema_version") == SCHEMA_VERSION else {}
 
 
-def _entry(content: SeriesContent) -> dict[str, Any]:
+def _entries(value: Any, *needed: str) -> dict[str, Entry]:
+    found = value.items() if isinstance(value, dict) else ()
+    return {slug: entry for slug, entry in found if _is_whole(entry, needed)}
+
+
+def _is_whole(entry: Any, needed: tuple[str, ...]) -> bool:
+    try:
+        date.fromisoformat(entry["as_of"])
+        return all(name in entry for name in needed)
+    except (TypeError, ValueError, LookupError):
+        return False
+
+
+def series_entry(content: SeriesContent) -> Entry:
+    """The newest forecast of a series with its record and what to think of it.
+
+    Raises:
+        ValueError: A score is no finite number.
+    """
     series, forecast = content.series, content.forecast
     return {
         "series": str(series),
@@ -72,12 +115,12 @@ def _entry(content: SeriesContent) -> dict[str, Any]:
         "model_id": forecast.model_id,
         "random_walk_from": forecast.random_walk_from,
         "levels": list(LEVELS),
-        "forecasts": [_horizon(content, horizon) for horizon in HORIZONS],
+        "forecasts": forecast_rows(content),
         "record": {"live": _record(content.live), "backfill": _record(content.backfill)},
         "verdicts": {
             "calibration": calibration_verdict(content.live)._asdict(),
             "skill": _skill(content),
-            "horizons": horizon_note(content),
+            "horizons": horizon_note(forecast, configured=content.gate.configured),
         },
         "gate": _gate(content.gate),
         "alarms": list(content.alarms),
@@ -99,7 +142,12 @@ def _gate(gate: GateDecision) -> dict[str, Any]:
     return {"promoted": gate.promoted, "reasons": list(gate.reasons), **configured}
 
 
-def _horizon(content: SeriesContent, horizon: int) -> dict[str, Any]:
+def forecast_rows(content: HasForecast) -> list[dict[str, Any]]:
+    """A forecast's horizons: target day, mode, median and quantiles."""
+    return [_horizon(content, horizon) for horizon in HORIZONS]
+
+
+def _horizon(content: HasForecast, horizon: int) -> dict[str, Any]:
     quantiles = content.forecast.quantiles[horizon - 1]
     return {
         "horizon": horizon,
@@ -118,6 +166,8 @@ def _record(record: Record | None) -> dict[str, Any] | None:
 
 def _score(line: ScoreLine) -> dict[str, Any]:
     values = line.as_dict()
+    if values["mean_wis"] is None or values["mae"] is None:
+        raise ValueError(f"a {line.mode} score of {line.model_id} at horizon {line.horizon} is not finite")
     coverage = {str(figure["nominal"]): figure for figure in values["coverage"]}
     return {
         **{key: values[key] for key in ("horizon", "n", "first", "last", "mean_wis", "mae", "skill")},

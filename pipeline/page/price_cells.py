@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pipeline.page.content import PastForecast, SeriesContent
+from pipeline.page.content import HasForecast, PastForecast
 from pipeline.page.prices import format_price
 from pipeline.page.sentences import long_date, short_date
 from pipeline.quantiles import HORIZONS, MEDIAN, interval
@@ -15,7 +15,7 @@ _Cell = dict[str, Any]
 class PriceCells:
     """Prices of one series as table cells: rounded to a hundredth of the sentence's step, exact beside it."""
 
-    def __init__(self, content: SeriesContent, step: float, *, horizons: int = len(HORIZONS)) -> None:
+    def __init__(self, content: HasForecast, step: float, *, horizons: int = len(HORIZONS)) -> None:
         self._content = content
         self._step = step / 100
         ends = interval(content.forecast.quantiles[:horizons], max(_BARS))

@@ -1,7 +1,7 @@
 """Scores as table rows: what held, how well, how sure."""
 
 from collections.abc import Callable
-from math import isnan
+from math import isfinite, isnan
 from typing import Any, Final
 
 from pipeline.page.content import Record
@@ -23,7 +23,7 @@ def record_view(record: Record, price: Callable[[float], _Cell]) -> dict[str, An
     return {
         "window_days": record.window_days,
         "lines": [_line(line, price) for line in record.lines],
-        "next_day": _coverages(line) if line else {"n": 0, "coverage": []},
+        "next_day": _coverages(line) if line else None,
         "pit_even": f"{line.n / len(line.pit):.1f}" if line else "",
         "pit": [
             {"label": f"{10 * index}–{10 * index + 10} %", "count": count}
@@ -38,7 +38,7 @@ def skill_path_view(record: Record) -> list[dict[str, Any]]:
         {
             "day": long_date(point.day),
             "days": f"{point.days:,}",
-            "ratio": {"text": f"{point.relative_wis:.3f}", "value": repr(point.relative_wis)},
+            "ratio": _ratio(point.relative_wis),
             "interval": _interval(point.lower, point.upper),
         }
         for point in record.skill_path[::-_A_WEEK]
@@ -52,7 +52,7 @@ def _line(line: ScoreLine, price: Callable[[float], _Cell]) -> dict[str, Any]:
         "horizon": line.horizon,
         "n": line.n,
         "share_80": {"text": percent(share), "value": repr(share)},
-        "ratio": {"text": f"{skill.relative_wis:.3f}", "value": repr(skill.relative_wis)} if skill else None,
+        "ratio": _ratio(skill.relative_wis) if skill else None,
         "compared": f"{skill.n:,}" if skill and skill.n != line.n else "",
         "interval": _interval(*skill.interval) if skill else "",
         "mae": price(line.mae),
@@ -72,6 +72,11 @@ def _coverages(line: ScoreLine) -> dict[str, Any]:
             for figure in line.coverage
         ],
     }
+
+
+def _ratio(value: float) -> _Cell | None:
+    """None where the random walk made no error to measure by."""
+    return {"text": f"{value:.3f}", "value": repr(value)} if isfinite(value) else None
 
 
 def _interval(lower: float, upper: float) -> str:

@@ -1,7 +1,7 @@
-"""Pages as files: one for each series, and the index that lists them."""
+"""Pages as files: one of a series, and the index that lists them all."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import latest_json, page_name, read_latest
+from pipeline.page.latest import Entry, Latest
 from pipeline.page.sentences import long_date
 from pipeline.page.views import series_view, stale_after
 
@@ -19,49 +19,58 @@ INDEX: Final = "index.html"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
-def render_site(contents: Sequence[SeriesContent]) -> dict[str, bytes]:
-    """The page of each series and the index that lists them, by file name."""
-    pages = {page_name(content.series.slug): render_series(content) for content in contents}
-    return {**pages, INDEX: render_index(read_latest(latest_json(contents)))}
-
-
 def render_series(content: SeriesContent) -> bytes:
     """One series' page: self-contained, the same bytes for the same content."""
     return render("series.html.j2", series_view(content))
 
 
-def render_index(entries: Mapping[str, Mapping[str, Any]], *, week: str = "") -> bytes:
+def render_index(latest: Latest) -> bytes:
     """The page that lists every series.
 
     Args:
-        entries: The entries of latest.json by slug, of this run and of the runs before it.
-        week: Which one `weekly.html` is about; empty where there is no such page.
+        latest: What latest.json says, of this run and of the runs before it.
     """
-    cards = [_card(entry) for _, entry in sorted(entries.items())]
+    cards = [
+        _short_card(entry) if slug in latest.undrawn else _card(entry)
+        for slug, entry in latest.entries.items()
+    ]
     simulated = [card["simulated"] for card in cards]
     return render(
         "index.html.j2",
         {
             "cards": cards,
-            "week": week,
+            "week": latest.week,
             "simulated": bool(cards) and all(simulated),
             "attributions": list(dict.fromkeys(card["attribution"] for card in cards if card["attribution"])),
         },
     )
 
 
-def _card(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _card(entry: Entry) -> dict[str, Any]:
+    told = entry["simulated"] or entry["issue"]["simulated_time"]
+    return {
+        **_heading(entry, ageing=not told),
+        "drawn": True,
+        "calibration": entry["verdicts"]["calibration"],
+        "skill": entry["verdicts"]["skill"],
+    }
+
+
+def _short_card(entry: Entry) -> dict[str, Any]:
+    told = entry["simulated"] or entry["simulated_time"]
+    ageing = entry["forecasts"] is not None and not told
+    return {**_heading(entry, ageing=ageing), "drawn": False, "alarms": ()}
+
+
+def _heading(entry: Entry, *, ageing: bool) -> dict[str, Any]:
     head, _, tail = str(entry["sentence"]).partition("; ")
     as_of = date.fromisoformat(entry["as_of"])
-    told = entry["simulated"] or entry["issue"]["simulated_time"]
     return {
         **entry,
         "as_of_long": long_date(as_of),
         "head": f"{head};",
         "tail": tail,
-        "calibration": entry["verdicts"]["calibration"],
-        "skill": entry["verdicts"]["skill"],
-        "until": "" if told else stale_after(as_of),
+        "until": stale_after(as_of) if ageing else "",
     }
 
 

@@ -39,12 +39,22 @@ def range_sentence(forecast: Forecast, *, mode: str, live: Record | None) -> str
         mode: `live` while that day is not over: then it is called tomorrow.
         live: Record of the model's forecasts issued in time; None before the first.
     """
+    return f"{range_clause(forecast, mode=mode)}; {_held(live)}."
+
+
+def range_clause(forecast: Forecast, *, mode: str) -> str:
+    """The 80 percent range of the day after as_of in words, without a full stop.
+
+    Args:
+        forecast: What was said.
+        mode: `live` while that day is not over: then it is called tomorrow.
+    """
     lower, upper = next(zip(*interval(forecast.quantiles, 80), strict=True))
     step = rounding_step(lower, upper)
     currency = f" {forecast.series.quote}" if forecast.series.quote else ""
     return (
         f"{_when(forecast.target_date(1), mode)} {coin_name(forecast.series)} most likely closes between "
-        f"{format_price(lower, step)} and {format_price(upper, step)}{currency} (80 %); {_held(live)}."
+        f"{format_price(lower, step)} and {format_price(upper, step)}{currency} (80 %)"
     )
 
 
@@ -52,6 +62,10 @@ def calibration_verdict(record: Record | None) -> Verdict:
     """Whether the one-day-ahead ranges of a record are honest."""
     line = record.next_day if record else None
     coverage = record.coverage(80) if record else None
+    if record is not None and line is None:
+        return Verdict(
+            "neutral", "No record yet", "No range of the next day has been scored against what came."
+        )
     if line is None or coverage is None:
         return Verdict("neutral", "No record yet", "No range has been scored against what came.")
     figures = f"80 % ranges held on {coverage.hits} of {days(line.n)} ({percent(coverage.share)})."
@@ -78,12 +92,21 @@ def skill_verdict(model_id: str, record: Record | None, *, configured: bool = Fa
         words = "No model has earned its place, so the baseline itself is shown."
         return Verdict("neutral", "No skill: this is the random walk", words)
     line = record.next_day if record else None
+    if record is not None and line is None:
+        return Verdict(
+            "neutral",
+            "No record yet",
+            "Its error one day ahead has not been compared with the random walk's.",
+        )
     if line is None or line.skill is None:
         return Verdict("neutral", "No record yet", "Its error has not been compared with the random walk's.")
     return _judge(line.skill)
 
 
 def _judge(skill: Skill) -> Verdict:
+    if isnan(skill.relative_wis):
+        figures = f"The random walk made no error over {days(skill.n)}, so its error is no measure."
+        return Verdict("neutral", "Too early to tell", figures)
     error = f"Its error is {skill.relative_wis:.2f} times the random walk's"
     if skill.n < _FEW or isnan(skill.interval.lower):
         return Verdict("neutral", "Too early to tell", f"{error} over {days(skill.n)}.")
@@ -96,12 +119,12 @@ def _judge(skill: Skill) -> Verdict:
     return Verdict("neutral", "No skill shown against the random walk", figures)
 
 
-def horizon_note(content: SeriesContent) -> str:
+def horizon_note(forecast: Forecast, *, configured: bool = False) -> str:
     """From which day on the forecast is the random walk's; empty where it never is."""
-    first = content.forecast.random_walk_from
+    first = forecast.random_walk_from
     if first is None:
         return ""
-    if first == 1 and content.gate.configured:
+    if first == 1 and configured:
         return "All seven days are the random walk's forecast, as the recipe says."
     if first == 1:
         return "All seven days are the random walk's forecast: the model has shown no skill on any of them."

@@ -37,7 +37,7 @@ def series_view(content: SeriesContent) -> dict[str, Any]:
         **_charts(content, step),
         **_records(content, prices),
         "week": [prices.horizon(horizon) for horizon in HORIZONS],
-        "horizon_note": horizon_note(content),
+        "horizon_note": horizon_note(content.forecast, configured=content.gate.configured),
         "health": _health(content.health),
         **_origin(content),
     }

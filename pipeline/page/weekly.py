@@ -8,26 +8,38 @@ from pipeline.page.prices import coin_name, market_name
 from pipeline.page.rendering import render
 from pipeline.page.sentences import days, long_date, percent, short_date
 from pipeline.quantiles import COVERAGES
+from pipeline.series import Series
 from pipeline.week import DAYS, SeriesWeek, WeekScore
 
 WEEKLY: Final = "weekly.html"
 
 
-def render_week(weeks: Sequence[SeriesWeek]) -> bytes:
+def render_week(weeks: Sequence[SeriesWeek], *, missing: Sequence[Series] = ()) -> bytes:
     """The page of one week.
 
     Args:
         weeks: Of the same week, one for each series.
+        missing: Series whose week could not be summed up; the page says so.
     """
     monday = weeks[0].monday
+    series = [*(week.series for week in weeks), *missing]
     return render(
         "weekly.html.j2",
         {
             "week": weeks[0].name,
             "first": short_date(monday),
             "last": long_date(monday + timedelta(days=DAYS - 1)),
-            "simulated": all(week.series.simulated for week in weeks),
+            "simulated": all(one.simulated for one in series),
             "weeks": [_view(week) for week in weeks],
+            "missing": [
+                {
+                    "name": coin_name(one),
+                    "market": market_name(one),
+                    "simulated": one.simulated,
+                    "sentence": missing_sentence(one),
+                }
+                for one in missing
+            ],
         },
     )
 
@@ -50,12 +62,24 @@ def _of_days(score: WeekScore) -> str:
     return "" if score.compared_days == score.days else f" on {days(score.compared_days)}"
 
 
-def week_markdown(weeks: Sequence[SeriesWeek]) -> str:
-    """The week for a reader of the Prefect UI."""
+def missing_sentence(series: Series) -> str:
+    """That nothing can be said of a series' week."""
+    return f"The week of {coin_name(series)} could not be summed up: what is kept of it cannot be read."
+
+
+def week_markdown(weeks: Sequence[SeriesWeek], *, missing: Sequence[Series] = ()) -> str:
+    """The week for a reader of the Prefect UI.
+
+    Args:
+        weeks: Of the same week, one for each series.
+        missing: Series whose week could not be summed up.
+    """
     lines = [f"# {weeks[0].name}", ""]
     for week in weeks:
         lines.append(f"**{week.series}**: {week_sentence(week)} {_health(week)}")
         lines += [f"- {alarm}" for alarm in week.alarms] + [""]
+    for series in missing:
+        lines += [f"**{series}**: {missing_sentence(series)}", ""]
     return "\n".join(lines)
 
 

@@ -3,8 +3,9 @@
 import itertools
 import math
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import NormalDist
@@ -117,6 +118,34 @@ def make_candles() -> Callable[..., pd.DataFrame]:
         )
 
     return make
+
+
+@pytest.fixture
+def damage(own_state: Path) -> Callable[..., AbstractContextManager[None]]:
+    """While a block lasts, one forecast of the test's own ledger has no numbers: what no run of ours would write."""
+
+    @contextmanager
+    def work(series: Series, *, as_of: date, model_id: str, horizon: int) -> Iterator[None]:
+        key = (str(series), as_of.isoformat(), model_id, horizon)
+        same = "series = ? AND as_of = ? AND model_id = ? AND horizon = ?"
+        with closing(sqlite3.connect(own_state / "coincast.db", isolation_level=None)) as database:
+            guards = database.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'forecasts'"
+            ).fetchall()
+            (whole,) = database.execute(f"SELECT quantiles FROM forecasts WHERE {same}", key).fetchone()
+
+            def write(quantiles: bytes) -> None:
+                for name, _ in guards:
+                    database.execute(f"DROP TRIGGER {name}")
+                database.execute(f"UPDATE forecasts SET quantiles = ? WHERE {same}", (quantiles, *key))
+                for _, order in guards:
+                    database.execute(order)
+
+            write(np.full(len(LEVELS), np.nan).tobytes())
+            yield
+            write(whole)
+
+    return work
 
 
 @pytest.fixture

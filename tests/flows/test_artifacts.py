@@ -133,3 +133,21 @@ def test_a_server_that_is_gone_fails_nothing_and_holds_nothing_up(
     working()
     assert time.monotonic() - started < 30
     assert len(said) == 5
+
+
+def test_what_cannot_be_told_fails_nothing_and_hides_nothing_else(
+    prefect_harness: None, series: Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect import flow
+
+    @flow
+    def working() -> str:
+        artifacts.show_backfill("b2", [{"series": object()}], "A value that JSON has no form for.")
+        artifacts.show_stale_day(series, DAY, "A text.")
+        return "done"
+
+    said: list[object] = []
+    monkeypatch.setattr(artifacts.log, "exception", lambda *words: said.append(words))
+    assert working() == "done"
+    assert len(said) == 1
+    assert "A text." in newest(f"{series.slug}-stale")["data"]

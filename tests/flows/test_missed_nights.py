@@ -12,7 +12,7 @@ from flows.edges.configuration import configuration
 from flows.edges.demo_site import serve_market
 from flows.stores import Stores, open_stores
 from pipeline.errors import DateError
-from pipeline.page.latest import LATEST, read_week
+from pipeline.page.latest import LATEST, read_latest
 from pipeline.record import mode_of
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -107,7 +107,7 @@ def assert_the_week_is_told(stores: Stores) -> None:
     page = Path(configuration().places.publish_url) / "weekly.html"
     assert "2026-W13" in page.read_text()
     assert 'href="weekly.html"' in (page.parent / "index.html").read_text()
-    assert read_week((page.parent / LATEST).read_bytes()) == "2026-W13"
+    assert read_latest((page.parent / LATEST).read_bytes()).week == "2026-W13"
     again = weekly_report(now=MONDAY_MORNING)
     assert again is not None
     assert (again.outcome, again.run_url) == ("unchanged", report.run_url)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from math import nan
+from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline.page import latest
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import latest_json, read_latest, read_week, write_latest
+from pipeline.page.latest import Latest, read_latest, series_entry, write_latest
 from pipeline.page.sentences import reader_sentence
 
 MakeContent = Callable[..., SeriesContent]
@@ -28,8 +29,13 @@ def contents(make_content: MakeContent) -> list[SeriesContent]:
 
 
 @pytest.fixture(scope="module")
-def document(contents: list[SeriesContent]) -> Any:
-    return json.loads(latest_json(contents))
+def latest(contents: list[SeriesContent]) -> Latest:
+    return Latest(series={content.series.slug: series_entry(content) for content in contents})
+
+
+@pytest.fixture(scope="module")
+def document(latest: Latest) -> Any:
+    return json.loads(write_latest(latest))
 
 
 def test_it_keeps_its_schema(document: Any) -> None:
@@ -37,14 +43,10 @@ def test_it_keeps_its_schema(document: Any) -> None:
     jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(document)
 
 
-def test_the_week_of_the_report_is_part_of_it(document: Any) -> None:
-    text = write_latest(document["series"], week="2026-W13")
+def test_the_week_of_the_report_is_part_of_it(latest: Latest) -> None:
+    text = write_latest(replace(latest, week="2026-W13"))
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(text))
-    assert (read_week(text), read_week(write_latest(document["series"])), read_week(b"")) == (
-        "2026-W13",
-        "",
-        "",
-    )
+    assert [read_latest(one).week for one in (text, write_latest(latest), b"")] == ["2026-W13", "", ""]
 
 
 def test_the_schema_refuses_what_is_not_it(document: Any) -> None:
@@ -63,8 +65,8 @@ def test_it_says_what_the_forecast_says(contents: list[SeriesContent], document:
         assert [row["mode"] for row in entry["forecasts"]] == ["live"] * 7
 
 
-def test_closes_are_not_in_it(contents: list[SeriesContent]) -> None:
-    text = latest_json(contents).decode()
+def test_closes_are_not_in_it(contents: list[SeriesContent], latest: Latest) -> None:
+    text = write_latest(latest).decode()
     for content in contents:
         # The made-up model's median is the last close itself.
         assert not [close for close in content.closes[:-1] if repr(close.price) in text]
@@ -79,15 +81,32 @@ def test_made_up_data_are_called_so(document: Any) -> None:
     }
 
 
-def test_it_reads_back_and_what_is_not_it_reads_as_nothing(contents: list[SeriesContent]) -> None:
-    text = latest_json(contents)
+def test_it_reads_back_and_what_is_not_it_reads_as_nothing(latest: Latest) -> None:
+    text = write_latest(latest)
     assert write_latest(read_latest(text)) == text
     for other in (b"", b"[]", b"{}", b'{"schema_version": 99, "series": {}}', b"\xff"):
-        assert read_latest(other) == {}
+        assert read_latest(other) == Latest()
 
 
-def test_a_number_that_json_has_not_is_refused(contents: list[SeriesContent]) -> None:
-    entries = read_latest(latest_json(contents))
-    entries["kraken-ethusd-1d"]["levels"] = [nan]
+def test_a_damaged_entry_is_left_out_and_the_others_stay(document: Any) -> None:
+    entry = document["series"]["kraken-ethusd-1d"]
+    kept = set(document["series"]) - {"kraken-ethusd-1d"}
+    for damaged in (None, 7, {}, {**entry, "as_of": "soon"}, {**entry, "as_of": None}):
+        text = json.dumps({**document, "series": {**document["series"], "kraken-ethusd-1d": damaged}})
+        assert set(read_latest(text.encode()).series) == kept
+    for damaged in ([], None, "series"):
+        assert read_latest(json.dumps({**document, "series": damaged}).encode()).series == {}
+
+
+def test_a_number_that_json_has_not_is_refused(latest: Latest) -> None:
+    entry = {**latest.series["kraken-ethusd-1d"], "levels": [nan]}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_latest(entries)
+        write_latest(Latest(series={"kraken-ethusd-1d": entry}))
+
+
+def test_a_score_that_is_no_number_is_refused(contents: list[SeriesContent]) -> None:
+    live = contents[0].live
+    assert live is not None
+    broken = replace(live, lines=(replace(live.lines[0], mean_wis=inf), *live.lines[1:]))
+    with pytest.raises(ValueError, match="horizon 1 is not finite"):
+        series_entry(replace(contents[0], live=broken))

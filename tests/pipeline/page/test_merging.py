@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.page import rendering
+from pipeline.page import site
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import latest_json, write_latest
+from pipeline.page.latest import Latest, write_latest
 from pipeline.page.merging import merge_publication
+from pipeline.page.short import IssuedForecast, ShortContent
+from pipeline.page.site import full_page, short_page, site_files
 
 MakeContent = Callable[..., SeriesContent]
 
@@ -30,12 +32,23 @@ def ether(make_content: MakeContent) -> SeriesContent:
 def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """The charts are not what is tried here."""
     monkeypatch.setattr(
-        rendering, "render_series", lambda content: f"page as of {content.forecast.as_of}".encode()
+        site, "render_series", lambda content: f"page as of {content.forecast.as_of}".encode()
     )
 
 
 def files_of(*contents: SeriesContent) -> dict[str, bytes]:
-    return {**rendering.render_site(contents), "latest.json": latest_json(contents)}
+    return site_files([full_page(content) for content in contents])
+
+
+def short_files_of(content: SeriesContent) -> dict[str, bytes]:
+    """The files of a day on which the page of this series cannot be drawn."""
+    issued = IssuedForecast(content.forecast, content.issue.now, simulated_time=False)
+    return site_files([short_page(ShortContent(content.series, content.forecast.as_of, issued))])
+
+
+def earlier(content: SeriesContent, *, days: int) -> SeriesContent:
+    as_of = content.forecast.as_of - timedelta(days=days)
+    return replace(content, forecast=replace(content.forecast, as_of=as_of))
 
 
 def series_in(files: dict[str, bytes]) -> Any:
@@ -60,13 +73,52 @@ def test_the_same_again_changes_nothing(bitcoin: SeriesContent, ether: SeriesCon
 
 
 def test_an_older_day_does_not_replace_a_newer_page(bitcoin: SeriesContent) -> None:
-    older = replace(
-        bitcoin, forecast=replace(bitcoin.forecast, as_of=bitcoin.forecast.as_of - timedelta(days=3))
-    )
+    older = earlier(bitcoin, days=3)
     published = files_of(bitcoin)
     assert {**published, **merge_publication(files_of(older), published)} == published
     newer = {**files_of(older), **merge_publication(published, files_of(older))}
     assert newer == published
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_short_page_takes_the_place_of_a_whole_one_and_back(
+    bitcoin: SeriesContent, ether: SeriesContent, days: int
+) -> None:
+    """Of the same day, and of the next: no stale page beside a newer forecast, no series in both lists."""
+    published = {**files_of(earlier(bitcoin, days=days), ether)}
+    failed = {**published, **merge_publication(short_files_of(bitcoin), published)}
+    document = json.loads(failed["latest.json"])
+    assert (set(document["series"]), set(document["undrawn"])) == ({ether.series.slug}, {bitcoin.series.slug})
+    assert failed["binance-btcusdt-1d.html"] == short_files_of(bitcoin)["binance-btcusdt-1d.html"]
+    assert b"The page of Bitcoin could not be drawn" in failed["index.html"]
+    healed = {**failed, **merge_publication(files_of(bitcoin), failed)}
+    assert healed == files_of(bitcoin, ether)
+
+
+def test_a_short_page_of_an_older_day_replaces_nothing(bitcoin: SeriesContent) -> None:
+    published = files_of(bitcoin)
+    short = short_files_of(earlier(bitcoin, days=3))
+    assert {**published, **merge_publication(short, published)} == published
+    newest = short_files_of(bitcoin)
+    assert {**newest, **merge_publication(files_of(earlier(bitcoin, days=3)), newest)} == newest
+
+
+def test_a_short_page_stays_while_others_are_published(bitcoin: SeriesContent, ether: SeriesContent) -> None:
+    published = short_files_of(bitcoin)
+    both = {**published, **merge_publication(files_of(ether), published)}
+    assert set(json.loads(both["latest.json"])["undrawn"]) == {bitcoin.series.slug}
+    reported = merge_publication({"latest.json": write_latest(Latest(week="2026-W13"))}, both)
+    assert json.loads(reported["latest.json"])["undrawn"] == json.loads(both["latest.json"])["undrawn"]
+
+
+def test_a_damaged_entry_of_another_series_stops_nothing(
+    bitcoin: SeriesContent, ether: SeriesContent
+) -> None:
+    published = files_of(bitcoin, ether)
+    document = json.loads(published["latest.json"])
+    del document["series"][ether.series.slug]["as_of"]
+    damaged = {**published, "latest.json": json.dumps(document).encode()}
+    assert set(series_in(merge_publication(files_of(bitcoin), damaged))) == {bitcoin.series.slug}
 
 
 def test_a_published_document_that_cannot_be_read_is_replaced(bitcoin: SeriesContent) -> None:
@@ -75,7 +127,7 @@ def test_a_published_document_that_cannot_be_read_is_replaced(bitcoin: SeriesCon
 
 def test_the_weeks_report_stays_on_the_index_until_the_next_one(bitcoin: SeriesContent) -> None:
     def reported(week: str, published: dict[str, bytes]) -> dict[str, bytes]:
-        files = {"weekly.html": week.encode(), "latest.json": write_latest({}, week=week)}
+        files = {"weekly.html": week.encode(), "latest.json": write_latest(Latest(week=week))}
         return {**published, **merge_publication(files, published)}
 
     published = reported("2026-W13", files_of(bitcoin))

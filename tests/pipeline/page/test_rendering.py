@@ -13,8 +13,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import latest_json, read_latest
-from pipeline.page.rendering import render_index, render_series, render_site
+from pipeline.page.latest import Latest
+from pipeline.page.rendering import render_index, render_series
+from pipeline.page.site import full_page, site_files
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +30,10 @@ def content(make_content: MakeContent) -> SeriesContent:
 @pytest.fixture(scope="module")
 def page(content: SeriesContent) -> str:
     return render_series(content).decode()
+
+
+def site_of(*contents: SeriesContent) -> dict[str, bytes]:
+    return site_files([full_page(content) for content in contents])
 
 
 def test_a_page_needs_nothing_from_elsewhere(page: str) -> None:
@@ -76,14 +81,15 @@ def test_words_from_elsewhere_stay_words(content: SeriesContent) -> None:
         health=replace(content.health, source=evil, warnings=(evil,)),
         gate=replace(content.gate, reasons=(evil,)),
     )
-    for text in (render_series(changed).decode(), render_site([changed])["index.html"].decode()):
+    for text in (render_series(changed).decode(), site_of(changed)["index.html"].decode()):
         assert "<script>alert" not in text
         assert "javascript:" not in text
         assert "&lt;script&gt;" in text
 
 
 def test_a_made_up_market_is_branded_everywhere(make_content: MakeContent) -> None:
-    files = render_site([make_content(live=0, simulated=True)])
+    files = site_of(make_content(live=0, simulated=True))
+    del files["latest.json"]
     for text in files.values():
         assert b"Simulated data: this market is made up." in text
         assert b"(simulated data)</title>" in text
@@ -91,15 +97,14 @@ def test_a_made_up_market_is_branded_everywhere(make_content: MakeContent) -> No
 
 def test_a_mixed_index_brands_the_made_up_series(make_content: MakeContent) -> None:
     made_up = make_content("kraken/ETHUSD/1d", price=2100.0, live=0, simulated=True)
-    index = render_site([make_content(live=0), made_up])["index.html"].decode()
+    index = site_of(make_content(live=0), made_up)["index.html"].decode()
     assert index.count("simulated data</span>") == 1
     assert "this market is made up" not in index
 
 
 def test_an_empty_index_opens(content: SeriesContent) -> None:
-    assert b"No series has been published yet." in render_index({})
-    entries = read_latest(latest_json([content]))
-    assert render_index(entries) == render_site([content])["index.html"]
+    assert b"No series has been published yet." in render_index(Latest())
+    assert render_index(full_page(content).latest) == site_of(content)["index.html"]
 
 
 def test_the_same_content_is_the_same_bytes_again(content: SeriesContent, page: str) -> None:

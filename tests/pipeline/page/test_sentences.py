@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.forecast import Forecast
-from pipeline.page.content import GateDecision, Record, SeriesContent
+from pipeline.page.content import Record, SeriesContent
 from pipeline.page.sentences import (
     calibration_verdict,
     horizon_note,
@@ -120,6 +120,18 @@ def test_whether_there_is_skill(given: Skill | None, tone: str, words: str) -> N
     assert skill_verdict("coincast-range_lstm", record(80, 100, given))[:2] == (tone, words)
 
 
+def test_a_record_of_later_days_only_is_no_record_of_tomorrow() -> None:
+    later = Record("live", 365, tuple(replace(line, horizon=2) for line in record(80, 100).lines))
+    assert calibration_verdict(later).figures == "No range of the next day has been scored against what came."
+    assert skill_verdict("coincast-range_lstm", later).figures.startswith("Its error one day ahead has not")
+
+
+def test_an_error_is_not_measured_by_a_random_walk_that_made_none() -> None:
+    verdict = skill_verdict("coincast-range_lstm", record(80, 100, skill(nan, nan)))
+    assert (verdict.tone, verdict.words) == ("neutral", "Too early to tell")
+    assert "nan" not in verdict.figures
+
+
 def test_the_random_walk_itself_claims_nothing() -> None:
     assert skill_verdict("coincast-random_walk", record(80, 100)).words == "No skill: this is the random walk"
 
@@ -127,19 +139,18 @@ def test_the_random_walk_itself_claims_nothing() -> None:
 def test_the_random_walk_as_recipe_is_what_was_asked_for(content: SeriesContent) -> None:
     verdict = skill_verdict("coincast-random_walk", record(80, 100), configured=True)
     assert verdict[:2] == ("neutral", "This is the random walk")
-    asked = replace(
-        content,
-        forecast=replace(content.forecast, random_walk_from=1),
-        gate=GateDecision(promoted=False, configured=True),
+    asked = replace(content.forecast, random_walk_from=1)
+    assert (
+        horizon_note(asked, configured=True)
+        == "All seven days are the random walk's forecast, as the recipe says."
     )
-    assert horizon_note(asked) == "All seven days are the random walk's forecast, as the recipe says."
 
 
 def test_where_the_random_walk_takes_over(content: SeriesContent) -> None:
-    assert horizon_note(content) == ""
+    assert horizon_note(content.forecast) == ""
     for first, words in ((5, "From day 5 on"), (1, "All seven days")):
         forecast = replace(content.forecast, random_walk_from=first)
-        assert horizon_note(replace(content, forecast=forecast)).startswith(words)
+        assert horizon_note(forecast).startswith(words)
 
 
 def test_percent_never_claims_all_or_none() -> None:

@@ -39,6 +39,16 @@ def test_the_page_needs_nothing_from_elsewhere_and_words_stay_words(week: Series
     assert len(ids) == len(set(ids))
 
 
+def test_a_series_whose_week_is_missing_is_named(week: SeriesWeek) -> None:
+    lost = Series("kraken", "ETHUSD")
+    page, words = render_week([week], missing=[lost]).decode(), week_markdown([week], missing=[lost])
+    for said in (page, words):
+        assert "The week of Ether could not be summed up" in said
+        assert "80 % ranges held on 5 of 7 days" in re.sub(r"<[^>]+>", "", said)
+    assert "**kraken/ETHUSD/1d**" in words
+    assert "could not be summed up" not in render_week([week]).decode()
+
+
 def test_a_simulated_week_says_so(week: SeriesWeek) -> None:
     page = render_week([replace(week, series=Series("simulated", "BTCUSDT"))]).decode()
     assert "Simulated data: this market is made up" in page

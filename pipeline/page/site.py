@@ -1,0 +1,61 @@
+"""The files of a publication: a page for each series, whole or short, the index that lists them, `latest.json`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.page.content import SeriesContent
+from pipeline.page.latest import LATEST, Entry, Latest, page_name, series_entry, write_latest
+from pipeline.page.rendering import INDEX, render_index, render_series
+from pipeline.page.short import ShortContent, render_short, short_entry
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesPage:
+    """One series' part of a publication: whatever could go wrong with it has been tried.
+
+    Attributes:
+        slug: Whose.
+        page: The bytes of its page.
+        entry: What latest.json says of it.
+        drawn: Whether the page is whole; else it is a short one.
+    """
+
+    slug: str
+    page: bytes
+    entry: Entry
+    drawn: bool
+
+    @property
+    def latest(self) -> Latest:
+        """The series alone."""
+        own = {self.slug: self.entry}
+        return Latest(series=own) if self.drawn else Latest(undrawn=own)
+
+
+def full_page(content: SeriesContent) -> SeriesPage:
+    """The whole page of a series; what cannot be drawn or written raises here, where it stops no other series."""
+    page = SeriesPage(content.series.slug, render_series(content), series_entry(content), drawn=True)
+    write_latest(page.latest)
+    return page
+
+
+def short_page(content: ShortContent) -> SeriesPage:
+    """The page that says of a series that its own could not be drawn."""
+    return SeriesPage(content.series.slug, render_short(content), short_entry(content), drawn=False)
+
+
+def site_files(pages: Sequence[SeriesPage]) -> dict[str, bytes]:
+    """The pages, the index and latest.json by file name.
+
+    Args:
+        pages: One for each series.
+    """
+    latest = Latest(
+        series={one.slug: one.entry for one in pages if one.drawn},
+        undrawn={one.slug: one.entry for one in pages if not one.drawn},
+    )
+    return {
+        **{page_name(one.slug): one.page for one in pages},
+        INDEX: render_index(latest),
+        LATEST: write_latest(latest),
+    }
