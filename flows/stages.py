@@ -12,7 +12,7 @@ from flows.baseline_run import record_baseline
 from flows.edges.clock import clock
 from flows.edges.download import download as fetch
 from flows.edges.ledger_publications import Publication as Choice
-from flows.edges.snapshots import Snapshot
+from flows.edges.snapshots import Judgement, Snapshot
 from flows.events import emit_alarms
 from flows.faults import kept
 from flows.issued_fits import issue_context
@@ -48,17 +48,22 @@ def download(job: Job, stores: Stores) -> Snapshot:
         limit_mb=job.configuration.settings.download_limit_mb,
         on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
     )
+    if done.suspicion is not None:
+        _warn_of(done.suspicion, job, used=done.snapshot, is_new=done.suspicion.judged_at == now)
+        return done.snapshot
     log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
     if done.outcome == "new":
         for change in vendor_changes(job.series, stores.snapshots, stores.ledger, newest=True):
             log.info("%s: %s", job.series, change.revisions.summary)
             artifacts.show_change(job.series, change)
-    if done.suspicion is not None:
-        alarm = suspect_source(done.suspicion, used=done.snapshot)
-        log.warning("%s: %s", job.series, alarm.message)
-        if done.suspicion.judged_at == now:
-            emit_alarms(job, [alarm])
     return done.snapshot
+
+
+def _warn_of(suspicion: Judgement, job: Job, *, used: Snapshot, is_new: bool) -> None:
+    alarm = suspect_source(suspicion, used=used)
+    log.warning("%s: %s", job.series, alarm.message)
+    if is_new:
+        emit_alarms(job, [alarm])
 
 
 def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:

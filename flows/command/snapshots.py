@@ -47,7 +47,7 @@ def list_snapshots(*, series: SeriesOption = None, as_json: JsonOption = False) 
     if as_json:
         print_json({"snapshots": facts})
         return
-    heads = ("snapshot", "series", "first seen", "last seen", "candles to", "status")
+    heads = ("snapshot", "series", "first seen", "last seen", "candles to")
     print_table("", heads, (_row(one) for one in facts))
 
 
@@ -215,8 +215,7 @@ def _row(facts: Mapping[str, Any]) -> tuple[object, ...]:
         facts["series"],
         facts["fetched_at"][:10],
         facts["last_seen_at"][:10],
-        facts["last"] if facts["stored"] else "gone",
-        "" if facts["status"] == "usable" else facts["status"],
+        "gone" if not facts["stored"] else "suspect" if facts["status"] == "suspect" else facts["last"],
     )
 
 

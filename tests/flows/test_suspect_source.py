@@ -123,7 +123,7 @@ def test_half_a_file_changes_no_forecast_and_no_champion_until_a_person_accepts_
     assert suspicion is not None
     assert kept.read(kept.list(SERIES)[-1]) == HALF
     message = deployment.alarms()["suspect-source"]
-    assert "is suspect: 365 of 911 days are gone (2023-10-01 to 2024-09-29)" in message
+    assert "is suspect: 366 of 911 days are gone (2023-10-01 to 2024-09-30)" in message
     assert f"run `coincast snapshots accept {suspicion.sha256[:12]}`" in message
     assert len(message) < 400
     assert "\n" not in message
@@ -190,7 +190,7 @@ def test_the_waiting_run_is_late_and_says_why(site: Site, files: dict[str, bytes
     failure = night.failures[str(SERIES)]
     assert isinstance(failure, StaleSourceError)
     assert f"no candle of {NEXT} after 15 minutes of waiting, its newest is of {LAST} (" in str(failure)
-    assert "is suspect: 365 of 911 days are gone" in str(failure)
+    assert "is suspect: 366 of 911 days are gone" in str(failure)
     assert "coincast snapshots accept" in str(failure)
     assert set(deployment.ledger_rows()["as_of"].dt.date) == {LAST}
     assert [one.status for one in site.requests] == [200, 200, 200, 200], "a suspect file is asked for whole"
@@ -238,7 +238,7 @@ def test_scores_backfills_studies_and_the_doctor_use_the_last_good_file(
     history = read_history(file=None, series=SERIES, as_of=None, configuration=current)
     assert history.sha256 == whole.snapshot
 
-    monkeypatch.setenv("COINCAST_SERIES", json.dumps([str(SERIES)]))
+    monkeypatch.setenv("COINCAST_SERIES", str(SERIES))
     findings = {one.name: one for one in examine(now=datetime.combine(NEXT, time(12), UTC))}
     told = findings[f"suspect-source {SERIES}"]
     assert (told.status, "coincast snapshots accept" in told.remedy) == ("failed", True)

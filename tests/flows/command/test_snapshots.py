@@ -135,7 +135,9 @@ def test_a_suspect_snapshot_is_marked_and_says_why(suspect: str, run: Run) -> No
     code, out, _ = run("snapshots", "list")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
-    assert [suspect[:12] in line for line in out.splitlines() if "suspect" in line] == [True]
+    assert [
+        line for line in out.splitlines() if "suspect" in line and suspect[:12] in line and str(BTC) in line
+    ]
     rows = json.loads(run("snapshots", "list", "--json")[1])["snapshots"]
     assert [row["status"] for row in rows] == ["usable", "usable", "usable", "suspect"]
     told = json.loads(run("snapshots", "show", suspect, "--json")[1])
@@ -160,7 +162,8 @@ def test_accept_lets_a_suspect_snapshot_be_used_and_says_so_once(
     assert run("snapshots", "accept", suspect) == (0, f"{name}: not suspect: nothing changed\n", "")
     told = json.loads(run("snapshots", "accept", suspect, "--json")[1])
     assert told == {"sha256": suspect, "series": str(BTC), "outcome": "unchanged"}
-    assert "accepted" in run("snapshots", "list")[1]
+    assert "suspect" not in run("snapshots", "list")[1]
+    assert json.loads(run("snapshots", "list", "--json")[1])["snapshots"][-1]["status"] == "accepted"
 
 
 def test_a_suspect_snapshot_whose_bytes_are_damaged_is_not_accepted(
