@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -100,7 +100,7 @@ class Ledger:
         row = Publication(str(series), as_of, model_id, now, published_at, chosen_by, run_id)
         with self._turn([str(series)]) as connection:
             newest = connection.execute(select_publications(series, as_of).limit(1)).first()
-            if newest is not None and (newest.model_id, newest.chosen_by) == (model_id, chosen_by):
+            if newest is not None and _choice(newest) == _choice(row):
                 return False
             connection.execute(publications.insert().values(**vars(row)))
             return True
@@ -227,3 +227,8 @@ class Ledger:
                     key = sa.func.hashtext(name)
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN, key)))
             yield connection
+
+
+def _choice(one: Any) -> tuple[str, str, str]:
+    """What a publication says: which model, who chose it, and where the reasons are."""
+    return one.model_id, one.chosen_by, one.run_id
