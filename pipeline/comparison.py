@@ -72,7 +72,7 @@ class Outcome:
     def setting_in_words(self) -> str:
         """The setting, and on how many of its days it is scored where that is not all: `37 of 137 test days …`."""
         scored, asked = len(self.test), int((self.table["part"] == "test").sum())
-        return self.setting if scored == asked else f"{scored} of {self.setting}"
+        return self.setting if scored == asked else f"{scored or 'none'} of {self.setting}"
 
     @property
     def label(self) -> str:

@@ -38,5 +38,5 @@ def scored_on(outcome: Outcome, days: DayArray) -> Outcome:
         return outcome
     if outcome.score is None:
         raise ValueError(f"{outcome.label} cannot be scored on other days than its own")
-    numbers = outcome.table[["predicted", "random_walk"]].mask(left_out)
+    numbers = {name: outcome.table[name].mask(left_out) for name in ("predicted", "random_walk")}
     return replace(outcome, metrics=outcome.score(days), table=outcome.table.assign(**numbers))

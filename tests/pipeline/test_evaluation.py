@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_percentage_error, mean_squared_error
 
+from pipeline.candles.calendar import daily_grid
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation import evaluate
 from pipeline.forecasting import fit, issue
@@ -127,3 +128,27 @@ def test_a_network_has_a_loss_curve_in_training_and_on_the_test_days(simulated_g
     )
     assert set(judged.history) == {"loss", "val_loss"}
     assert len(judged.history["loss"]) == len(judged.history["val_loss"]) == len(told)
+
+
+def test_days_that_the_fit_cannot_forecast_count_for_neither(simulated_grid):
+    """A hole of twenty days: for weeks after it the fit is silent on days that the random walk forecasts."""
+    day = simulated_grid["date"].dt.date
+    lost = (day > date(2024, 3, 31)) & (day <= date(2024, 4, 20))
+    broken = daily_grid(simulated_grid[~lost].drop(columns=["filled", "segment"]).reset_index(drop=True))
+    judged = evaluate(find_recipe("har-range"), broken, as_of=AS_OF, seed=1)
+    both = judged.table.dropna()
+    assert 0 < len(both) < len(judged.table)
+    squared = {
+        name: float(((both[name] - both["actual"]) ** 2).mean()) for name in ("predicted", "random_walk")
+    }
+    inside = (both["actual"] >= both["lower_80"]) & (both["actual"] <= both["upper_80"])
+    moved = both[both["actual"] != both["random_walk"]]
+    hits = (moved["predicted"] > moved["random_walk"]) == (moved["actual"] > moved["random_walk"])
+    assert judged.metrics["random_walk_test_mse_price"] == pytest.approx(squared["random_walk"])
+    assert judged.metrics["skill_vs_random_walk"] == pytest.approx(
+        1 - squared["predicted"] / squared["random_walk"]
+    )
+    assert judged.metrics["test_coverage_80_pct"] == pytest.approx(100 * inside.mean())
+    assert judged.metrics["test_direction_pct"] == pytest.approx(100 * hits.mean())
+    assert judged.metrics["test_days"] == len(both)
+    assert judged.days_in_words == f"{len(both)} of the last {len(judged.table)} days"
