@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import flow
-
 from flows.backfill_chunk import work_chunk
 from flows.backfill_execution import Execution
 from flows.backfill_plan import backfill_request, make_plan, open_backfill_stores
@@ -11,10 +9,11 @@ from flows.backfill_run import execute_plan, refresh_snapshots
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
+from flows.private_flow import private_flow
 from pipeline.errors import RunError
 
 
-@flow(name="backfill")
+@private_flow("backfill")
 def backfill(
     first: str,
     last: str,
@@ -84,7 +83,7 @@ def backfill(
     return outcome.as_dict()
 
 
-@flow(name="backfill-chunk")
+@private_flow("backfill-chunk")
 def backfill_chunk(backfill_id: str, chunk: int) -> int:
     """Work on one chunk of a backfill until no unit of it is left.
 

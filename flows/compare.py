@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from flows.edges.recipe_files import named_recipes
 from flows.edges.run import Run
 from flows.edges.tracking import Experiment, open_tracking
 from flows.history import History, history_of
+from flows.private_flow import private_flow
 from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_run, tells_a_leak, tracked_trial
 from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
@@ -50,7 +51,7 @@ class CompareRequest(BaseModel):
     time_limit_s: float | None = Field(default=None, gt=0)
 
 
-@flow(name="compare")
+@private_flow("compare")
 def compare(request: CompareRequest) -> dict[str, Any]:
     """Fit every recipe and seed, rank them, and keep the comparison in MLflow and as a Prefect artifact.
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import flow
-
 from flows.arguments import parse_date, parse_now, parse_series
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
@@ -11,11 +9,12 @@ from flows.faults import raise_failures
 from flows.jobs import plan_jobs
 from flows.night import run_night
 from flows.outcome import DayOutcome
+from flows.private_flow import private_flow
 from flows.stores import open_stores
 from flows.waiting import Waiting
 
 
-@flow(name="daily")
+@private_flow("daily")
 def daily(
     series: list[str] | None = None,
     as_of: str | None = None,

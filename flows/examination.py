@@ -17,14 +17,15 @@ from flows.doctor import (
 )
 from flows.edges.background import RunFolder
 from flows.edges.configuration import Configuration, configuration
-from flows.edges.database import find_database, revision_of
+from flows.edges.credentials import full_address
+from flows.edges.database import find_database, public_name, revision_of
 from flows.edges.ledger import Ledger
 from flows.edges.machine import free_bytes, installed_versions, required_packages
 from flows.edges.services import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots import SnapshotStore
-from flows.edges.words import without_secrets
 from flows.server_setup import ZOMBIES
 from flows.watching import series_alarms
+from pipeline.addresses import Address
 from pipeline.errors import CoincastError, SettingsError
 from pipeline.series import Series
 
@@ -82,13 +83,14 @@ def _services(folder: RunFolder) -> Iterator[Finding]:
             yield judge_service(one.name, one.url, one.log, alive=one.process.is_alive())
 
 
-def _mlflow(uri: str) -> Iterator[Finding]:
+def _mlflow(address: Address) -> Iterator[Finding]:
+    uri = full_address(address)
     if uri.startswith("http"):
         yield _server("MLflow", uri.rstrip("/"), "start it, or check MLFLOW_TRACKING_URI")
     elif revision_of(uri) is None:
         yield Finding("MLflow", "warning", NOTHING_YET, _FIRST_RUN)
     else:
-        yield Finding("MLflow", "ok", without_secrets(uri))
+        yield Finding("MLflow", "ok", str(address))
 
 
 def _prefect(api: str) -> Iterator[Finding]:
@@ -107,9 +109,9 @@ def _prefect(api: str) -> Iterator[Finding]:
 
 def _server(name: str, address: str, remedy: str) -> Finding:
     answer = ask(f"{address}/health")
-    shown = without_secrets(address)
+    shown = Address(address)
     if answer.fine:
-        return Finding(name, "ok", shown)
+        return Finding(name, "ok", str(shown))
     return Finding(
         name, "failed", f"{shown}: {answer.status or ''} {answer.reason}".replace(":  ", ": "), remedy
     )
@@ -122,7 +124,7 @@ def _database(current: Configuration, now: datetime) -> Iterator[Finding]:
         yield judge_clock(now, None)
         return
     try:
-        yield Finding("database", "ok", engine.url.render_as_string(hide_password=True))
+        yield Finding("database", "ok", public_name(engine.url))
         records = Records(current, SnapshotStore(engine, current.places.snapshots_url), Ledger(engine))
         series = [Series.parse(text) for text in current.settings.series]
         yield judge_clock(now, max(filter(None, (_newest(records, one) for one in series)), default=None))

@@ -8,6 +8,7 @@ from typing import Final
 
 from flows.edges.background import RunFolder, Service, require_free
 from flows.edges.configuration import Places
+from flows.edges.credentials import full_address
 from flows.edges.machine import host_name
 from flows.edges.services import (
     ask,
@@ -21,6 +22,7 @@ from flows.edges.tracking import open_tracking
 from flows.ending import resume_pool
 from flows.progress import log
 from flows.server_setup import POOL, Setup, set_up
+from pipeline.addresses import Address
 from pipeline.errors import InputError, ServiceError, SettingsError
 
 _LOCAL: Final = "127.0.0.1"
@@ -45,7 +47,7 @@ class Wish:
     host: str
     prefect_port: int
     mlflow_port: int
-    postgres: str
+    postgres: Address
     chunks: int
     patience_s: float
 
@@ -102,7 +104,7 @@ _Started = tuple[Standing, Callable[[], bool]]
 
 
 def _prefect(wish: Wish, folder: RunFolder) -> _Started:
-    standing = _running(folder, "prefect", url=wish.api, host=wish.host, store=wish.postgres)
+    standing = _running(folder, "prefect", url=wish.api, host=wish.host, store=wish.postgres.stored)
     if standing is None:
         require_database(wish.postgres, named="--postgres")
         require_free(wish.host, wish.prefect_port, name="Prefect's server", option="--prefect-port")
@@ -115,7 +117,12 @@ def _prefect(wish: Wish, folder: RunFolder) -> _Started:
             **database_variables(wish.postgres),
         }
         started = folder.start(
-            "prefect", command, url=wish.api, store=wish.postgres, environment=environment, host=wish.host
+            "prefect",
+            command,
+            url=wish.api,
+            store=wish.postgres.stored,
+            environment=environment,
+            host=wish.host,
         )
         standing = Standing(started, "started")
     return standing, lambda: ask(f"{wish.api}/health").fine
@@ -127,7 +134,7 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
     Experiments made either way can so be read and written both ways.
     """
     store, artifacts = _store(folder, places, wish)
-    standing = _running(folder, "mlflow", url=wish.mlflow_url, host=_LOCAL, store=store)
+    standing = _running(folder, "mlflow", url=wish.mlflow_url, host=_LOCAL, store=store.stored)
     if standing is None:
         require_free(_LOCAL, wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
         command = (
@@ -135,12 +142,12 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> _Started:
             "--default-artifact-root", artifacts, "--no-serve-artifacts",
         )  # fmt: skip
         environment = {
-            "MLFLOW_BACKEND_STORE_URI": store,
+            "MLFLOW_BACKEND_STORE_URI": full_address(store),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         started = folder.start(
-            "mlflow", command, url=wish.mlflow_url, store=store, environment=environment, host=_LOCAL
+            "mlflow", command, url=wish.mlflow_url, store=store.stored, environment=environment, host=_LOCAL
         )
         standing = Standing(started, "started")
     return standing, lambda: ask(f"{wish.mlflow_url}/health").fine
@@ -159,7 +166,7 @@ def _worker(wish: Wish, folder: RunFolder) -> _Started:
     return standing, lambda: True
 
 
-def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
+def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[Address, str]:
     """URI of MLflow's database, made where there is none, and of the folder of its artifacts.
 
     Raises:
@@ -167,13 +174,13 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
         ServiceError: It names a database that does not let us in.
     """
     uri = places.tracking_uri
-    if uri.rstrip("/") == wish.mlflow_url:
+    if str(uri).rstrip("/") == wish.mlflow_url:
         # Its own line, exported: the store is the one of the last time.
         known = folder.service("mlflow")
-        uri = known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}"
-    elif uri.startswith("http"):
+        uri = Address(known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}")
+    elif str(uri).startswith("http"):
         raise InputError(
-            f"MLFLOW_TRACKING_URI names the server {uri.rpartition('@')[2]}; unset it, or name a database, so that "
+            f"MLFLOW_TRACKING_URI names the server {uri}; unset it, or name a database, so that "
             "`coincast up` can serve it."
         )
     require_database(uri, named="MLFLOW_TRACKING_URI")

@@ -140,7 +140,7 @@ def _health(day: Day, *, restated_days: int) -> DataHealth:
     grid = market.grid
     calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
     return DataHealth(
-        source="a simulated market" if day.job.series.simulated else day.job.source,
+        source="a simulated market" if day.job.series.simulated else str(day.job.source),
         snapshot=market.snapshot.sha256,
         fetched_at=market.snapshot.fetched_at,
         first=market.candles[DATE].iloc[0].date(),
@@ -220,7 +220,7 @@ def _announce(contents: Sequence[SeriesContent], publication: Publication, *, da
             "series": {str(one.series): one.forecast.as_of.isoformat() for one in contents},
             "simulated": any(one.simulated for one in contents),
         },
-        secret=settings.webhook_secret,
+        secret=settings.webhook_secret.get_secret_value(),
         sent_at=clock(),
     )
     if told.outcome == "failed":

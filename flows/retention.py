@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import flow
-
 from flows.arguments import parse_series
 from flows.artifacts import show_prunings
 from flows.edges.configuration import Places, configuration
@@ -15,11 +13,12 @@ from flows.edges.runtime import prepare_environment
 from flows.edges.tracking import Tracking, open_tracking
 from flows.edges.turns import turns_of
 from flows.faults import kept, raise_failures
+from flows.private_flow import private_flow
 from pipeline.errors import CoincastError
 from pipeline.series import Series
 
 
-@flow(name="retention")
+@private_flow("retention")
 def retention(
     series: list[str] | None = None,
     keep: int = 30,

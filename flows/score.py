@@ -3,21 +3,20 @@
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow
-
 from flows import tasks
 from flows.arguments import parse_now, parse_series
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained, kept, raise_failures
 from flows.jobs import Job, plan_jobs
+from flows.private_flow import private_flow
 from flows.progress import log
 from flows.publication import Day
 from flows.stores import Stores, open_stores
 from pipeline.errors import CoincastError
 
 
-@flow(name="score")
+@private_flow("score")
 def score(
     series: list[str] | None = None, now: str | None = None, overrides: dict[str, Any] | None = None
 ) -> dict[str, int]:

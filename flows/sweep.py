@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from prefect import flow, task
+from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
 from flows.edges.tracking import open_tracking
 from flows.history import History, history_of
+from flows.private_flow import private_flow
 from flows.progress import log, watcher
 from flows.sweep_runs import (
     AS_GIVEN,
@@ -69,7 +70,7 @@ class SweepRequest(BaseModel):
     time_limit_s: float | None = Field(default=None, gt=0)
 
 
-@flow(name="sweep")
+@private_flow("sweep")
 def sweep(request: SweepRequest) -> dict[str, Any]:
     """Try variations, choose by validation, judge the chosen and the given recipe on the test rows once.
 

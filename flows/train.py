@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from flows.edges.recipe_files import named_recipe
 from flows.edges.run import Run
 from flows.edges.tracking import open_tracking
 from flows.history import History, history_of
+from flows.private_flow import private_flow
 from flows.recipe_runs import Judged, Trial, epoch_report, log_trial, study_run, tells_a_leak, trial_tags
 from pipeline.bundle import save_bundle
 from pipeline.comparison import RANDOM_WALK
@@ -52,7 +53,7 @@ class TrainRequest(BaseModel):
     time_limit_s: float | None = Field(default=None, gt=0)
 
 
-@flow(name="train")
+@private_flow("train")
 def train(request: TrainRequest) -> dict[str, Any]:
     """Fit a recipe, judge it beside the random walk, and keep its model, figures and numbers in one MLflow run.
 

@@ -3,21 +3,20 @@
 from datetime import date
 from typing import Any
 
-from prefect import flow
-
 from flows import tasks
 from flows.arguments import parse_now, parse_series
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.runtime import prepare_environment
 from flows.faults import explained, kept, raise_failures
+from flows.private_flow import private_flow
 from flows.stores import open_stores
 from flows.weeks import WeekReport
 from pipeline.errors import CoincastError, DateError
 from pipeline.week import SeriesWeek, last_whole_week
 
 
-@flow(name="weekly-report")
+@private_flow("weekly-report")
 def weekly_report(
     series: list[str] | None = None,
     week: str | None = None,

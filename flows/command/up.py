@@ -48,9 +48,10 @@ def up(
     from flows.edges.configuration import configuration
     from flows.edges.runtime import prepare_environment
     from flows.local_services import Wish, start_all
+    from pipeline.addresses import Address
 
     prepare_environment(terminal=True)
-    wish = Wish(host, prefect_port, mlflow_port, postgres, chunks, patience)
+    wish = Wish(host, prefect_port, mlflow_port, Address(postgres), chunks, patience)
     standings, setup = start_all(wish, configuration().places)
     if as_json:
         services = [

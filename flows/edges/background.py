@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from flows.edges.configuration import PROJECT
 from flows.edges.processes import Process, end, running
+from flows.edges.words import without_secrets
 from pipeline.errors import InputError, ServiceError, StoreError
 
 _TURN_S: Final = 5.0
@@ -28,7 +29,7 @@ class Service:
         pid: Its number; 0 where it was ended on purpose.
         started: When that process began, as the system counts.
         url: What it serves, or of the server that it works for.
-        store: Where its data lie; empty for the worker.
+        store: Where its data lie, without a password; empty for the worker.
         log: File of its output.
         host: Address that it listens on; empty for the worker.
     """
@@ -53,7 +54,7 @@ class Service:
 
     def last_lines(self) -> str:
         """The end of its log, for a person who must find out why it died."""
-        text = Path(self.log).read_text(encoding="utf-8", errors="replace")
+        text = without_secrets(Path(self.log).read_text(encoding="utf-8", errors="replace"))
         lines = [line for line in text.splitlines() if line.strip()]
         return "\n".join(lines[-_TOLD_LINES:]) or "(nothing)"
 
@@ -155,8 +156,6 @@ class RunFolder:
     def _write(self, service: Service) -> None:
         record = self._record(service.name)
         draft = record.with_suffix(".new")
-        # A store's address may hold a password.
-        draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(service), indent=1), encoding="utf-8")
         draft.replace(record)
 
