@@ -9,7 +9,7 @@ from typing import Final
 
 # fsspec chains its URLs: simplecache::s3://bucket/site; an IPv6 host has two colons too.
 _CHAINED: Final = re.compile(r"::(?=[a-z][a-z0-9+.-]*(?:://|::|$))")
-_AUTHORITY_END: Final = re.compile(r"[/?#]")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _FIELD: Final = re.compile(r"[\w.%-]+=")
 _WEB: Final = frozenset({"http", "https"})
@@ -54,19 +54,16 @@ def parts_of(link: str) -> Parts:
         link: From `links_of`.
     """
     scheme, separator, rest = link.partition("://")
-    return _of_url(scheme, rest) if separator else _of_folder(link)
+    return _of_url(scheme, rest) if separator and _SCHEME.fullmatch(scheme) else _of_folder(link)
 
 
 def _of_url(scheme: str, text: str) -> Parts:
-    authority = _AUTHORITY_END.split(text, maxsplit=1)[0]
     visible, rest = _cut(text)
-    if "@" in visible:
-        login, _, place = visible.rpartition("@")
-        return Parts(scheme, login, f"…@{place}" if "/" in login else place, rest)
-    in_doubt = "@" in rest and visible == authority
-    if in_doubt or not _HOST.fullmatch(authority):
-        return Parts(scheme, text.rpartition("@")[0] or authority, "…", rest)
-    return Parts(scheme, "", visible, rest)
+    login, _, place = visible.rpartition("@")
+    host = place.partition("/")[0]
+    if "@" in rest or not _HOST.fullmatch(host):
+        return Parts(scheme, text.rpartition("@")[0] or host, "…", rest)
+    return Parts(scheme, login, f"…@{place}" if "/" in login else place, rest)
 
 
 def _of_folder(text: str) -> Parts:

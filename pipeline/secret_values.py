@@ -3,7 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Collection, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -62,8 +62,9 @@ def secrets_of(text: str, *, path_too: bool = False) -> frozenset[str]:
 
 def forms_of(*values: str) -> frozenset[str]:
     """These secrets as they are and as addresses escape them; what is too short to be told apart is left out."""
-    ways = (str, unquote, unquote_plus, lambda text: quote(text, safe=""), quote_plus)
-    forms = (way(value) for value in values for way in ways)
+    plain = {way(value) for value in values for way in (str, unquote, unquote_plus)}
+    escapes = (str, quote, partial(quote, safe=""), quote_plus)
+    forms = (escape(value) for value in plain for escape in escapes)
     return frozenset(form for form in forms if len(form) >= _SHORTEST)
 
 

@@ -27,13 +27,15 @@ def open_file_store(address: Address | str) -> tuple[Any, str]:
 
     Raises:
         SettingsError: No such kind of URL.
+        StoreError: It is a server that does not let us in.
     """
     from fsspec.core import split_protocol, url_to_fs
 
     url = full_address(address)
     protocol = split_protocol(url)[0] or "file"
     try:
-        store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
+        with refusals_named(Address(address), but=(ValueError, ImportError)):
+            store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
     except (ValueError, ImportError) as error:
         raise SettingsError(
             f"Cannot keep files at {str(Address(address))[:120]!r}: {one_line(error, limit=160)}."
@@ -50,8 +52,12 @@ def is_local(store: Any) -> bool:
 
 
 @contextmanager
-def refusals_named(url: Address) -> Iterator[None]:
+def refusals_named(url: Address, *, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Every refusal as an error of ours: object stores raise exceptions of several libraries.
+
+    Args:
+        url: Who refuses.
+        but: Errors that are raised as they are.
 
     Raises:
         DiskFullError: There is no room.
@@ -59,7 +65,7 @@ def refusals_named(url: Address) -> Iterator[None]:
     """
     try:
         yield
-    except CoincastError:
+    except (CoincastError, *but):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
