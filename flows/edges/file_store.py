@@ -65,9 +65,11 @@ def refusals_named(url: Address, *, but: tuple[type[Exception], ...] = ()) -> It
     """
     try:
         yield
-    except (CoincastError, *but):
+    except CoincastError:
         raise
     except Exception as error:
+        if isinstance(error, but):
+            raise
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise DiskFullError(
                 f"No room left in {url}: free some space and run again; nothing was lost."

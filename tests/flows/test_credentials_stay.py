@@ -30,11 +30,14 @@ from flows.command import app
 from flows.edges.configuration import PROJECT
 from flows.edges.credentials import full_address
 from flows.edges.demo_site import Reply, Site, serve_market
+from flows.edges.download import require_source
 from flows.edges.http_file import fetch_file
 from flows.edges.patience import Patience
 from flows.edges.publishing import publish
+from flows.edges.tracking import open_tracking
 from flows.edges.words import without_secrets
 from flows.private_flow import RedactedError
+from flows.stores import open_stores
 from pipeline.addresses import Address
 from pipeline.errors import CoincastError, InputError, SettingsError
 from pipeline.series import Series
@@ -238,20 +241,14 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
     gone = f"127.0.0.1:{nowhere}"
     failing: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         "nobody listens": ({"source": address(secrets, "away", f"http://{gone}/cdd")}, {}),
-        "no URL": ({"source": f"ftp:/u:{secrets.plant('misspelt')}@{gone}/x"}, {}),
-        "no database": ({}, {"COINCAST_DATABASE_URL": address(secrets, "lost", f"postgresql://{gone}/none")}),
-        "an unknown option": (
+        "no database": (
             {
-                "database_url": f"postgresql://u@{gone}/x?password={secrets.plant('query')}&no={secrets.plant('option')}"
+                "database_url": f"postgresql://u:{secrets.plant('lost')}@{gone}/x?password={secrets.plant('query')}"
             },
             {},
         ),
-        "no database URL": ({"database_url": f"postgresql:/u:{secrets.plant('bad-db')}@x"}, {}),
         "no snapshots": ({"snapshots_to": address(secrets, "snapshots", f"ftp://{gone}/x")}, {}),
-        "no bucket": ({"snapshots_to": f"s3://K:{secrets.plant('bucket')}@bucket/x"}, {}),
-        "no kind": ({"snapshots_to": f"nothing://u:{secrets.plant('kind')}@x/y"}, {}),
         "no MLflow": ({}, {"MLFLOW_TRACKING_URI": address(secrets, "mlflow", f"http://{gone}")}),
-        "MLflow's file store": ({}, {"MLFLOW_TRACKING_URI": f"file://u:{secrets.plant('file')}@x/y"}),
     }
     for overrides, variables in failing.values():
         with monkeypatch.context() as changed:
@@ -261,6 +258,24 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
                 run_day(planted | overrides)
             said += str(refused.value)
 
+    for overrides in (
+        {
+            "database_url": f"postgresql://u@{gone}/x?password={secrets.plant('more')}&no={secrets.plant('option')}"
+        },
+        {"database_url": f"postgresql:/u:{secrets.plant('misspelt')}@x"},
+        {"snapshots_to": f"s3://K:{secrets.plant('bucket')}@bucket/x"},
+        {"snapshots_to": f"nothing://u:{secrets.plant('kind')}@x/y"},
+    ):
+        with pytest.raises(CoincastError) as refused:
+            open_stores(configuration(overrides).places).snapshots.stored()
+        said += str(refused.value)
+    with pytest.raises(CoincastError) as refused:
+        require_source(f"ftp:/u:{secrets.plant('source')}@{gone}/x")
+    said += str(refused.value)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://u:{secrets.plant('file')}@x/y")
+    with pytest.raises(CoincastError) as refused:
+        open_tracking(configuration().places)
+    said += str(refused.value)
     target = address(secrets, "site", f"ftp://{gone}/site")
     for url in (target, f"s3://K:{secrets.plant('site-bucket')}@bucket/site"):
         with pytest.raises(CoincastError) as refused:

@@ -30,7 +30,8 @@ def texts_of(address: Address) -> str:
     holder = Holder(where=address)
     return " ".join(
         (
-            str(address), repr(address), f"{address}", f"{address!r:>80}", format(address), json.dumps(address, default=str),
+            str(address), repr(address), f"{address}", f"{address!r:>80}", format(address),
+            json.dumps(address, default=str),
             repr(holder), holder.model_dump_json(), str(holder.model_dump(mode="json")), repr({address: [address]}),
             repr(vars(holder)),
         )
