@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 
 from flows import stages
 from flows.command import app
-from flows.edges.configuration import PROJECT
+from flows.edges.configuration import PROJECT, configuration
 from flows.edges.credentials import full_address
 from flows.edges.demo_site import Reply, Site, serve_market
 from flows.edges.download import require_source
