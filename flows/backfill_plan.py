@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,9 +17,11 @@ from flows.edges.configuration import Configuration
 from flows.edges.database import find_database, open_database
 from flows.edges.download import require_source
 from flows.edges.ledger import Ledger
+from flows.edges.private_files import protect_home
 from flows.edges.recipe_files import named_recipe
 from flows.edges.snapshots import SnapshotStore
 from flows.edges.versions import code_version, package_versions
+from flows.faults import explained
 from pipeline.backfill import BackfillRequest, Known, Plan, View, plan_units
 from pipeline.backfill_holes import days_after_holes
 from pipeline.backfill_telling import differences
@@ -52,7 +55,10 @@ def open_backfill_stores(configuration: Configuration) -> BackfillStores:
     Raises:
         StoreError: One of them does not answer or is damaged.
     """
-    return _stores(open_database(configuration.places.database_url), configuration)
+    places = configuration.places
+    with explained():
+        protect_home(places.home, public=Path(places.publish_url))
+    return _stores(open_database(places.database_url), configuration)
 
 
 def find_backfill_stores(configuration: Configuration) -> BackfillStores | None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from flows.backtest_parts import Parts
 from flows.edges.configuration import Configuration
+from flows.edges.private_files import give_usual_mode
 from flows.edges.recipe_files import named_recipe
 from flows.edges.staging import put_in_place, staged_file
 from flows.edges.tracking import open_tracking, tracked_run
@@ -121,6 +122,7 @@ def _write(request: BacktestRequest, recipe: Recipe, history: History, walked: l
                 file.write((line + "\n").encode())
                 rows += 1
         put_in_place(file, request.out.resolve())
+    give_usual_mode(request.out)
     return rows
 
 

@@ -17,15 +17,17 @@ from flows.doctor import (
 )
 from flows.edges.background import RunFolder
 from flows.edges.configuration import Configuration, configuration
-from flows.edges.database import find_database, revision_of
+from flows.edges.credentials import full_address
+from flows.edges.database import find_database, public_name, revision_of
 from flows.edges.ledger import Ledger
 from flows.edges.machine import free_bytes, installed_versions, required_packages
 from flows.edges.services import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots import SnapshotStore
-from flows.edges.words import one_line, without_secrets
+from flows.edges.words import one_line
 from flows.progress import log
 from flows.server_setup import ZOMBIES
 from flows.watching import series_alarms
+from pipeline.addresses import Address
 from pipeline.errors import CoincastError, SettingsError
 from pipeline.record import BY_RECIPE
 from pipeline.series import Series
@@ -87,13 +89,14 @@ def _services(folder: RunFolder) -> Iterator[Finding]:
             yield judge_service(one.name, one.url, one.log, alive=one.leader() is not None)
 
 
-def _mlflow(uri: str) -> Iterator[Finding]:
+def _mlflow(address: Address) -> Iterator[Finding]:
+    uri = full_address(address)
     if uri.startswith("http"):
         yield _server("MLflow", uri.rstrip("/"), "start it, or check MLFLOW_TRACKING_URI")
     elif revision_of(uri) is None:
         yield Finding("MLflow", "warning", NOTHING_YET, _FIRST_RUN)
     else:
-        yield Finding("MLflow", "ok", without_secrets(uri))
+        yield Finding("MLflow", "ok", str(address))
 
 
 def _prefect(api: str) -> Iterator[Finding]:
@@ -112,9 +115,9 @@ def _prefect(api: str) -> Iterator[Finding]:
 
 def _server(name: str, address: str, remedy: str) -> Finding:
     answer = ask(f"{address}/health")
-    shown = without_secrets(address)
+    shown = Address(address)
     if answer.fine:
-        return Finding(name, "ok", shown)
+        return Finding(name, "ok", str(shown))
     return Finding(
         name, "failed", f"{shown}: {answer.status or ''} {answer.reason}".replace(":  ", ": "), remedy
     )
@@ -127,7 +130,7 @@ def _database(current: Configuration, now: datetime) -> Iterator[Finding]:
         yield judge_clock(now, None)
         return
     try:
-        yield Finding("database", "ok", engine.url.render_as_string(hide_password=True))
+        yield Finding("database", "ok", public_name(engine.url))
         records = Records(current, SnapshotStore(engine, current.places.snapshots_url), Ledger(engine))
         series = [Series.parse(text) for text in current.settings.series]
         yield from _guarded("clock", _clock(records, series, now), _PLACES)

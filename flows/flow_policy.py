@@ -1,23 +1,27 @@
-"""What holds for every flow of coincast, however it is called: Prefect's settings, and heartbeats while it runs."""
+"""What holds for every flow of coincast, however it is called.
+
+It has Prefect's settings, sends heartbeats while it runs, and keeps credentials out of what Prefect records.
+"""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
 from prefect.context import FlowRunContext
 
 from flows.edges.prefect_settings import apply_prefect_settings
 from flows.heartbeat import heartbeats
+from flows.private_flow import PrivateFlow
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-class _Flow(Flow[_P, _R]):
-    def __init__(self, work: Callable[_P, _R], *, name: str) -> None:
-        super().__init__(work, name=name)
-        self.fn = _alive(work)
+class _Flow(PrivateFlow[_P, _R]):
+    def __init__(self, fn: Callable[_P, _R], **options: Any) -> None:
+        super().__init__(fn, **options)
+        self.fn = _alive(self.fn)
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:  # type: ignore[override]
         # Before the run begins: its server and its heartbeat are settings. A worker calls the engine, not this.
@@ -26,7 +30,7 @@ class _Flow(Flow[_P, _R]):
 
 
 def flow(*, name: str) -> Callable[[Callable[_P, _R]], Flow[_P, _R]]:
-    """Prefect's decorator, for a flow that holds its settings and tells that it lives."""
+    """Prefect's decorator, for a flow that holds its settings, tells that it lives, and tells no credential."""
 
     def decorate(work: Callable[_P, _R]) -> Flow[_P, _R]:
         return _Flow(work, name=name)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
 from flows.edges.recipe_files import named_recipe
+from pipeline.addresses import Address
 from pipeline.day_axis import refit_day
 from pipeline.errors import DateError, InputError
 from pipeline.recipes.base import Recipe
@@ -30,7 +31,7 @@ class Job:
     """
 
     series: Series
-    source: str
+    source: Address
     as_of: date | None
     now: datetime
     simulated_time: bool

@@ -6,6 +6,7 @@ from typing import Final
 
 from flows.edges.background import RunFolder, Service, require_free
 from flows.edges.configuration import Places
+from flows.edges.credentials import full_address
 from flows.edges.machine import host_name
 from flows.edges.services import (
     ask,
@@ -19,6 +20,7 @@ from flows.edges.tracking import open_tracking
 from flows.ending import resume_pool
 from flows.server_setup import POOL, Setup, set_up
 from flows.supervision import Program, Standing, answering, begin
+from pipeline.addresses import Address
 from pipeline.errors import InputError, SettingsError
 
 _LOCAL: Final = "127.0.0.1"
@@ -42,7 +44,7 @@ class Wish:
     host: str
     prefect_port: int
     mlflow_port: int
-    postgres: str
+    postgres: Address
     chunks: int
     patience_s: float
 
@@ -88,7 +90,7 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
 
 
 def _prefect(wish: Wish, folder: RunFolder) -> Program:
-    wanted = {"url": wish.api, "host": wish.host, "store": wish.postgres}
+    wanted = {"url": wish.api, "host": wish.host, "store": wish.postgres.stored}
 
     def start() -> Service:
         require_database(wish.postgres, named="--postgres")
@@ -111,7 +113,7 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> Program:
     Experiments made either way can so be read and written both ways.
     """
     store, artifacts = _store(folder, places, wish)
-    wanted = {"url": wish.mlflow_url, "host": _LOCAL, "store": store}
+    wanted = {"url": wish.mlflow_url, "host": _LOCAL, "store": store.stored}
 
     def start() -> Service:
         require_free(_LOCAL, wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
@@ -120,7 +122,7 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> Program:
             "--default-artifact-root", artifacts, "--no-serve-artifacts",
         )  # fmt: skip
         environment = {
-            "MLFLOW_BACKEND_STORE_URI": store,
+            "MLFLOW_BACKEND_STORE_URI": full_address(store),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
@@ -144,7 +146,7 @@ def _worker(wish: Wish, folder: RunFolder) -> Program:
     return Program("worker", wanted, start, answers, keeps=True)
 
 
-def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
+def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[Address, str]:
     """URI of MLflow's database, made where there is none, and of the folder of its artifacts.
 
     Raises:
@@ -152,13 +154,13 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[str, str]:
         ServiceError: It names a database that does not let us in.
     """
     uri = places.tracking_uri
-    if uri.rstrip("/") == wish.mlflow_url:
+    if str(uri).rstrip("/") == wish.mlflow_url:
         # Its own line, exported: the store is the one of the last time.
         known = folder.service("mlflow")
-        uri = known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}"
-    elif uri.startswith("http"):
+        uri = Address(known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}")
+    elif str(uri).startswith("http"):
         raise InputError(
-            f"MLFLOW_TRACKING_URI names the server {uri.rpartition('@')[2]}; unset it, or name a database, so that "
+            f"MLFLOW_TRACKING_URI names the server {uri}; unset it, or name a database, so that "
             "`coincast up` can serve it."
         )
     require_database(uri, named="MLFLOW_TRACKING_URI")

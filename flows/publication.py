@@ -158,7 +158,7 @@ def _health(day: Day, *, restated_days: int) -> DataHealth:
     grid = market.grid
     calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
     return DataHealth(
-        source="a simulated market" if day.job.series.simulated else day.job.source,
+        source="a simulated market" if day.job.series.simulated else str(day.job.source),
         snapshot=market.snapshot.sha256,
         fetched_at=market.snapshot.fetched_at,
         first=market.candles[DATE].iloc[0].date(),
@@ -241,7 +241,7 @@ def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day
             "undrawn": {one.entry["series"]: one.entry["as_of"] for one in pages if not one.drawn},
             "simulated": any(one.entry["simulated"] for one in pages),
         },
-        secret=settings.webhook_secret,
+        secret=settings.webhook_secret.get_secret_value(),
         sent_at=clock(),
     )
     if told.outcome == "failed":

@@ -1,12 +1,15 @@
 """The stores of one deployment, opened once a run."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from flows.edges.configuration import Places
 from flows.edges.database import open_database
 from flows.edges.ledger import Ledger
+from flows.edges.private_files import protect_home
 from flows.edges.snapshots import SnapshotStore
 from flows.edges.tracking import Tracking, open_tracking
+from flows.faults import explained
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,8 @@ def open_stores(places: Places) -> Stores:
         StoreError: One of them does not answer or is damaged.
         RegistryError: MLflow refused.
     """
+    with explained():
+        protect_home(places.home, public=Path(places.publish_url))
     engine = open_database(places.database_url)
     return Stores(
         snapshots=SnapshotStore(engine, places.snapshots_url),

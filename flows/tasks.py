@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from flows import stages, weeks
+from flows.private_flow import telling_no_secrets
 from pipeline.errors import CoincastError
 
 _Stage = TypeVar("_Stage", bound=Callable[..., Any])
@@ -36,7 +37,7 @@ def stage(name: str, work: _Stage, *, retries: int, seconds: float) -> _Stage:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    decorated: _Stage = policy(work)
+    decorated: _Stage = policy(telling_no_secrets(work))
     return decorated
 
 

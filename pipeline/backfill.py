@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.addresses import Address
 from pipeline.candles.calendar import MAX_FILL
 from pipeline.day_axis import day_number, refit_day
 from pipeline.forecasting import MINIMUM_DAYS
@@ -28,7 +29,7 @@ class BackfillRequest(BaseModel):
         series: As `binance/BTCUSDT/1d`.
         first: First as_of.
         last: Last as_of.
-        source: URL or folder of the vendor's files.
+        source: URL or folder of the vendor's files; kept in a file or a database without credentials.
         recipe: Name of the recipe, or a path ending in .toml.
         seed: Of every fit.
         refit_every: Days between fits on the refit calendar.
@@ -44,7 +45,7 @@ class BackfillRequest(BaseModel):
     series: tuple[str, ...] = Field(min_length=1)
     first: date
     last: date
-    source: str
+    source: Address
     recipe: str
     seed: int = Field(default=1, ge=0)
     refit_every: int = Field(default=1, ge=1)

@@ -4,13 +4,16 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from pipeline.addresses import Address, WebhookAddress
 from pipeline.catching_up import CatchUp
 from pipeline.errors import SettingsError
 from pipeline.series import Series
 
 ENVIRONMENT_PREFIX: Final = "COINCAST_"
+# Values of what addresses refer to by {secret:NAME}; no settings.
+SECRET_PREFIX: Final = f"{ENVIRONMENT_PREFIX}SECRET_"
 # Read elsewhere: where state and settings lie, by what `up` knows its own, and what CI demands of the tests.
 _OTHER_VARIABLES: Final = frozenset(
     {"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES", "COINCAST_SERVICE"}
@@ -20,6 +23,8 @@ _LISTS: Final = frozenset({"series"})
 
 class Settings(BaseModel):
     """One operator's choices. Unknown keys are errors.
+
+    An address may refer to a credential by `{secret:NAME}` instead of holding it, and so may `webhook_secret`.
 
     Attributes:
         series: What `daily` forecasts.
@@ -45,16 +50,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     series: tuple[str, ...] = ("binance/BTCUSDT/1d",)
-    source: str = "https://www.cryptodatadownload.com/cdd"
+    source: Address = Address("https://www.cryptodatadownload.com/cdd")
     recipe: str = "range-lstm"
     seed: int = Field(default=1, ge=0)
     refit_every: int = Field(default=1, ge=1)
-    publish_to: str = ""
+    publish_to: Address = Address()
     publish_truth: bool = False
-    database_url: str = ""
-    snapshots_to: str = ""
-    webhook_url: str = ""
-    webhook_secret: str = Field(default="", repr=False)
+    database_url: Address = Address()
+    snapshots_to: Address = Address()
+    webhook_url: WebhookAddress = WebhookAddress()
+    webhook_secret: SecretStr = SecretStr("")
     download_limit_mb: int = Field(default=64, ge=1)
     fit_limit_s: float = Field(default=900.0, gt=0)
     stale_after_days: int = Field(default=2, ge=1)
@@ -86,6 +91,8 @@ def read_settings(text: str, environment: Mapping[str, str]) -> Settings:
         raise SettingsError(f"coincast.toml is not valid TOML: {error}") from error
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX) or name in _OTHER_VARIABLES:
+            continue
+        if name.startswith(SECRET_PREFIX):
             continue
         key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
         if key not in Settings.model_fields:

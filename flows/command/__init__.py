@@ -6,6 +6,8 @@ from typing import Final, NoReturn
 
 import typer
 
+from flows.edges.private_files import keep_files_private
+from flows.edges.private_logging import keep_logs_public
 from pipeline.errors import CoincastError, ServiceError
 
 # When the command began, on the clock of `time.perf_counter`.
@@ -54,6 +56,8 @@ from flows.command import (  # noqa: E402, F401
 
 def main() -> None:
     """Run the command: an expected error is one line on standard error and its exit code."""
+    keep_files_private()
+    keep_logs_public()
     try:
         app()
     except CoincastError as error:
@@ -63,16 +67,16 @@ def main() -> None:
         said, _, address = str(error).partition(" at ")
         if said != "Failed to reach API":
             raise
-        from flows.edges.words import without_secrets
-
         _end(
             ServiceError(
-                f"No Prefect server answers at {without_secrets(address).rstrip('/')}: start it, or unset"
+                f"No Prefect server answers at {address.rstrip('/')}: start it, or unset"
                 " PREFECT_API_URL for a server that lives as long as the command."
             )
         )
 
 
 def _end(error: CoincastError) -> NoReturn:
-    print(f"coincast: {error}", file=sys.stderr)  # noqa: T201
+    from flows.edges.words import without_secrets
+
+    print(f"coincast: {without_secrets(str(error))}", file=sys.stderr)  # noqa: T201
     sys.exit(error.exit_code)

@@ -75,12 +75,11 @@ def _accept_own_market(source: str) -> None:
 
 def _say_how_to_look(home: str) -> None:
     from flows.edges.configuration import configuration
+    from flows.edges.tracking import ui_command
 
     out = console()
     out.print("\nEverything above is simulated. To look around:", style="bold")
     out.print(f"  the page      open {home}/site/index.html in a browser", markup=False)
-    out.print(
-        f"  MLflow        .venv/bin/mlflow ui --backend-store-uri '{configuration().places.tracking_uri}'",
-        markup=False,
-    )
+    command = ui_command(configuration().places.tracking_uri)
+    out.print(f"  MLflow        .venv/bin/{command}", markup=False)
     out.print("  Prefect       .venv/bin/prefect server start", markup=False)

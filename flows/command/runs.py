@@ -8,6 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import print_json, print_table
+from flows.edges.private_files import give_usual_mode
 from pipeline.errors import InputError
 
 runs: Final = typer.Typer(help="Compare the runs of a series.", no_args_is_help=True)
@@ -52,6 +53,7 @@ def compare(
         comparison = compare_runs(experiment, last=last, recipe=recipe)
         page = folder / f"runs-{one.slug}.html"
         page.write_text(comparison.as_html(), encoding="utf-8")
+        give_usual_mode(page)
         compared.append({**comparison.as_dict(), "report": str(page)})
         if not as_json:
             heads = ("run", "gate", *(head for head, _ in COLUMNS))

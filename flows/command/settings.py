@@ -15,7 +15,7 @@ def settings(*, as_json: JsonOption = False) -> None:
 
     current = configuration()
     values = current.settings.model_dump(mode="json")
-    values["webhook_secret"] = "set" if values["webhook_secret"] else ""
+    values["webhook_secret"] = "set" if current.settings.webhook_secret else ""
     places = {name: str(value) for name, value in vars(current.places).items()}
     if as_json:
         print_json({"settings": values, "places": places})

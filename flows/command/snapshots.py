@@ -10,6 +10,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import console, print_json, print_table
+from flows.edges.private_files import give_usual_mode
 from pipeline.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -240,5 +241,6 @@ def _verification(found: "list[Verification]") -> dict[str, Any]:
 def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
+        give_usual_mode(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); give another file.") from error

@@ -49,10 +49,11 @@ def up(
     from flows.edges.prefect_settings import apply_prefect_settings
     from flows.edges.runtime import prepare_environment
     from flows.local_services import Wish, start_all
+    from pipeline.addresses import Address
 
     prepare_environment(terminal=True)
     apply_prefect_settings()
-    wish = Wish(host, prefect_port, mlflow_port, postgres, chunks, patience)
+    wish = Wish(host, prefect_port, mlflow_port, Address(postgres), chunks, patience)
     standings, setup = start_all(wish, configuration().places)
     if as_json:
         services = [

@@ -7,6 +7,7 @@ from typing import Any, Final
 import requests
 
 from flows.edges.services import prefect_api, prefect_credentials
+from pipeline.addresses import Address
 from pipeline.errors import InputError, RunError
 
 _DEPLOYMENT: Final = "backfill-chunk/backfill-chunk"
@@ -93,7 +94,7 @@ def open_backfill_runs() -> BackfillRuns:
         raise InputError("--executor prefect needs a server: set PREFECT_API_URL, or leave the executor out.")
     answer = _ask("GET", f"{api}/deployments/name/{_DEPLOYMENT}")
     if answer.status_code == requests.codes.not_found:
-        raise InputError(f"{api} has no deployment {_DEPLOYMENT}; run `coincast deploy`.")
+        raise InputError(f"{Address(api)} has no deployment {_DEPLOYMENT}; run `coincast deploy`.")
     return BackfillRuns(api, _content(answer)["id"])
 
 
@@ -109,11 +110,11 @@ def _ask(method: str, url: str, content: Any = None) -> requests.Response:
         )
     except requests.RequestException as error:
         raise RunError(
-            f"Prefect's server does not answer at {url.partition('/api')[0]}; start it."
+            f"Prefect's server does not answer at {Address(url.partition('/api')[0])}; start it."
         ) from error
 
 
 def _content(answer: requests.Response) -> Any:
     if not answer.ok:
-        raise RunError(f"Prefect refused {answer.url}: {answer.status_code} {answer.text[:200]}")
+        raise RunError(f"Prefect refused {Address(answer.url)}: {answer.status_code} {answer.text[:200]}")
     return answer.json()

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from flows.edges.configuration import PROJECT
 from flows.edges.processes import MARK, Process, end, find, marked
+from flows.edges.words import without_secrets
 from pipeline.errors import InputError, ServiceError, StoreError
 
 _TURN_S: Final = 5.0
@@ -29,7 +30,7 @@ class Service:
         pid: Number of its first process; 0 where it was ended on purpose.
         created: When that process began, in seconds since 1970.
         url: What it serves, or of the server that it works for.
-        store: Where its data lie; empty for the worker.
+        store: Where its data lie, without a password; empty for the worker.
         log: File of its output.
         host: Address that it listens on; empty for the worker.
         mark: What it and all that it started carry in their environment.
@@ -59,7 +60,7 @@ class Service:
 
     def last_lines(self) -> str:
         """The end of its log, for a person who must find out why it died."""
-        text = Path(self.log).read_text(encoding="utf-8", errors="replace")
+        text = without_secrets(Path(self.log).read_text(encoding="utf-8", errors="replace"))
         lines = [line for line in text.splitlines() if line.strip()]
         return "\n".join(lines[-_TOLD_LINES:]) or "(nothing)"
 
@@ -163,8 +164,6 @@ class RunFolder:
     def _write(self, service: Service) -> None:
         record = self._record(service.name)
         draft = record.with_suffix(".new")
-        # A store's address may hold a password.
-        draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(service), indent=1), encoding="utf-8")
         draft.replace(record)
 

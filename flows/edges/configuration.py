@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flows.edges.words import one_line
+from pipeline.addresses import Address
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, override_settings, read_settings
 
@@ -30,10 +31,10 @@ class Places:
     home: Path
     recipes: Path
     mlruns: Path
-    database_url: str
-    snapshots_url: str
-    publish_url: str
-    tracking_uri: str
+    database_url: Address
+    snapshots_url: Address
+    publish_url: Address
+    tracking_uri: Address
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
             home=home,
             recipes=_settings_path().parent / "recipes",
             mlruns=mlruns,
-            database_url=settings.database_url or f"sqlite:///{home / 'coincast.db'}",
-            snapshots_url=settings.snapshots_to or str(home / "snapshots"),
-            publish_url=settings.publish_to or str(home / "site"),
-            tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlruns / 'mlflow.db'}",
+            database_url=settings.database_url or Address(f"sqlite:///{home / 'coincast.db'}"),
+            snapshots_url=settings.snapshots_to or Address(str(home / "snapshots")),
+            publish_url=settings.publish_to or Address(str(home / "site")),
+            tracking_uri=Address(
+                os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlruns / 'mlflow.db'}"
+            ),
         ),
     )
 

@@ -12,7 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from flows.edges.clock import clock
+from flows.edges.credentials import full_address
 from flows.edges.schema import bring_up_to_date, newest_revision
+from flows.edges.words import one_line
+from pipeline.addresses import Address
 from pipeline.errors import DiskFullError, SettingsError, StoreError
 
 _BUSY_LIMIT_MS: Final = 30_000
@@ -31,7 +34,7 @@ _ADVICE: Final = {
 _GENERAL_ADVICE: Final = "Check COINCAST_DATABASE_URL, that it can be reached, and your rights on it."
 
 
-def open_database(url: str) -> sa.Engine:
+def open_database(url: Address | str) -> sa.Engine:
     """The database at its newest revision; it is made where it is not, once, however many open it at a time.
 
     Args:
@@ -54,7 +57,7 @@ def open_database(url: str) -> sa.Engine:
     return engine
 
 
-def find_database(url: str) -> sa.Engine | None:
+def find_database(url: Address | str) -> sa.Engine | None:
     """The database as it stands, neither made nor migrated; None where nothing was written yet.
 
     Args:
@@ -74,7 +77,7 @@ def find_database(url: str) -> sa.Engine | None:
     return _engine(_address(url))
 
 
-def revision_of(url: str) -> str | None:
+def revision_of(url: Address | str) -> str | None:
     """Alembic's revision of any such database as it stands; None where nothing was written yet.
 
     Raises:
@@ -152,33 +155,38 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ma
 
 @contextmanager
 def failures_named(engine: sa.Engine) -> Iterator[None]:
-    """Turn what the database raises inside into one line that names it without its password."""
+    """Turn what the database raises inside into one line that names it without its credentials."""
     try:
         yield
     except SQLAlchemyError as error:
-        name = engine.url.render_as_string(hide_password=True)
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())[:200]
+        name = public_name(engine.url)
+        reason = one_line(getattr(error, "orig", None) or error, limit=200)
         if any(mark in reason for mark in _NO_ROOM):
             raise DiskFullError(f"No room left for {name}: free some space and run again.") from error
         advice = next((text for mark, text in _ADVICE.items() if mark in reason), _GENERAL_ADVICE)
         raise StoreError(f"Database {name}: {reason.rstrip('.')}. {advice}") from error
 
 
-def _address(url: str) -> sa.URL:
+def public_name(url: sa.URL) -> str:
+    """A database's address without its credentials; SQLAlchemy itself hides the password of the login alone."""
+    return str(Address(url.render_as_string(hide_password=False)))
+
+
+def _address(url: Address | str) -> sa.URL:
     """The URL with the driver that we ship; a SQLite path is absolute.
 
     Raises:
         SettingsError: Neither SQLite in a file nor PostgreSQL.
     """
     try:
-        address = sa.make_url(url)
+        address = sa.make_url(full_address(url))
     except (ArgumentError, ValueError):
         raise SettingsError(f"{_EXPECTED}; what was given is not a database URL.") from None
     kind = address.get_backend_name()
     if kind in ("postgresql", "postgres"):
         return address.set(drivername="postgresql+psycopg")
     if kind != "sqlite" or address.database in (None, "", ":memory:"):
-        raise SettingsError(f"{_EXPECTED}; got {address.render_as_string(hide_password=True)[:80]!r}.")
+        raise SettingsError(f"{_EXPECTED}; got {public_name(address)[:80]!r}.")
     return address.set(drivername="sqlite", database=str(Path(str(address.database)).resolve()))
 
 

@@ -191,8 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body[half:])
 
     def _file(self) -> Reply:
-        name = self.path.removeprefix(FOLDER)
-        content = self.server.files.get(name) if self.path.startswith(FOLDER) else None
+        path = self.path.partition("?")[0]
+        name = path.removeprefix(FOLDER)
+        content = self.server.files.get(name) if path.startswith(FOLDER) else None
         if content is None:
             return Reply(404, b"Not found.\n", {"Content-Type": "text/plain; charset=utf-8"})
         etag, modified = self.server.version(name, content)

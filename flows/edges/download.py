@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from flows.edges.credentials import full_address
 from flows.edges.file_store import NO_ROOM
 from flows.edges.folder_file import copy_file, require_folder
-from flows.edges.http_file import Answer, Progress, fetch_file, public_url
+from flows.edges.http_file import Answer, Progress, fetch_file
 from flows.edges.patience import Patience
 from flows.edges.snapshots import Fetch, Judgement, Snapshot, SnapshotStore
+from pipeline.addresses import Address
 from pipeline.candles import Account, read_candles
 from pipeline.errors import CandleFileError, DiskFullError, SourceError, StoreError
 from pipeline.series import Series
@@ -47,7 +49,7 @@ class Download:
 
 def download(
     series: Series,
-    source: str,
+    source: Address | str,
     store: SnapshotStore,
     *,
     now: datetime,
@@ -97,7 +99,7 @@ class _Look:
     """One look at a source: at which file, when and how patiently."""
 
     series: Series
-    address: str | Path
+    address: Address | Path
     now: datetime
     patience: Patience
     on_progress: Progress | None
@@ -105,7 +107,7 @@ class _Look:
     @property
     def url(self) -> str:
         """What may be printed and stored."""
-        return self.address.as_uri() if isinstance(self.address, Path) else public_url(self.address)
+        return self.address.as_uri() if isinstance(self.address, Path) else str(self.address)
 
     def fetch(self, into: BinaryIO, last: Fetch | None, *, limit: int) -> Answer:
         if isinstance(self.address, Path):
@@ -162,7 +164,7 @@ class _Look:
             ) from error
 
 
-def require_source(source: str) -> None:
+def require_source(source: Address | str) -> None:
     """Refuse a source that is written wrongly, before anything is asked of it.
 
     Raises:
@@ -173,7 +175,7 @@ def require_source(source: str) -> None:
         require_folder(place)
 
 
-def _address(source: str, series: Series) -> str | Path:
+def _address(source: Address | str, series: Series) -> Address | Path:
     """The series' file at a source: a URL, or an absolute path.
 
     Raises:
@@ -182,21 +184,22 @@ def _address(source: str, series: Series) -> str | Path:
     place = _place(source)
     if isinstance(place, Path):
         return place / series.source_name
-    return place._replace(path=f"{place.path.rstrip('/')}/{series.source_name}").geturl()
+    return Address(place._replace(path=f"{place.path.rstrip('/')}/{series.source_name}").geturl())
 
 
-def _place(source: str) -> SplitResult | Path:
+def _place(source: Address | str) -> SplitResult | Path:
+    full = full_address(source).strip()
     try:
-        parts = urlsplit(source.strip())
+        parts = urlsplit(full)
     except ValueError:
         raise SourceError(f"{_EXPECTED}; what was given cannot be read as one.") from None
     if parts.scheme in ("http", "https") and parts.hostname:
         return parts
     if parts.scheme == "file" and parts.path:
         return Path(unquote(parts.path)).resolve()
-    if not source.strip() or "://" in source:
-        raise SourceError(f"{_EXPECTED}; got {public_url(source)[:80]!r}.")
-    return Path(source.strip()).expanduser().resolve()
+    if not full or "://" in full:
+        raise SourceError(f"{_EXPECTED}; got {str(Address(full))[:80]!r}.")
+    return Path(full).expanduser().resolve()
 
 
 def _if_usable(store: SnapshotStore, fetch: Fetch | None) -> Fetch | None:

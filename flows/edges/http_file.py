@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from gzip import BadGzipFile, GzipFile
 from http import HTTPStatus
 from typing import BinaryIO, Final, NoReturn
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 
+from flows.edges.credentials import full_address
 from flows.edges.patience import Patience, reason_of, retries_of
+from pipeline.addresses import Address
 from pipeline.errors import SourceError, UnknownSeriesError
 
 Progress = Callable[[int, int | None], None]
@@ -45,7 +46,7 @@ class Answer:
 
 
 def fetch_file(
-    url: str,
+    address: Address,
     into: BinaryIO,
     *,
     validators: dict[str, str],
@@ -56,7 +57,7 @@ def fetch_file(
     """Write the file at a URL, whole or not at all.
 
     Args:
-        url: http or https; user and password in it are used and never told.
+        address: http or https; its credentials are used and never told.
         into: Empty file; what it holds after an error is not to be used.
         validators: Headers that make the request conditional.
         limit: Most bytes that are taken.
@@ -69,19 +70,13 @@ def fetch_file(
         OSError: The file could not be written.
     """
     retries = retries_of(patience)
-    exchange = _Exchange(url, into, limit, patience, on_progress)
+    exchange = _Exchange(address, into, limit, patience, on_progress)
     while True:
         try:
             return exchange.run(validators, retries)
         except _CutOffError as cut:
             retries = cut.retries
             retries.sleep()
-
-
-def public_url(url: str) -> str:
-    """A URL without user, password, query and fragment: what may be printed and stored."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 class _CutOffError(Exception):
@@ -96,7 +91,7 @@ class _CutOffError(Exception):
 class _Exchange:
     """One URL being asked for, by as many tries as it takes."""
 
-    url: str
+    address: Address
     into: BinaryIO
     limit: int
     patience: Patience
@@ -104,7 +99,7 @@ class _Exchange:
 
     @property
     def name(self) -> str:
-        return public_url(self.url)
+        return str(self.address)
 
     def run(self, headers: dict[str, str], retries: Retry) -> Answer:
         """One connection; tries that end before an answer begins are urllib3's."""
@@ -128,7 +123,9 @@ class _Exchange:
         # Sizes and lengths are then those of the file itself.
         plain = {"User-Agent": "coincast", "Accept": "text/csv, */*;q=0.5", "Accept-Encoding": "identity"}
         timeouts = (self.patience.connect_s, self.patience.read_s)
-        return session.get(self.url, headers={**plain, **headers}, timeout=timeouts, stream=True)
+        return session.get(
+            full_address(self.address), headers={**plain, **headers}, timeout=timeouts, stream=True
+        )
 
     def _judge(self, response: requests.Response, *, conditional: bool) -> bool:
         """Whether the source says that nothing changed."""

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
+from flows.edges.credentials import full_address
 from flows.edges.release_folder import RELEASES, ReleaseFolder
+from flows.edges.words import one_line
+from pipeline.addresses import Address
 from pipeline.errors import CoincastError, DiskFullError, PublishError, SettingsError
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -41,7 +44,7 @@ class Publication:
     """What became of one publication.
 
     Attributes:
-        target: The URL or folder that was published to.
+        target: The URL or folder that was published to, without credentials.
         outcome: `new`, or `unchanged` where every file was published already, byte for byte.
         changed: Paths written, sorted.
     """
@@ -52,7 +55,7 @@ class Publication:
 
 
 def publish(
-    files: Mapping[str, bytes], target_url: str, *, merge: Merge = _replace, keep: int = 3
+    files: Mapping[str, bytes], target_url: Address | str, *, merge: Merge = _replace, keep: int = 3
 ) -> Publication:
     """Publish files; those of earlier publications stay.
 
@@ -70,24 +73,26 @@ def publish(
         ValueError: A path is absolute or leads out of the target.
     """
     _check_paths(files)
-    with _failures_named(target_url):
-        store, root = _open(target_url)
+    target = Address(target_url)
+    with _failures_named(target):
+        store, root = _open(target)
         if _is_local(store):
             changed = _publish_folder(files, ReleaseFolder(Path(root), keep=keep), merge)
         else:
             changed = _publish_objects(files, store, root, merge)
-    return Publication(target_url, "new" if changed else "unchanged", changed)
+    return Publication(str(target), "new" if changed else "unchanged", changed)
 
 
-def read_published(paths: Collection[str], target_url: str) -> dict[str, bytes]:
+def read_published(paths: Collection[str], target_url: Address | str) -> dict[str, bytes]:
     """Bytes of those paths that are published at the target.
 
     Raises:
         PublishError: The target refused.
         SettingsError: No such kind of URL.
     """
-    with _failures_named(target_url):
-        store, root = _open(target_url)
+    target = Address(target_url)
+    with _failures_named(target):
+        store, root = _open(target)
         if _is_local(store):
             return ReleaseFolder(Path(root), keep=1).read(paths)
         return _read_objects(paths, store, root)
@@ -174,15 +179,16 @@ def _check_paths(files: Collection[str]) -> None:
             raise ValueError(f"a published path is relative, plain and inside the target; got {path!r}")
 
 
-def _open(target_url: str) -> tuple[Any, str]:
+def _open(target: Address) -> tuple[Any, str]:
     from fsspec.core import split_protocol, url_to_fs
 
+    target_url = full_address(target)
     protocol = split_protocol(target_url)[0] or "file"
     try:
         store, root = url_to_fs(target_url, **_STORE_OPTIONS.get(protocol, {}))
     except (ValueError, ImportError) as error:
         raise SettingsError(
-            f"Cannot publish to {target_url!r}: {str(error)[:160]}. Give a folder, or an s3:// URL."
+            f"Cannot publish to {str(target)!r}: {one_line(error, limit=160)}. Give a folder, or an s3:// URL."
         ) from error
     return store, root.rstrip("/")
 
@@ -194,7 +200,7 @@ def _is_local(store: Any) -> bool:
 
 
 @contextmanager
-def _failures_named(target_url: str) -> Iterator[None]:
+def _failures_named(target: Address) -> Iterator[None]:
     """Every refusal as an error of ours: object stores raise exceptions of several libraries."""
     try:
         yield
@@ -203,14 +209,14 @@ def _failures_named(target_url: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise DiskFullError(
-                f"No room to publish to {target_url}: free some space and publish again; "
+                f"No room to publish to {target}: free some space and publish again; "
                 "the previous publication stands."
             ) from error
-        raise PublishError(_refusal(target_url, error)) from error
+        raise PublishError(_refusal(target, error)) from error
     except Exception as error:
-        raise PublishError(_refusal(target_url, error)) from error
+        raise PublishError(_refusal(target, error)) from error
 
 
-def _refusal(target_url: str, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:160] or type(error).__name__
-    return f"{target_url} refused the publication ({reason}); the previous one stands. Check the target and its rights."
+def _refusal(target: Address, error: Exception) -> str:
+    reason = one_line(error, limit=160)
+    return f"{target} refused the publication ({reason}); the previous one stands. Check the target and its rights."

@@ -19,6 +19,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from flows.edges.private_files import PUBLIC_FILE, make_public_folder
 from pipeline.errors import PublishError
 
 RELEASES: Final = ".releases"
@@ -62,7 +63,7 @@ class ReleaseFolder:
         Raises:
             PublishError: Another run has been publishing here for a minute.
         """
-        self._releases.mkdir(parents=True, exist_ok=True)
+        make_public_folder(self._releases)
         try:
             with FileLock(self._releases / "lock", timeout=_LOCK_TIMEOUT_S):
                 self._sweep()
@@ -121,7 +122,7 @@ class ReleaseFolder:
     def _stage(self, changed: Mapping[str, bytes]) -> Path:
         staging = self._releases / _STAGING
         try:
-            staging.mkdir()
+            make_public_folder(staging)
             if self.release:
                 _link_tree(self._releases / self.release, staging, leave_out=changed)
             for path, content in changed.items():
@@ -171,7 +172,7 @@ def _link_tree(source: Path, target: Path, *, leave_out: Collection[str]) -> Non
     """Give a release's files, but for those left out, to another folder as hard links."""
     for folder, _, names in os.walk(source):
         relative = Path(folder).relative_to(source)
-        (target / relative).mkdir(exist_ok=True)
+        make_public_folder(target / relative)
         for name in names:
             if (relative / name).as_posix() not in leave_out:
                 _link_or_copy(Path(folder, name), target / relative / name)
@@ -186,8 +187,9 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_public_folder(path.parent)
     with path.open("wb") as file:
+        os.fchmod(file.fileno(), PUBLIC_FILE)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

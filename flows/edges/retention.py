@@ -6,6 +6,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flows.edges.credentials import full_address
 from flows.edges.registry import PUBLISHED, ModelVersion, RegisteredModel
 from flows.edges.tracking import Tracking
 from flows.edges.tracking_store import refusals
@@ -86,7 +87,7 @@ def _collected(done: Pruning, tracking: Tracking) -> Pruning:
         for option, values in (("--run-ids", done.runs), ("--logged-model-ids", done.logged_models)):
             command += f" {option} {','.join(values)}" if values else ""
         return replace(done, collect=command)
-    _collect(done, tracking.uri, tracking.artifacts)
+    _collect(done, full_address(tracking.uri), tracking.artifacts)
     return done
 
 

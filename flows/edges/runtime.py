@@ -10,6 +10,9 @@ from importlib import import_module
 from threading import Thread
 from typing import Final, TextIO
 
+from flows.edges.private_files import keep_files_private
+from flows.edges.private_logging import keep_logs_public
+
 _NETWORKS: Final = ("tensorflow", "keras")
 _DEFAULTS: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -26,9 +29,13 @@ _DEFAULTS: Final = {
 def prepare_environment(*, terminal: bool = False) -> None:
     """Give each variable that is not set its default: no phoning home, no noise, the same arithmetic everywhere.
 
+    From then on files are their owner's alone, and logs hold no credentials.
+
     Args:
         terminal: A person watches this process: Prefect's own lines go to its server, not to the terminal.
     """
+    keep_files_private()
+    keep_logs_public()
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     if terminal:

@@ -8,6 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from pipeline.addresses import Address
 from pipeline.errors import StoreError
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -51,7 +52,7 @@ def _is_current(connection: sa.Connection) -> bool:
     found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     newest = newest_revision()
     if found is not None and found > newest:
-        name = connection.engine.url.render_as_string(hide_password=True)
+        name = Address(connection.engine.url.render_as_string(hide_password=False))
         raise StoreError(
             f"Database {name} has revision {found[:20]}, and this coincast knows {newest} at most: "
             "update coincast, or give it a database of its own."

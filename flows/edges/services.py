@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import requests
 
+from flows.edges.credentials import full_address
 from flows.edges.words import one_line
+from pipeline.addresses import Address
 from pipeline.errors import ServiceError, SettingsError
 
 _LIMIT_S: Final = 3.0
@@ -56,6 +58,19 @@ def _prefect_setting(name: str) -> str:
     return load_current_profile().to_environment_variables().get(name, "")
 
 
+def secret_block(name: str) -> str:
+    """Value of a Secret block of Prefect's server; empty where no server is named or it has no such block."""
+    from prefect.settings import get_current_settings
+
+    # In a flow the server may be one that the command itself has started.
+    api = (get_current_settings().api.url or prefect_api()).rstrip("/")
+    if not api:
+        return ""
+    block = f"{api}/block_types/slug/secret/block_documents/name/{name}?include_secrets=true"
+    value = ask(block, credentials=prefect_credentials()).content.get("data", {}).get("value", "")
+    return value if isinstance(value, str) else ""
+
+
 def is_protected() -> bool:
     """Whether a server that we start asks for a password: PREFECT_SERVER_API_AUTH_STRING is `user:password`."""
     user, _, password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "").partition(":")
@@ -77,31 +92,32 @@ def page_variables() -> dict[str, str]:
     return {} if given else {"PREFECT_SERVER_UI_API_URL": "/api"}
 
 
-def database_variables(url: str) -> dict[str, str]:
+def database_variables(address: Address | str) -> dict[str, str]:
     """What makes Prefect's server keep its data in PostgreSQL, by the driver that it needs; none for its SQLite.
 
     Raises:
         SettingsError: The URL is none of PostgreSQL's.
     """
-    if not url:
+    if not address:
         return {}
+    url = full_address(address)
     if not _POSTGRES.match(url):
         raise SettingsError("--postgres is postgresql://user:password@host:5432/database.")
-    address = url.partition("://")[2]
-    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{address}"}
+    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{url.partition('://')[2]}"}
 
 
-def require_database(url: str, *, named: str) -> None:
+def require_database(address: Address | str, *, named: str) -> None:
     """Refuse a PostgreSQL that does not let us in, before a server is started on it.
 
     Args:
-        url: SQLAlchemy's; other databases, and one without a host, are left to the server.
+        address: SQLAlchemy's; other databases, and one without a host, are left to the server.
         named: The option or the variable that says it.
 
     Raises:
         SettingsError: It is no address.
         ServiceError: It does not answer, or not to this user.
     """
+    url = full_address(address)
     if not _POSTGRES.match(url):
         return
     import psycopg
@@ -110,8 +126,8 @@ def require_database(url: str, *, named: str) -> None:
 
     try:
         place = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise SettingsError(f"{named} is postgresql://user:password@host:5432/database.") from error
+    except (ArgumentError, ValueError):
+        raise SettingsError(f"{named} is postgresql://user:password@host:5432/database.") from None
     if not place.host:
         return
     try:

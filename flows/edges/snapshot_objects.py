@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, Literal
 
 from flows.edges.file_store import is_local, open_file_store, refusals_named
 from flows.edges.staging import put_in_place, staged_file, sweep
+from pipeline.addresses import Address
 
 State = Literal["whole", "damaged", "missing"]
 _OBJECTS: Final = "objects"
@@ -33,8 +34,8 @@ class SnapshotObjects:
         SettingsError: No such kind of URL.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: Address | str) -> None:
+        self.url = Address(url)
         self._store, self._root = open_file_store(url)
         self._folder = Path(self._root) if is_local(self._store) else None
 

@@ -20,6 +20,7 @@ from flows.edges.snapshot_index import Fetch, Judgement, Snapshot, SnapshotIndex
 from flows.edges.snapshot_judging import Vintage, judge, standing_judgements, suspects, usable_from
 from flows.edges.snapshot_objects import SnapshotObjects, State
 from flows.edges.snapshot_upkeep import Damage, Pruning, Verification, prune, verify
+from pipeline.addresses import Address
 from pipeline.candles import Account
 from pipeline.errors import CandleFileError, StoreError
 from pipeline.series import Series
@@ -38,7 +39,7 @@ class SnapshotStore:
         SettingsError: No such kind of URL.
     """
 
-    def __init__(self, engine: sa.Engine, folder_url: str) -> None:
+    def __init__(self, engine: sa.Engine, folder_url: Address | str) -> None:
         self._index = SnapshotIndex(engine)
         self._objects = SnapshotObjects(folder_url)
 

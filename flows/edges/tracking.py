@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from flows.edges.configuration import Places
 from flows.edges.run import Run, RunRecord, record_of
 from flows.edges.tracking_store import connect, refusals
-from flows.edges.words import one_line, without_secrets
+from flows.edges.words import one_line
+from pipeline.addresses import Address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,23 +31,21 @@ class Tracking:
         artifacts: Folder of artifacts; None where a server decides.
     """
 
-    uri: str
+    uri: Address
     client: "MlflowClient"
     artifacts: Path | None
 
     @property
     def ui(self) -> str:
         """Address of the UI: the server's, or where `ui_command` puts one."""
-        return without_secrets(self.uri).rstrip("/") if self.artifacts is None else LOCAL_UI
+        return str(self.uri).rstrip("/") if self.artifacts is None else LOCAL_UI
 
     @property
     def ui_command(self) -> str:
         """The command that opens the UI; empty where a server runs already."""
         if self.artifacts is None:
             return ""
-        is_secret = without_secrets(self.uri) != self.uri
-        store = '"$MLFLOW_TRACKING_URI"' if is_secret else f"'{self.uri}'"
-        return f"mlflow ui --backend-store-uri {store}"
+        return ui_command(self.uri)
 
     def experiment(self, name: str) -> "Experiment":
         """The experiment called `name` (a series slug), made or restored where it is not there.
@@ -153,6 +152,12 @@ class Experiment:
             token = page.token
             if not token or len(found) >= limit:
                 return found
+
+
+def ui_command(uri: Address) -> str:
+    """The command that serves a database of runs; one with a login is not written out."""
+    store = f"'{uri}'" if uri == Address(str(uri)) else '"$MLFLOW_TRACKING_URI"'
+    return f"mlflow ui --backend-store-uri {store}"
 
 
 def open_tracking(places: Places) -> Tracking:

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flows.edges.configuration import Places
-from flows.edges.words import one_line, without_secrets
+from flows.edges.credentials import full_address
+from flows.edges.private_files import close
+from flows.edges.words import one_line
+from pipeline.addresses import Address
 from pipeline.errors import RegistryError, SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ _ENVIRONMENT: Final = {
 }
 
 
-def connect(places: Places) -> tuple[str, "MlflowClient", Path | None]:
+def connect(places: Places) -> tuple[Address, "MlflowClient", Path | None]:
     """The store's absolute URI, a client of it, and the folder of artifacts (None where a server decides).
 
     Raises:
@@ -39,19 +42,22 @@ def connect(places: Places) -> tuple[str, "MlflowClient", Path | None]:
         RegistryError: The server does not answer, or the store is of another MLflow version.
         StoreError: Another process has held the lock for two minutes.
     """
-    scheme = places.tracking_uri.partition(":")[0].partition("+")[0]
+    uri = full_address(places.tracking_uri)
+    scheme = uri.partition(":")[0].partition("+")[0]
     if scheme not in (*_DATABASES, "http", "https"):
         raise SettingsError(
             "MLFLOW_TRACKING_URI is sqlite:////absolute/mlflow.db, postgresql://… or http(s)://…;"
-            f" got {places.tracking_uri[:80]!r} (MLflow has no file store any more)."
+            f" got {str(Address(uri))[:80]!r} (MLflow has no file store any more)."
         )
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     if scheme == "sqlite":
-        database = Path(places.tracking_uri.removeprefix("sqlite:///")).resolve()
+        database = Path(uri.removeprefix("sqlite:///")).resolve()
         _build_once(database)
+        close(database)
+        close(database.parent / "artifacts")
         return *_client(f"sqlite:///{database}"), database.parent / "artifacts"
-    return *_client(places.tracking_uri), places.mlruns / "artifacts" if scheme in _DATABASES else None
+    return *_client(uri), places.mlruns / "artifacts" if scheme in _DATABASES else None
 
 
 @contextmanager
@@ -65,15 +71,15 @@ def refusals(what: str) -> Iterator[None]:
         raise RegistryError(f"MLflow refused {what}: {one_line(error)}") from error
 
 
-def _client(uri: str) -> tuple[str, "MlflowClient"]:
+def _client(uri: str) -> tuple[Address, "MlflowClient"]:
     import mlflow
 
     # models:/ addresses go by the process-wide URI.
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient(tracking_uri=uri)
-    with refusals(f"to open {without_secrets(uri)}"):
+    with refusals(f"to open {Address(uri)}"):
         client.search_experiments(max_results=1)
-    return uri, client
+    return Address(uri), client
 
 
 def _build_once(database: Path) -> None:

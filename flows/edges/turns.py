@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from flows.edges.configuration import Places
+from flows.edges.credentials import full_address
 from pipeline.errors import StoreError
 
 Turn = Callable[[str], AbstractContextManager[None]]
@@ -19,8 +20,9 @@ def turns_of(places: Places) -> Turn:
     Where the database is PostgreSQL its advisory locks serve all machines; else a locked file in the state
     folder serves the processes of this one.
     """
-    if places.database_url.startswith("postgres"):
-        return lambda name: _advisory_lock(places.database_url, name)
+    url = full_address(places.database_url)
+    if url.startswith("postgres"):
+        return lambda name: _advisory_lock(url, name)
     return lambda name: _file_lock(places.home / "locks", name)
 
 

@@ -9,6 +9,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
 
+from flows.edges.credentials import full_address, full_secret
+from pipeline.addresses import Address, WebhookAddress
+from pipeline.errors import SettingsError
+
 SIGNATURE_HEADER: Final = "X-Coincast-Signature"
 _WAITS_S: Final = (1.0, 4.0)
 _TIMEOUT_S: Final = (3.0, 10.0)
@@ -30,7 +34,7 @@ class Announcement:
 
 
 def announce(
-    url: str,
+    address: Address | str,
     message: Mapping[str, Any],
     *,
     secret: str,
@@ -43,14 +47,18 @@ def announce(
     `<unix seconds>.<body>`; the time lets the receiver refuse a message that is sent again.
 
     Args:
-        url: http or https address; empty for nowhere.
+        address: http or https; empty for nowhere.
         message: JSON values.
-        secret: Key of the signature; empty for none.
+        secret: Key of the signature, or a reference to it; empty for none.
         sent_at: The clock's instant.
         waits_s: Pauses before each further attempt after a refused connection, a time-out, 429 or 5xx.
     """
-    if not url:
+    if not address:
         return Announcement("off")
+    try:
+        url, secret = full_address(WebhookAddress(address)), full_secret(secret)
+    except SettingsError as error:
+        return Announcement("failed", reason=str(error))
     if not url.lower().startswith(("http://", "https://")):
         return Announcement("failed", reason="webhook_url must begin with http:// or https://.")
     body = json.dumps(message, sort_keys=True, default=str).encode()

@@ -72,7 +72,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tracking(empty_store: Path) -> Tracking:
     places = configuration().places
-    database = Path(places.tracking_uri.removeprefix("sqlite:///"))
+    database = Path(str(places.tracking_uri).removeprefix("sqlite:///"))
     database.parent.mkdir()
     shutil.copyfile(empty_store, database)
     return open_tracking(places)
