@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from flows.edges.database import open_database, reading
-from flows.edges.ledger import Ledger
-from pipeline.alarms import record_alarms
-from pipeline.forecast import Forecast
-from pipeline.manifest import Manifest
-from pipeline.quantiles import HORIZONS, LEVELS
-from pipeline.record import IssueContext
-from pipeline.scorecard import build_scorecard
+from flows.edges.ledger.store import Ledger
+from flows.edges.sql.database import open_database, reading
+from pipeline.forecasts.columns import IssueContext
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.manifest import Manifest
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS
+from pipeline.monitoring.alarms import record_alarms
+from pipeline.scores.scorecard import build_scorecard
 from pipeline.series import Series
 
 FIRST = date(2025, 1, 1)

@@ -17,17 +17,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from flows.edges.runtime import prepare_environment
-from pipeline.backtest import Span, plan_spans
-from pipeline.backtest_summary import collect_outcomes, summarise
-from pipeline.baselines import random_walk_quantiles
-from pipeline.calibration import recalibrated
+from flows.edges.machine.runtime import prepare_environment
 from pipeline.candles import daily_grid, read_candles
-from pipeline.day_axis import DayAxis, IntArray
-from pipeline.features import Features, build_features
-from pipeline.forecasting import fit, rows_until
-from pipeline.learned_range import RANDOM_WALK_SHARE, LearnedRange, with_random_walk
-from pipeline.quantiles import HORIZONS, FloatArray
+from pipeline.evaluation.backtest import Span, plan_spans
+from pipeline.evaluation.backtest_summary import collect_outcomes, summarise
+from pipeline.features.daily import Features, build_features
+from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.forecasts.quantiles import HORIZONS, FloatArray
+from pipeline.models.calibration import recalibrated
+from pipeline.models.fitting import fit, rows_until
+from pipeline.models.lstm.ensemble import RANDOM_WALK_SHARE, LearnedRange, with_random_walk
+from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.ranges import EWMA_RANGE, HAR_RANGE, RANGE_LSTM
 

@@ -19,7 +19,7 @@ from expectations.forecast_table import FORECAST_COLUMNS, MODEL_ID, TARGET_DATE
 from expectations.verdict import DAYS_NAMED, Check, Observed, Verdict, name_days, one_line
 from pipeline.candles.account import AFTER_AS_OF, Account
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE
-from pipeline.quantiles import HORIZONS, LEVELS
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 from pipeline.series import Series
 
 __all__ = ["Check", "Verdict", "check_candles", "check_forecasts"]

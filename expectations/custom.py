@@ -12,7 +12,7 @@ from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
-from expectations import oddities
+from expectations import anomalies as oddities
 from expectations.forecast_table import HORIZON, LEVEL, MODEL_ID, TARGET_DATE, VALUE
 from pipeline.candles.columns import DATE
 

@@ -5,8 +5,8 @@ from typing import Final
 
 import pandas as pd
 
-from pipeline.forecast import Forecast
-from pipeline.quantiles import HORIZONS, LEVELS
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 
 MODEL_ID: Final = "model_id"
 HORIZON: Final = "horizon"

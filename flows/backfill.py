@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from flows.backfill_chunk import work_chunk
-from flows.backfill_execution import Execution
-from flows.backfill_plan import backfill_request, make_plan, open_backfill_stores
-from flows.backfill_run import execute_plan, refresh_snapshots
+from flows.backfills.execution import Execution
+from flows.backfills.plan import backfill_request, make_plan, open_backfill_stores
+from flows.backfills.run import execute_plan, refresh_snapshots
+from flows.backfills.worker import work_chunk
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
-from flows.edges.runtime import prepare_environment
-from flows.flow_policy import flow
+from flows.edges.machine.runtime import prepare_environment
+from flows.tasks.flow_policy import flow
 from pipeline.errors import RunError
 
 

@@ -8,22 +8,30 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.comparison_report import Failure, Report, log_report, publish_artifact
 from flows.edges.configuration import configuration
-from flows.edges.recipe_files import named_recipes
-from flows.edges.run import Run
-from flows.edges.tracking import Experiment, open_tracking
-from flows.flow_policy import flow
-from flows.history import History, history_of
-from flows.recipe_runs import Judged, Trial, frame_of, log_outcome, study_run, tells_a_leak, tracked_trial
-from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
+from flows.edges.files.recipe_files import named_recipes
+from flows.edges.tracking.experiments import Experiment, open_tracking
+from flows.edges.tracking.run import Run
+from flows.inputs.history import History, history_of
+from flows.studies.comparison_report import Failure, Report, log_report, publish_artifact
+from flows.studies.recipe_runs import (
+    Judged,
+    Trial,
+    frame_of,
+    log_outcome,
+    study_run,
+    tells_a_leak,
+    tracked_trial,
+)
+from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
-from pipeline.framing import AS_WRITTEN, LEAK_FREE
-from pipeline.outcome_days import on_common_days
+from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
+from pipeline.evaluation.outcome_days import on_common_days
+from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.recipes import Recipe, with_epochs
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import GUIDE_LSTM
-from pipeline.training import LARGEST_SEED
 
 
 class CompareRequest(BaseModel):

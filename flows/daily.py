@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from flows.arguments import parse_date, parse_now, parse_series
+from flows.day.outcome import DayOutcome
+from flows.day.run import run_night
+from flows.day.waiting import Waiting
 from flows.edges.configuration import configuration
-from flows.edges.runtime import prepare_environment
-from flows.faults import raise_failures
-from flows.flow_policy import flow
-from flows.jobs import plan_jobs
-from flows.night import run_night
-from flows.outcome import DayOutcome
-from flows.stores import open_stores
-from flows.waiting import Waiting
+from flows.edges.machine.runtime import prepare_environment
+from flows.inputs.arguments import parse_date, parse_now, parse_series
+from flows.inputs.failures import raise_failures
+from flows.inputs.request import plan_jobs
+from flows.inputs.stores import open_stores
+from flows.tasks.flow_policy import flow
 
 
 @flow(name="daily")

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from flows.arguments import parse_series
-from flows.artifacts import show_prunings
+from flows.day.artifacts import show_prunings
 from flows.edges.configuration import Places, configuration
-from flows.edges.database import open_database
-from flows.edges.ledger import Ledger
-from flows.edges.registry import RegisteredModel
-from flows.edges.retention import Pruning, plan_pruning, prune
-from flows.edges.runtime import prepare_environment
-from flows.edges.tracking import Tracking, open_tracking
-from flows.edges.turns import turns_of
-from flows.faults import kept, raise_failures
-from flows.flow_policy import flow
+from flows.edges.ledger.store import Ledger
+from flows.edges.machine.locks import turns_of
+from flows.edges.machine.runtime import prepare_environment
+from flows.edges.sql.database import open_database
+from flows.edges.tracking.experiments import Tracking, open_tracking
+from flows.edges.tracking.registry import RegisteredModel
+from flows.edges.tracking.retention import Pruning, plan_pruning, prune
+from flows.inputs.arguments import parse_series
+from flows.inputs.failures import kept, raise_failures
+from flows.tasks.flow_policy import flow
 from pipeline.errors import CoincastError
 from pipeline.series import Series
 

@@ -3,16 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
-from flows import tasks
-from flows.arguments import parse_now, parse_series
 from flows.edges.configuration import configuration
-from flows.edges.runtime import prepare_environment
-from flows.faults import kept, raise_failures
-from flows.flow_policy import flow
-from flows.jobs import Job, plan_jobs
-from flows.progress import log
-from flows.publication import Day
-from flows.stores import Stores, open_stores
+from flows.edges.machine.runtime import prepare_environment
+from flows.inputs.arguments import parse_now, parse_series
+from flows.inputs.failures import kept, raise_failures
+from flows.inputs.request import Job, plan_jobs
+from flows.inputs.stores import Stores, open_stores
+from flows.publishing.publication import Day
+from flows.reporting.progress import log
+from flows.tasks import policies as tasks
+from flows.tasks.flow_policy import flow
 from pipeline.errors import CoincastError
 
 

@@ -10,15 +10,14 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.comparison_report import Failure
 from flows.edges.configuration import Configuration, configuration
-from flows.edges.recipe_files import named_recipe
-from flows.edges.run import Run
-from flows.edges.tracking import open_tracking
-from flows.flow_policy import flow
-from flows.history import History, history_of
-from flows.progress import log, watcher
-from flows.sweep_runs import (
+from flows.edges.files.recipe_files import named_recipe
+from flows.edges.tracking.experiments import open_tracking
+from flows.edges.tracking.run import Run
+from flows.inputs.history import History, history_of
+from flows.reporting.progress import log, watcher
+from flows.studies.comparison_report import Failure
+from flows.studies.sweep_runs import (
     AS_GIVEN,
     CHOSEN,
     SCORE,
@@ -30,11 +29,12 @@ from flows.sweep_runs import (
     tried_before,
     try_variation,
 )
+from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
-from pipeline.figures import effect_figure
-from pipeline.framing import Cut, frame
-from pipeline.recipes.point import PointRecipe
-from pipeline.sweeping import (
+from pipeline.figures.texts import effect_figure
+from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.point.framing import Cut, frame
+from pipeline.point.sweeping import (
     Sampler,
     Tried,
     best,
@@ -44,8 +44,8 @@ from pipeline.sweeping import (
     name_of,
     next_settings,
 )
-from pipeline.training import LARGEST_SEED
-from pipeline.variation import Settings, grid, parse_vary, variation
+from pipeline.point.variation import Settings, grid, parse_vary, variation
+from pipeline.recipes.point import PointRecipe
 
 
 class SweepRequest(BaseModel):

@@ -9,22 +9,30 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.comparison_report import Report, publish_artifact
 from flows.edges.configuration import configuration
-from flows.edges.recipe_files import named_recipe
-from flows.edges.run import Run
-from flows.edges.tracking import open_tracking
-from flows.flow_policy import flow
-from flows.history import History, history_of
-from flows.recipe_runs import Judged, Trial, epoch_report, log_trial, study_run, tells_a_leak, trial_tags
-from pipeline.bundle import save_bundle
-from pipeline.comparison import RANDOM_WALK
+from flows.edges.files.recipe_files import named_recipe
+from flows.edges.tracking.experiments import open_tracking
+from flows.edges.tracking.run import Run
+from flows.inputs.history import History, history_of
+from flows.studies.comparison_report import Report, publish_artifact
+from flows.studies.recipe_runs import (
+    Judged,
+    Trial,
+    epoch_report,
+    log_trial,
+    study_run,
+    tells_a_leak,
+    trial_tags,
+)
+from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError
-from pipeline.forecasting import Model, fit
-from pipeline.framing import AS_WRITTEN, LEAK_FREE
-from pipeline.point_fitting import save_point
+from pipeline.evaluation.comparison import RANDOM_WALK
+from pipeline.models.bundle import save_bundle
+from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.models.fitting import Model, fit
+from pipeline.point.fitting import save_point
+from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.recipes import with_epochs
-from pipeline.training import LARGEST_SEED
 
 
 class TrainRequest(BaseModel):

@@ -3,17 +3,17 @@
 from datetime import date
 from typing import Any
 
-from flows import tasks
-from flows.arguments import parse_now, parse_series
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
-from flows.edges.runtime import prepare_environment
-from flows.faults import kept, raise_failures
-from flows.flow_policy import flow
-from flows.stores import open_stores
-from flows.weeks import WeekReport
+from flows.edges.machine.runtime import prepare_environment
+from flows.inputs.arguments import parse_now, parse_series
+from flows.inputs.failures import kept, raise_failures
+from flows.inputs.stores import open_stores
+from flows.publishing.weeks import WeekReport
+from flows.tasks import policies as tasks
+from flows.tasks.flow_policy import flow
 from pipeline.errors import CoincastError, DateError
-from pipeline.week import SeriesWeek, last_whole_week
+from pipeline.monitoring.week import SeriesWeek, last_whole_week
 
 
 @flow(name="weekly-report")

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from pipeline.addresses import Address, WebhookAddress
-from pipeline.catching_up import CatchUp
+from pipeline.addresses.address import Address, WebhookAddress
 from pipeline.errors import SettingsError
+from pipeline.monitoring.catch_up import CatchUp
 from pipeline.series import Series
 
 ENVIRONMENT_PREFIX: Final = "COINCAST_"

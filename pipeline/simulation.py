@@ -24,7 +24,7 @@ from pipeline.candles.columns import (
     VOLUME_QUOTE,
 )
 from pipeline.errors import DateError, InputError, UnknownSeriesError
-from pipeline.quantiles import FloatArray
+from pipeline.forecasts.quantiles import FloatArray
 from pipeline.series import Series
 
 STEPS_A_DAY: Final = 288

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import settings
 
-from flows.edges.prefect_settings import NEEDED, variable
-from flows.edges.runtime import prepare_environment
+from flows.edges.machine.prefect_settings import NEEDED, variable
+from flows.edges.machine.runtime import prepare_environment
 
 if TYPE_CHECKING:
     import pandas as pd

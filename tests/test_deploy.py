@@ -16,7 +16,7 @@ import typer
 import yaml
 
 from flows.command import app
-from flows.server_setup import POOL
+from flows.operations.server_setup import POOL
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))

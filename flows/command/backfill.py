@@ -14,8 +14,8 @@ from flows.command.output import print_json
 if TYPE_CHECKING:
     from threading import Thread
 
-    from flows.backfill_execution import Execution
-    from flows.backfill_plan import BackfillStores
+    from flows.backfills.execution import Execution
+    from flows.backfills.plan import BackfillStores
     from flows.edges.configuration import Configuration
 
 backfill_app = typer.Typer(
@@ -103,13 +103,13 @@ def backfill(
         request = ask_for(days | choices, current)
         tell_plan(request, current, plan_out, workers=max_parallel or 1, as_json=as_json)
         return
-    from flows.edges.plan_file import read_plan
+    from flows.edges.backfill_store.plan_file import read_plan
 
     wanted = ask_for(days | choices, current) if plan is None else read_plan(plan)
     stores = _stores(current)
     made = planning(wanted, current, stores)
     imports = _prepare()
-    from flows.backfill_run import execute_plan
+    from flows.backfills.run import execute_plan
     from flows.command.terminal import watched
 
     with watched(quiet=quiet or as_json):
@@ -188,7 +188,7 @@ def _go_on(
     stores = _stores(current)
     stores.units.find(backfill_id)
     imports = _prepare()
-    from flows.backfill_run import resume_backfill
+    from flows.backfills.run import resume_backfill
     from flows.command.terminal import watched
 
     imports.join()
@@ -200,7 +200,7 @@ def _go_on(
 def _execution(
     executor: str, max_parallel: int | None, dask: str | None, lease: float = LEASE_S
 ) -> "Execution":
-    from flows.backfill_execution import Execution
+    from flows.backfills.execution import Execution
 
     return Execution(executor, max_parallel, dask, lease)
 
@@ -212,15 +212,15 @@ def _configuration() -> "Configuration":
 
 
 def _stores(current: "Configuration") -> "BackfillStores":
-    from flows.backfill_plan import open_backfill_stores
+    from flows.backfills.plan import open_backfill_stores
 
     return open_backfill_stores(current)
 
 
 def _prepare() -> "Thread":
     """What a process that fits needs; the slow packages are imported while something else is done."""
-    from flows.edges.prefect_settings import apply_prefect_settings
-    from flows.edges.runtime import import_in_background, prepare_environment
+    from flows.edges.machine.prefect_settings import apply_prefect_settings
+    from flows.edges.machine.runtime import import_in_background, prepare_environment
 
     prepare_environment(terminal=True)
     apply_prefect_settings()

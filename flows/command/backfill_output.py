@@ -9,17 +9,17 @@ import typer
 from flows.command.output import console, print_json, print_table
 
 if TYPE_CHECKING:
-    from flows.backfill_report import BackfillOutcome
-    from flows.edges.backfill_units import Backfill
-    from pipeline.backfill import Plan
-    from pipeline.backfill_telling import Timings
+    from flows.backfills.report import BackfillOutcome
+    from flows.edges.backfill_store.units import Backfill
+    from pipeline.backfill.description import Timings
+    from pipeline.backfill.plan import Plan
 
 _FAILED_SHOWN: Final = 10
 
 
 def show_plan(plan: "Plan", timings: "Timings | None", *, workers: int, as_json: bool) -> None:
     """Each unit's outcome, neighbours drawn together on a terminal, and an estimate."""
-    from pipeline.backfill_telling import estimated_seconds, stretches
+    from pipeline.backfill.description import estimated_seconds, stretches
 
     seconds = estimated_seconds(plan, timings, workers=workers)
     if as_json:
@@ -75,7 +75,7 @@ def show_status(
             {"id": backfill.id, **asked, "counts": dict(counts), "units": [dict(unit) for unit in units]}
         )
         return
-    from pipeline.backfill_telling import status_rows
+    from pipeline.backfill.description import status_rows
 
     request = backfill.request
     typer.echo(

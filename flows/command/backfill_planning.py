@@ -8,9 +8,9 @@ from flows.command.backfill_output import show_plan
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from flows.backfill_plan import BackfillStores
+    from flows.backfills.plan import BackfillStores
     from flows.edges.configuration import Configuration
-    from pipeline.backfill import BackfillRequest, Plan
+    from pipeline.backfill.plan import BackfillRequest, Plan
 
 
 def require_one_way(
@@ -37,7 +37,7 @@ def require_one_way(
 
 def ask_for(asked: dict[str, Any], current: "Configuration") -> "BackfillRequest":
     """The request of these words; what was left open is the settings'."""
-    from flows.backfill_plan import backfill_request
+    from flows.backfills.plan import backfill_request
 
     return backfill_request(current, **asked)
 
@@ -46,16 +46,16 @@ def planning(
     wanted: "BackfillRequest | Plan", current: "Configuration", stores: "BackfillStores"
 ) -> "Callable[[], Plan]":
     """The plan to execute: that of a file is checked now, another is made when the sources were asked."""
-    from flows.backfill_plan import checked_plan, make_plan
+    from flows.backfills.plan import checked_plan, make_plan
     from flows.edges.clock import clock
-    from pipeline.backfill import Plan
+    from pipeline.backfill.plan import Plan
 
     if isinstance(wanted, Plan):
         checked = checked_plan(wanted, current, stores)
         return lambda: checked
 
     def made() -> Plan:
-        from flows.backfill_run import refresh_snapshots
+        from flows.backfills.run import refresh_snapshots
 
         refresh_snapshots(wanted, current, stores)
         return make_plan(wanted, current, stores, now=clock())
@@ -67,9 +67,9 @@ def tell_plan(
     request: "BackfillRequest", current: "Configuration", file: Path | None, *, workers: int, as_json: bool
 ) -> None:
     """Show what would be done from the stores as they stand, and keep the plan where that is asked for."""
-    from flows.backfill_plan import find_backfill_stores, make_plan
+    from flows.backfills.plan import find_backfill_stores, make_plan
+    from flows.edges.backfill_store.plan_file import write_plan
     from flows.edges.clock import clock
-    from flows.edges.plan_file import write_plan
 
     stores = find_backfill_stores(current)
     plan = make_plan(request, current, stores, now=clock())

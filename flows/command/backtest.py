@@ -47,7 +47,7 @@ def backtest(
     Example: coincast backtest --file btc.csv --recipe har-range --from 2020-01-01 --out har.csv
     """
     from flows.edges.configuration import configuration
-    from flows.edges.runtime import import_in_background, prepare_environment
+    from flows.edges.machine.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     chosen = parse_horizons(horizons)
@@ -55,9 +55,9 @@ def backtest(
         raise InputError(f"--out needs a folder that is there; {out.parent} is not.")
     prepare_environment(terminal=True)
     imports = import_in_background()
-    from flows.backtest import BacktestRequest
-    from flows.backtest import backtest as walk
     from flows.command.terminal import watched
+    from flows.studies.backtest import BacktestRequest
+    from flows.studies.backtest import backtest as walk
 
     request = BacktestRequest(
         file=file,

@@ -10,8 +10,8 @@ from flows.command import app
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
 from flows.command.output import print_json, print_table
 from pipeline.errors import InputError
+from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
-from pipeline.training import LARGEST_SEED
 
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
 OneSeriesOption = Annotated[
@@ -67,7 +67,7 @@ def compare(
     """
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.recipe_files import named_recipes
+    from flows.edges.files.recipe_files import named_recipes
 
     check_source(file, series)
     names = split_names(recipes)

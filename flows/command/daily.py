@@ -20,11 +20,11 @@ from flows.command.options import (
 from flows.command.output import console, print_json, print_table
 
 if TYPE_CHECKING:
-    from flows.outcome import DayOutcome
+    from flows.day.outcome import DayOutcome
 
 # The stages whose time goes into fits; `judge` is the gate's own, of a year ago.
 _TRAINING = ("train", "evaluate", "judge")
-# As pipeline.evaluation.TEST_DAYS, which takes seconds to import.
+# As pipeline.evaluation.holdout.TEST_DAYS, which takes seconds to import.
 _TEST_DAYS = 90
 
 
@@ -75,7 +75,7 @@ def run_daily(
     """
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.jobs import plan_jobs
+    from flows.inputs.request import plan_jobs
 
     # Everything that can be wrong with the words is said before a server starts.
     current = configuration(overrides)
@@ -84,7 +84,7 @@ def run_daily(
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     with ready_for_flows(quiet=quiet or as_json, contract=True):
         from flows.daily import daily as flow
-        from flows.faults import SeriesFailedError
+        from flows.inputs.failures import SeriesFailedError
 
         try:
             outcomes = flow(
@@ -141,7 +141,7 @@ def _training_s(outcome: "DayOutcome") -> float:
 
 def _print_ranges(outcome: "DayOutcome") -> None:
     """A line for the published model and, below it, one for the random walk where that is another."""
-    from pipeline.record import RANDOM_WALK
+    from pipeline.forecasts.columns import RANDOM_WALK
 
     own, walk = outcome.forecasts[outcome.champion], outcome.forecasts.get(RANDOM_WALK)
     title = f"{outcome.champion} (median {price(own[0]['median'])} tomorrow)"

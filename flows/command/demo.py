@@ -31,7 +31,7 @@ def demo(
 
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
-    from flows.edges.demo_site import serve_market
+    from flows.edges.http.demo_site import serve_market
     from pipeline.series import Series
     from pipeline.simulation import simulate_candles, simulate_unfinished, wire_format
 
@@ -58,9 +58,9 @@ def _accept_own_market(source: str) -> None:
     """Another seed's market is what is asked for, however suspect it is after the one before."""
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
-    from flows.edges.database import open_database
-    from flows.edges.download import download
-    from flows.edges.snapshots import SnapshotStore
+    from flows.edges.snapshots.download import download
+    from flows.edges.snapshots.store import SnapshotStore
+    from flows.edges.sql.database import open_database
     from pipeline.series import Series
 
     current = configuration()
@@ -75,7 +75,7 @@ def _accept_own_market(source: str) -> None:
 
 def _say_how_to_look(home: str) -> None:
     from flows.edges.configuration import configuration
-    from flows.edges.tracking import ui_command
+    from flows.edges.tracking.experiments import ui_command
 
     out = console()
     out.print("\nEverything above is simulated. To look around:", style="bold")

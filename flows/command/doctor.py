@@ -16,7 +16,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
     Example: coincast doctor --json
     """
     from flows.edges.clock import clock
-    from flows.examination import examine
+    from flows.operations.examination import examine
 
     findings = examine(now=clock())
     failed = any(finding.status == "failed" for finding in findings)

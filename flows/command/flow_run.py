@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.command.terminal import watched
-from flows.edges.own_server import start_own_server
-from flows.edges.runtime import import_slow_packages, prepare_environment
+from flows.edges.machine.own_server import start_own_server
+from flows.edges.machine.runtime import import_slow_packages, prepare_environment
 
 
 @contextmanager

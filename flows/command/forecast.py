@@ -19,11 +19,11 @@ def forecast(*, series: SeriesOption = None, as_of: AsOfOption = None, as_json: 
     """
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
-    from flows.edges.database import open_database
-    from flows.edges.ledger import Ledger
-    from flows.faults import kept, raise_failures
-    from flows.published import read_published
-    from flows.watching import usual_model
+    from flows.edges.ledger.store import Ledger
+    from flows.edges.sql.database import open_database
+    from flows.inputs.failures import kept, raise_failures
+    from flows.publishing.alarms import usual_model
+    from flows.publishing.reading import read_published
     from pipeline.errors import CoincastError, InputError
 
     current = configuration()
@@ -60,8 +60,8 @@ def _nothing(missing: list[str], as_of: str | None) -> str:
 
 
 def _show(said: dict[str, Any]) -> None:
+    from pipeline.forecasts.columns import RANDOM_WALK
     from pipeline.page.prices import rounding_step
-    from pipeline.record import RANDOM_WALK
 
     out = console()
     flags = {"SIMULATED MARKET": said["simulated_data"], "simulated time": said["simulated_time"]}

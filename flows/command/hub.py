@@ -31,7 +31,7 @@ def validate(
 
     Example: coincast hub validate data/site/hub
     """
-    from pipeline.hub_validation import validate_hub
+    from pipeline.hub.validation import validate_hub
 
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the hub's, as in data/site/hub.")

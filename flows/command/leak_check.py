@@ -34,14 +34,14 @@ def leak_check(
     Example: coincast leak-check --recipe har-range --file btc.csv
     """
     from flows.edges.configuration import configuration
-    from flows.edges.runtime import import_in_background, prepare_environment
+    from flows.edges.machine.runtime import import_in_background, prepare_environment
 
     if file is not None and not file.is_file():
         raise InputError(f"{file} is not a file; give a candle file.")
     prepare_environment(terminal=True)
     imports = import_in_background()
-    from flows.edges.recipe_files import named_recipe
-    from flows.leak_check import check_recipe
+    from flows.edges.files.recipe_files import named_recipe
+    from flows.studies.leak_check import check_recipe
 
     imports.join()
     report = check_recipe(named_recipe(recipe, configuration().places), file=file, count=days, seed=seed)

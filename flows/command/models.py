@@ -10,9 +10,9 @@ from flows.command.output import print_json, print_table
 from pipeline.series import Series
 
 if TYPE_CHECKING:
-    from flows.edges.registry import ModelVersion, RegisteredModel
-    from flows.edges.succession import Move
-    from flows.edges.tracking import Tracking
+    from flows.edges.tracking.aliases import Move
+    from flows.edges.tracking.experiments import Tracking
+    from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 
 models: Final = typer.Typer(
     help="List registered models, move the champion, delete old versions.", no_args_is_help=True
@@ -57,7 +57,7 @@ def promote(
 
     Example: coincast models promote 3 --series binance/BTCUSDT/1d
     """
-    from flows.edges.succession import promote as move
+    from flows.edges.tracking.aliases import promote as move
 
     model = _only_model(series)
     _report(model, move(model, version), as_json=as_json)
@@ -71,7 +71,7 @@ def rollback(*, series: OneSeries, as_json: JsonOption = False) -> None:
 
     Example: coincast models rollback --series binance/BTCUSDT/1d
     """
-    from flows.edges.succession import rollback as move
+    from flows.edges.tracking.aliases import rollback as move
 
     model = _only_model(series)
     _report(model, move(model), as_json=as_json)
@@ -107,7 +107,7 @@ def prune(
 
 def _open(series: list[str] | None) -> "tuple[Tracking, tuple[Series, ...]]":
     from flows.edges.configuration import configuration
-    from flows.edges.tracking import open_tracking
+    from flows.edges.tracking.experiments import open_tracking
 
     current = configuration()
     wanted = parse_series(series, current.settings.series)
@@ -116,8 +116,8 @@ def _open(series: list[str] | None) -> "tuple[Tracking, tuple[Series, ...]]":
 
 def _model(tracking: "Tracking", series: "Series") -> "RegisteredModel":
     from flows.edges.configuration import configuration
-    from flows.edges.registry import RegisteredModel
-    from flows.edges.turns import turns_of
+    from flows.edges.machine.locks import turns_of
+    from flows.edges.tracking.registry import RegisteredModel
 
     return RegisteredModel(tracking, series, turn=turns_of(configuration().places))
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.arguments import parse_date, parse_now, parse_series
-from pipeline.training import LARGEST_SEED
+from flows.inputs.arguments import parse_date, parse_now, parse_series
+from pipeline.models.callbacks import LARGEST_SEED
 
 SeriesOption = Annotated[
     list[str] | None,

@@ -22,7 +22,7 @@ def list_recipes(*, as_json: JsonOption = False) -> None:
     Example: coincast recipes list
     """
     from flows.edges.configuration import configuration
-    from flows.edges.recipe_files import all_recipes
+    from flows.edges.files.recipe_files import all_recipes
 
     known = all_recipes(configuration().places)
     if as_json:
@@ -42,7 +42,7 @@ def show(
     Example: coincast recipes show guide-lstm > my-lstm.toml
     """
     from flows.edges.configuration import configuration
-    from flows.edges.recipe_files import named_recipe
+    from flows.edges.files.recipe_files import named_recipe
     from pipeline.recipes.toml import as_toml
 
     recipe = named_recipe(name, configuration().places)

@@ -11,7 +11,7 @@ from flows.command.output import print_json
 from pipeline.series import Series
 
 if TYPE_CHECKING:
-    from flows.reproduction import Reproduction
+    from flows.publishing.reproduction import Reproduction
 
 
 @app.command()
@@ -34,14 +34,14 @@ def reproduce(
     one = Series.parse(series)
     day = parse_date(as_of, option="--as-of")
     from flows.edges.configuration import configuration
-    from flows.edges.runtime import import_in_background, prepare_environment
+    from flows.edges.machine.runtime import import_in_background, prepare_environment
 
     prepare_environment(terminal=True)
     imports = import_in_background()
-    from flows.edges.database import open_database
-    from flows.edges.ledger import Ledger
-    from flows.edges.snapshots import SnapshotStore
-    from flows.reproduction import reproduce as make_again
+    from flows.edges.ledger.store import Ledger
+    from flows.edges.snapshots.store import SnapshotStore
+    from flows.edges.sql.database import open_database
+    from flows.publishing.reproduction import reproduce as make_again
 
     places = configuration().places
     engine = open_database(places.database_url)

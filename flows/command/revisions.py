@@ -10,7 +10,7 @@ from flows.command.output import console, print_json, print_table
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from flows.vendor_revisions import Change
+    from flows.publishing.vendor_revisions import Change
 
 _ROWS_SHOWN: Final = 20
 _DAYS_SHOWN: Final = 5
@@ -30,10 +30,10 @@ def revisions(
     Example: coincast revisions --series binance/BTCUSDT/1d --since 2026-03-01
     """
     from flows.edges.configuration import configuration
-    from flows.edges.database import open_database
-    from flows.edges.ledger import Ledger
-    from flows.edges.snapshots import SnapshotStore
-    from flows.vendor_revisions import vendor_changes
+    from flows.edges.ledger.store import Ledger
+    from flows.edges.snapshots.store import SnapshotStore
+    from flows.edges.sql.database import open_database
+    from flows.publishing.vendor_revisions import vendor_changes
 
     current = configuration()
     first = None if since is None else parse_date(since, option="--since")

@@ -8,7 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import print_json, print_table
-from flows.edges.private_files import give_usual_mode
+from flows.edges.files.private_files import give_usual_mode
 from pipeline.errors import InputError
 
 runs: Final = typer.Typer(help="Compare the runs of a series.", no_args_is_help=True)
@@ -37,8 +37,8 @@ def compare(
     Example: coincast runs compare --series binance/BTCUSDT/1d --last 30
     """
     from flows.edges.configuration import configuration
-    from flows.edges.tracking import open_tracking
-    from flows.runs_report import COLUMNS, compare_runs
+    from flows.edges.tracking.experiments import open_tracking
+    from flows.studies.runs_report import COLUMNS, compare_runs
 
     current = configuration()
     wanted = parse_series(series, current.settings.series)

@@ -8,14 +8,14 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, NowOption, SeriesOption, parse_date, parse_now, parse_series
 from flows.command.output import console, print_json, print_table
-from pipeline.record import RANDOM_WALK
+from pipeline.forecasts.columns import RANDOM_WALK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.alarms import Alarm
     from pipeline.errors import CoincastError
-    from pipeline.scorecard import ScoreLine, Skill
+    from pipeline.monitoring.alarms import Alarm
+    from pipeline.scores.scorecard import ScoreLine, Skill
 
 _COLUMNS = ("model", "day", "n", "50 80 90 95 %", "WIS/walk", "t", "p", "MAE")
 
@@ -41,12 +41,12 @@ def scorecard(
     """
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
-    from flows.edges.database import open_database
-    from flows.edges.ledger import Ledger
-    from flows.edges.snapshots import SnapshotStore
-    from flows.faults import kept, raise_failures
-    from flows.watching import series_alarms
-    from pipeline.scorecard import build_scorecard
+    from flows.edges.ledger.store import Ledger
+    from flows.edges.snapshots.store import SnapshotStore
+    from flows.edges.sql.database import open_database
+    from flows.inputs.failures import kept, raise_failures
+    from flows.publishing.alarms import series_alarms
+    from pipeline.scores.scorecard import build_scorecard
 
     current = configuration()
     wanted = parse_series(series, current.settings.series)

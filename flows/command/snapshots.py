@@ -10,11 +10,11 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import console, print_json, print_table
-from flows.edges.private_files import give_usual_mode
+from flows.edges.files.private_files import give_usual_mode
 from pipeline.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from flows.edges.snapshots import Fetch, Judgement, Snapshot, SnapshotStore, Verification
+    from flows.edges.snapshots.store import Fetch, Judgement, Snapshot, SnapshotStore, Verification
 
 snapshots: Final = typer.Typer(
     help="List, show, accept, verify and prune downloaded files.", no_args_is_help=True
@@ -151,8 +151,8 @@ def prune(
     """
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
-    from flows.edges.database import open_database
-    from flows.edges.snapshot_uses import used_snapshots
+    from flows.edges.snapshots.uses import used_snapshots
+    from flows.edges.sql.database import open_database
 
     engine = open_database(configuration().places.database_url)
     before = clock() - timedelta(days=older_than)
@@ -174,8 +174,8 @@ def prune(
 
 def _store() -> "SnapshotStore":
     from flows.edges.configuration import configuration
-    from flows.edges.database import open_database
-    from flows.edges.snapshots import SnapshotStore
+    from flows.edges.snapshots.store import SnapshotStore
+    from flows.edges.sql.database import open_database
 
     places = configuration().places
     return SnapshotStore(open_database(places.database_url), places.snapshots_url)

@@ -54,9 +54,9 @@ def sweep(
     """
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.recipe_files import named_recipe
+    from flows.edges.files.recipe_files import named_recipe
     from pipeline.errors import InputError
-    from pipeline.variation import parse_vary
+    from pipeline.point.variation import parse_vary
 
     check_source(file, series)
     named_recipe(recipe, configuration().places)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from flows.edges.clock import clock
-from flows.progress import Watcher, watcher
+from flows.reporting.progress import Watcher, watcher
 
 
 class Terminal:

@@ -41,7 +41,7 @@ def train(
     """
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
-    from flows.edges.recipe_files import named_recipe
+    from flows.edges.files.recipe_files import named_recipe
 
     check_source(file, series)
     named_recipe(recipe, configuration().places)

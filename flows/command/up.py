@@ -9,7 +9,7 @@ from flows.command.options import JsonOption
 from flows.command.output import console, print_json
 
 if TYPE_CHECKING:
-    from flows.server_setup import Setup
+    from flows.operations.server_setup import Setup
 
 ChunksOption = Annotated[
     int, typer.Option("--chunks", min=1, help="Chunks of backfills that run at once, over all workers.")
@@ -46,10 +46,10 @@ def up(
     Example: coincast up --postgres postgresql://coincast@127.0.0.1:5432/prefect
     """
     from flows.edges.configuration import configuration
-    from flows.edges.prefect_settings import apply_prefect_settings
-    from flows.edges.runtime import prepare_environment
-    from flows.local_services import Wish, start_all
-    from pipeline.addresses import Address
+    from flows.edges.machine.prefect_settings import apply_prefect_settings
+    from flows.edges.machine.runtime import prepare_environment
+    from flows.operations.local_services import Wish, start_all
+    from pipeline.addresses.address import Address
 
     prepare_environment(terminal=True)
     apply_prefect_settings()
@@ -90,7 +90,7 @@ def down(*, patience: PatienceOption = 20.0, as_json: JsonOption = False) -> Non
     Example: coincast down --patience 600
     """
     from flows.edges.configuration import configuration
-    from flows.ending import end_all
+    from flows.operations.shutdown import end_all
 
     outcomes = end_all(configuration().places, patience_s=patience)
     if as_json:
@@ -107,10 +107,10 @@ def deploy(*, chunks: ChunksOption = 2, as_json: JsonOption = False) -> None:
     Example: coincast deploy --chunks 4
     """
     from flows.edges.configuration import configuration
-    from flows.edges.prefect_settings import apply_prefect_settings
-    from flows.edges.runtime import prepare_environment
-    from flows.edges.services import prefect_api
-    from flows.server_setup import set_up
+    from flows.edges.machine.prefect_settings import apply_prefect_settings
+    from flows.edges.machine.runtime import prepare_environment
+    from flows.edges.machine.services import prefect_api
+    from flows.operations.server_setup import set_up
     from pipeline.errors import SettingsError
 
     prepare_environment(terminal=True)

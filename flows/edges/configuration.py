@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flows.edges.words import one_line
-from pipeline.addresses import Address
+from pipeline.addresses.address import Address
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings, override_settings, read_settings
 

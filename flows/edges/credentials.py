@@ -9,9 +9,9 @@ import os
 import re
 from typing import Final
 
-from pipeline.addresses import Address, WebhookAddress
+from pipeline.addresses.address import Address, WebhookAddress
+from pipeline.addresses.secret_values import basic, forms_of, secrets_of
 from pipeline.errors import SettingsError
-from pipeline.secret_values import basic, forms_of, secrets_of
 from pipeline.settings import SECRET_PREFIX
 
 _AUTHENTICATION: Final = "AUTH_STRING"
@@ -57,7 +57,7 @@ def _of_variable(name: str, value: str) -> frozenset[str]:
 
 
 def _secret(name: str) -> str:
-    from flows.edges.services import secret_block
+    from flows.edges.machine.services import secret_block
 
     variable = f"{SECRET_PREFIX}{name.upper().replace('-', '_')}"
     block = name.lower().replace("_", "-")

@@ -1,7 +1,7 @@
 """What others say, as a line that may be shown: bounded, and without credentials."""
 
 from flows.edges.credentials import known_secrets
-from pipeline.secret_values import public_text
+from pipeline.addresses.secret_values import public_text
 
 
 def one_line(error: BaseException, *, limit: int = 300) -> str:

@@ -9,22 +9,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.candles import account as fate
-from pipeline.candles import cleaning
 from pipeline.candles.account import USABLE, USABLE_WITH_WARNINGS, Account, Reading
-from pipeline.candles.calendar import missing_bars
+from pipeline.candles.cleaning import steps as cleaning
+from pipeline.candles.cleaning.anomalies import describe_oddities
+from pipeline.candles.cleaning.duplicates import BAR, TIME, order_of_confirmation
+from pipeline.candles.cleaning.timeframe import find_timeframe
+from pipeline.candles.cleaning.unfinished import Times
+from pipeline.candles.cleaning.volumes import describe_swap
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE
-from pipeline.candles.decoding import decode
-from pipeline.candles.duplicates import BAR, TIME, order_of_confirmation
-from pipeline.candles.layout import OWN, SYMBOL
-from pipeline.candles.moments import STEP_US
-from pipeline.candles.oddities import describe_oddities
-from pipeline.candles.rows import LINE, UNREADABLE, read_rows
-from pipeline.candles.sheet import Sheet, read_sheet
-from pipeline.candles.sieve import Sieve, counted
-from pipeline.candles.symbols import choose_symbol
-from pipeline.candles.timeframe import find_timeframe
-from pipeline.candles.unfinished import Times
-from pipeline.candles.volumes import describe_swap
+from pipeline.candles.grid import missing_bars
+from pipeline.candles.row_filter import Sieve, counted
+from pipeline.candles.text.cells import Sheet, read_sheet
+from pipeline.candles.text.decoding import decode
+from pipeline.candles.text.layout import OWN, SYMBOL
+from pipeline.candles.text.symbols import choose_symbol
+from pipeline.candles.values.rows import LINE, UNREADABLE, read_rows
+from pipeline.candles.values.timestamps import STEP_US
 from pipeline.errors import CandleFileError
 from pipeline.series import Series
 

@@ -3,9 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
-from pipeline.page.content import PastForecast, Record, SkillPoint
-from pipeline.quantiles import COVERAGES
-from pipeline.record import (
+from pipeline.forecasts.columns import (
     ACTUAL_CLOSE,
     HORIZON,
     MEDIAN,
@@ -17,8 +15,10 @@ from pipeline.record import (
     bounds,
     hit,
 )
-from pipeline.score_history import RELATIVE_WIS, recent_forecasts, skill_over_time
-from pipeline.scorecard import build_scorecard
+from pipeline.forecasts.quantiles import COVERAGES
+from pipeline.page.content import PastForecast, Record, SkillPoint
+from pipeline.scores.score_history import RELATIVE_WIS, recent_forecasts, skill_over_time
+from pipeline.scores.scorecard import build_scorecard
 from pipeline.series import Series
 
 if TYPE_CHECKING:

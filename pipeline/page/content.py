@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol
 
-from pipeline.forecast import Forecast
-from pipeline.record import mode_of
-from pipeline.scorecard import Coverage, ScoreLine
+from pipeline.forecasts.columns import mode_of
+from pipeline.forecasts.forecast import Forecast
+from pipeline.scores.scorecard import Coverage, ScoreLine
 from pipeline.series import Series
 
 

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.page.content import PastForecast, SeriesContent
 from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.prices import decimals, format_price
 from pipeline.page.sentences import short_date
-from pipeline.quantiles import HORIZONS, MEDIAN, interval
 
 DAYS_SHOWN: Final = 90
 _FAN: Final = ((95, 0.3), (80, 0.55), (50, 0.9))

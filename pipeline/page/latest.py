@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
-from pipeline.quantiles import HORIZONS, LEVELS, MEDIAN
-from pipeline.scorecard import ScoreLine
+from pipeline.scores.scorecard import ScoreLine
 
 Entry = Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from pipeline.hub import FOLDERS, merge_hub_file
+from pipeline.hub.files import FOLDERS, merge_hub_file
 from pipeline.page.latest import LATEST, Entry, Latest, page_name, read_latest, write_latest
 from pipeline.page.rendering import INDEX, render_index
 

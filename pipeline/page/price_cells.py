@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
+from pipeline.forecasts.columns import LIVE
+from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.page.content import HasForecast, PastForecast
 from pipeline.page.prices import format_price
 from pipeline.page.sentences import long_date, short_date
-from pipeline.quantiles import HORIZONS, MEDIAN, interval
-from pipeline.record import LIVE
 
 _BARS: Final = (95, 80, 50)
 _Cell = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pipeline.page.content import Record
 from pipeline.page.sentences import long_date, percent
-from pipeline.scorecard import ScoreLine
+from pipeline.scores.scorecard import ScoreLine
 
 _A_WEEK: Final = 7
 _Cell = dict[str, Any]

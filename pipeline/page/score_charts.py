@@ -8,7 +8,7 @@ from markupsafe import Markup
 from pipeline.page.content import Record
 from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.sentences import days, percent, short_date
-from pipeline.scorecard import ScoreLine
+from pipeline.scores.scorecard import ScoreLine
 
 # A skill's first weeks are too rough to be worth an axis that shows them whole.
 _FEWEST_DAYS: Final = 10

@@ -4,12 +4,12 @@ from datetime import date
 from math import isnan
 from typing import Final, Literal, NamedTuple
 
-from pipeline.forecast import Forecast
+from pipeline.forecasts.columns import LIVE, RANDOM_WALK
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import interval
 from pipeline.page.content import Record, SeriesContent
 from pipeline.page.prices import coin_name, format_price, rounding_step
-from pipeline.quantiles import interval
-from pipeline.record import LIVE, RANDOM_WALK
-from pipeline.scorecard import Skill
+from pipeline.scores.scorecard import Skill
 
 # Fewer outcomes than this are counted, not given in percent.
 _FEW: Final = 30

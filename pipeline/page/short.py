@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from pipeline.forecast import Forecast
+from pipeline.forecasts.columns import mode_of
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import HORIZONS, interval
 from pipeline.page.latest import Entry, forecast_rows, page_name
 from pipeline.page.price_cells import PriceCells
 from pipeline.page.prices import coin_name, market_name, rounding_step
 from pipeline.page.rendering import render
 from pipeline.page.sentences import horizon_note, long_date, range_clause
 from pipeline.page.views import stale_after
-from pipeline.quantiles import HORIZONS, interval
-from pipeline.record import mode_of
 from pipeline.series import Series
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from pipeline.forecasts.columns import LIVE
+from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.page.content import DataHealth, Record, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
@@ -20,8 +22,6 @@ from pipeline.page.sentences import (
     reader_sentence,
     skill_verdict,
 )
-from pipeline.quantiles import HORIZONS, MEDIAN, interval
-from pipeline.record import LIVE
 
 LAST_SHOWN: Final = 30
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from pipeline.forecasts.quantiles import COVERAGES
+from pipeline.monitoring.week import DAYS, SeriesWeek, WeekScore
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.rendering import render
 from pipeline.page.sentences import days, long_date, percent, short_date
-from pipeline.quantiles import COVERAGES
 from pipeline.series import Series
-from pipeline.week import DAYS, SeriesWeek, WeekScore
 
 WEEKLY: Final = "weekly.html"
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.candles.columns import CLOSE, PRICES, VOLUMES
 from pipeline.recipes.base import Recipe
-from pipeline.scaling import ScalerKind
-from pipeline.splits import Split
+from pipeline.windows.scaling import ScalerKind
+from pipeline.windows.splits import Split
 
 POINT: Final = "point"
 # A fit has one of them at most.

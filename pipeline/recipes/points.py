@@ -3,7 +3,7 @@
 from typing import Final
 
 from pipeline.recipes.point import AsWritten, Dense, Dropout, Fitting, Layer, PointRecipe, Recurrent
-from pipeline.splits import Split
+from pipeline.windows.splits import Split
 
 _OUTPUT: Final = Dense(kind="dense", units=1)
 _GUIDE_CHOICES: Final = (

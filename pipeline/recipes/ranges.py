@@ -11,7 +11,7 @@ class BaselineRecipe(Recipe):
     """A range without a network.
 
     Attributes:
-        method: Which rule of pipeline.baselines.
+        method: Which rule of pipeline.models.random_walk.
     """
 
     kind: Literal["baseline"] = "baseline"

@@ -14,8 +14,8 @@ from expectations import checking
 from expectations.checking import Verdict, check_candles, check_forecasts
 from expectations.forecast_table import forecast_table
 from pipeline.candles.account import AFTER_AS_OF, BLANK, Account
-from pipeline.forecast import Forecast
-from pipeline.quantiles import HORIZONS, LEVELS
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 

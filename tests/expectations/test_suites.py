@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import expectations
-from pipeline.quantiles import HORIZONS, LEVELS
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 
 FOLDER = Path(expectations.__file__).parent
 CONTRACT = FOLDER.parent / "docs" / "data-contract.md"

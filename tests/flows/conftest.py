@@ -16,12 +16,12 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from flows.edges.database import open_database
-from flows.edges.ledger import Ledger
-from pipeline.forecast import Forecast
-from pipeline.manifest import Manifest
-from pipeline.quantiles import HORIZONS, LEVELS
-from pipeline.record import IssueContext
+from flows.edges.ledger.store import Ledger
+from flows.edges.sql.database import open_database
+from pipeline.forecasts.columns import IssueContext
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.manifest import Manifest
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 from pipeline.series import Series
 
 SPREADS = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
@@ -197,7 +197,7 @@ def copied_tables(
     """MLflow's empty tables are made once and then copied: making them takes a second and a half each time."""
     if request.module.__name__.endswith("test_tracking"):
         return
-    from flows.edges import tracking_store
+    from flows.edges.tracking import store as tracking_store
 
     def build(database: Path) -> None:
         made = tmp_path_factory.getbasetemp() / "mlflow.db"

@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
-from flows.backfill_execution import Execution
-from flows.backfill_plan import BackfillStores, backfill_request, make_plan, open_backfill_stores
-from flows.backfill_report import BackfillOutcome
-from flows.backfill_run import execute_plan, refresh_snapshots, resume_backfill
+from flows.backfills.execution import Execution
+from flows.backfills.plan import BackfillStores, backfill_request, make_plan, open_backfill_stores
+from flows.backfills.report import BackfillOutcome
+from flows.backfills.run import execute_plan, refresh_snapshots, resume_backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, Configuration, configuration
-from flows.edges.ledger import Ledger
+from flows.edges.ledger.store import Ledger
 from pipeline.candles import read_candles
 from pipeline.candles.columns import PRICES
 from pipeline.errors import InputError, TrainingError
-from pipeline.record import QUANTILES
+from pipeline.forecasts.columns import QUANTILES
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -156,7 +156,7 @@ def test_every_day_is_there_once_as_a_backfill(reference: tuple[Deployment, Back
 
 
 def test_the_run_in_mlflow_has_the_leaderboard(reference: tuple[Deployment, BackfillOutcome]) -> None:
-    from flows.edges.tracking import open_tracking
+    from flows.edges.tracking.experiments import open_tracking
 
     deployment, outcome = reference
     experiment = open_tracking(deployment.configuration.places).find_experiment("backfills")
@@ -178,9 +178,9 @@ def test_the_values_are_those_of_daily(
     reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
 ) -> None:
     from flows.daily import daily
-    from flows.edges.registry import RegisteredModel
-    from flows.edges.tracking import open_tracking
-    from flows.edges.turns import turns_of
+    from flows.edges.machine.locks import turns_of
+    from flows.edges.tracking.experiments import open_tracking
+    from flows.edges.tracking.registry import RegisteredModel
 
     deployment, (expected, _) = fresh("daily"), reference
     overrides = {"source": str(deployment.source), "recipe": "tiny-range", "refit_every": 3}
@@ -275,7 +275,7 @@ def test_one_fit_that_fails_stops_no_other_and_retry_makes_only_its_units(
     fresh: Callable[[str], Deployment],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import flows.backfill_market as chunk
+    import flows.backfills.fits as chunk
 
     deployment, train, fitted = fresh("failing"), chunk.train, []
     broken = LAST - timedelta(days=4)
@@ -385,7 +385,7 @@ def test_an_executor_that_is_not_there_leaves_no_backfill_behind(
     fresh: Callable[[str], Deployment], execution: Execution, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setattr("flows.backfill_executors._DASK_LIMIT", "1s")
+    monkeypatch.setattr("flows.backfills.executors._DASK_LIMIT", "1s")
     deployment = fresh("orphan")
     with pytest.raises(InputError, match=said):
         deployment.backfill(execution=execution, recipe="har-range")
@@ -428,7 +428,7 @@ def test_an_open_target_is_a_backfill_for_ever(
 def test_candles_that_break_the_contract_fail_the_days_from_there_on_only(
     fresh: Callable[[str], Deployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import flows.backfill_market as chunk
+    import flows.backfills.fits as chunk
     from expectations.checking import check_candles
 
     bad = LAST - timedelta(days=3)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from flows.compare import CompareRequest, plan_trials, require_enough
-from flows.comparison_report import Report
-from flows.edges.run import Run
-from flows.edges.tracking import Experiment, Tracking
-from flows.history import History
-from flows.recipe_runs import flow_run_url
-from pipeline.comparison import RANDOM_WALK, Outcome, random_walk_of
+from flows.edges.tracking.experiments import Experiment, Tracking
+from flows.edges.tracking.run import Run
+from flows.inputs.history import History
+from flows.studies.comparison_report import Report
+from flows.studies.recipe_runs import flow_run_url
 from pipeline.errors import TooLittleHistoryError
-from pipeline.framing import AS_WRITTEN, frame
+from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
+from pipeline.point.framing import AS_WRITTEN, frame
 from pipeline.recipes import Recipe, find_recipe
 from pipeline.recipes.points import ARTICLE_LSTM, GUIDE_LSTM
 from pipeline.simulation import simulate_candles

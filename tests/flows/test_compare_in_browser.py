@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from flows.edges.configuration import Places, configuration
-from flows.edges.tracking import Experiment, open_tracking
-from flows.progress import watcher
+from flows.edges.tracking.experiments import Experiment, open_tracking
+from flows.reporting.progress import watcher
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 

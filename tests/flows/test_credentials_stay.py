@@ -25,20 +25,20 @@ from urllib.parse import quote, quote_plus
 import pytest
 from typer.testing import CliRunner
 
-from flows import stages
 from flows.command import app
+from flows.day import stages
 from flows.edges.configuration import PROJECT, configuration
 from flows.edges.credentials import full_address
-from flows.edges.demo_site import Reply, Site, serve_market
-from flows.edges.download import require_source
-from flows.edges.http_file import fetch_file
-from flows.edges.patience import Patience
-from flows.edges.publishing import publish
-from flows.edges.tracking import open_tracking
+from flows.edges.files.targets import publish
+from flows.edges.http.demo_site import Reply, Site, serve_market
+from flows.edges.http.http_file import fetch_file
+from flows.edges.http.retry_policy import Patience
+from flows.edges.snapshots.download import require_source
+from flows.edges.tracking.experiments import open_tracking
 from flows.edges.words import without_secrets
-from flows.private_flow import RedactedError
-from flows.stores import open_stores
-from pipeline.addresses import Address
+from flows.inputs.stores import open_stores
+from flows.tasks.private_flow import RedactedError
+from pipeline.addresses.address import Address
 from pipeline.errors import CoincastError, InputError, SettingsError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -361,7 +361,8 @@ def test_the_command_tells_no_credential(secrets: Secrets, site: Site, nowhere: 
     assert (tmp_path / "prefect" / "prefect.db").stat().st_mode & 0o077 == 0
 
     probe = (
-        "from flows.edges.private_logging import keep_logs_public; from flows.edges.credentials import full_address\n"
+        "from flows.edges.machine.private_logging import keep_logs_public\n"
+        "from flows.edges.credentials import full_address\n"
         "import sys, threading; keep_logs_public(); url = full_address(sys.argv[1])\n"
         "def lost(): raise OSError(url)\n"
         "thread = threading.Thread(target=lost); thread.start(); thread.join(); raise OSError(url.partition('@')[0])"

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from flows.edges.configuration import configuration
-from flows.edges.database import open_database
-from flows.edges.demo_site import Site, serve_market
-from flows.edges.ledger import Ledger
+from flows.edges.http.demo_site import Site, serve_market
+from flows.edges.ledger.store import Ledger
+from flows.edges.sql.database import open_database
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError
-from pipeline.scoring import weighted_interval_score
+from pipeline.scores.metrics import weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -74,9 +74,9 @@ def published() -> dict[str, str]:
 
 
 def test_a_day_is_published_and_the_same_day_again_changes_nothing(run: Callable, ledger: Ledger) -> None:
-    from flows.edges.registry import RegisteredModel
-    from flows.edges.tracking import open_tracking
-    from flows.edges.turns import turns_of
+    from flows.edges.machine.locks import turns_of
+    from flows.edges.tracking.experiments import open_tracking
+    from flows.edges.tracking.registry import RegisteredModel
 
     (outcome,) = run()
     assert (outcome.outcome, outcome.as_of, outcome.simulated) == ("published", LAST.isoformat(), True)
@@ -138,7 +138,7 @@ def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
 
 
 def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: Ledger) -> None:
-    from flows.faults import SeriesFailedError
+    from flows.inputs.failures import SeriesFailedError
 
     other = Series("simulated", "NOSUCHUSDT")
     with pytest.raises(SeriesFailedError, match="1 of 2 series failed") as failed:
@@ -152,8 +152,8 @@ def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: L
 def test_a_series_that_fails_in_a_way_that_nobody_foresaw_does_not_stop_the_others(
     run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import tasks
-    from flows.faults import SeriesFailedError
+    from flows.inputs.failures import SeriesFailedError
+    from flows.tasks import policies as tasks
 
     sound, other = tasks.download, Series("simulated", "NOSUCHUSDT")
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from flows.edges.configuration import configuration
-from flows.edges.tracking import Experiment, open_tracking
-from flows.history import read_history
+from flows.edges.tracking.experiments import Experiment, open_tracking
+from flows.inputs.history import read_history
 from pipeline.errors import InputError, TrainingError
-from pipeline.framing import Framing, frame
-from pipeline.point_fitting import PointFit
+from pipeline.point.fitting import PointFit
+from pipeline.point.framing import Framing, frame
 from pipeline.recipes import parse_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -50,7 +50,7 @@ def experiment() -> Experiment:
 def test_a_sweep_that_was_cut_off_goes_on_and_judges_once(
     request_values: dict[str, Any], prefect_harness: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import sweep_runs
+    from flows.studies import sweep_runs
     from flows.sweep import SweepRequest, sweep
 
     request = SweepRequest(vary=("window=3,5", "learning_rate=0.01,1e9", "optimizer=sgd"), **request_values)
@@ -127,7 +127,7 @@ def test_a_time_out_is_tried_again_and_a_judged_sweep_is_not_enlarged(
 def test_the_recipe_as_given_is_judged_as_it_is_and_may_diverge(
     request_values: dict[str, Any], prefect_harness: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import sweep_runs
+    from flows.studies import sweep_runs
     from flows.sweep import SweepRequest, sweep
 
     recipe = Path(str(request_values["recipe"]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flows.edges.configuration import configuration
-from flows.edges.tracking import open_tracking
+from flows.edges.tracking.experiments import open_tracking
 from pipeline.errors import InputError, TimeLimitError, TrainingError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -47,7 +47,7 @@ def test_a_trained_networks_files_give_its_predictions_again(
     import keras
 
     from flows.train import TrainRequest, train
-    from pipeline.scaling import Scaling
+    from pipeline.windows.scaling import Scaling
 
     result = train(TrainRequest(recipe=str(tmp_path / "small.toml"), **sources))
     client = open_tracking(configuration().places).client
@@ -72,7 +72,7 @@ def test_a_range_recipe_is_kept_as_its_bundle(
 ) -> None:
     from flows import train as module
     from flows.train import TrainRequest, train
-    from pipeline.bundle import load_bundle
+    from pipeline.models.bundle import load_bundle
 
     limits = []
     fit = module.fit

@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from pipeline.candles.calendar import daily_grid
+from pipeline.candles.grid import daily_grid
 from pipeline.simulation import simulate_candles
 
 FIRST, LAST = date(2022, 1, 1), date(2024, 6, 30)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flows.backfill_plan import open_backfill_stores
+from flows.backfills.plan import open_backfill_stores
 from flows.command import app
 from flows.edges.configuration import PROJECT, configuration
 from pipeline.candles import read_candles
@@ -170,8 +170,8 @@ def test_a_plan_is_executed_exactly_and_refused_when_it_no_longer_holds(tmp_path
 
 @pytest.mark.usefixtures("stored")
 def test_cancel_says_what_was_not_begun() -> None:
-    from flows.backfill_plan import backfill_request, make_plan
-    from flows.edges.backfill_units import Backfill
+    from flows.backfills.plan import backfill_request, make_plan
+    from flows.edges.backfill_store.units import Backfill
     from flows.edges.clock import clock
 
     current = configuration()

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from flows.command import app
 from flows.command.backtest import parse_horizons
 from pipeline.errors import InputError, LeakError
-from pipeline.leak import Leak, LeakReport
+from pipeline.evaluation.leak import Leak, LeakReport
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -67,7 +67,7 @@ def test_a_leak_check_says_that_all_is_equal(file):
 
 def test_a_leak_is_an_error_that_names_the_day(file, monkeypatch):
     found = LeakReport((date(2023, 5, 1),), 3, (Leak(date(2023, 5, 1), "garbage", 0.25),))
-    monkeypatch.setattr("flows.leak_check.check_recipe", lambda *_, **__: found)
+    monkeypatch.setattr("flows.studies.leak_check.check_recipe", lambda *_, **__: found)
     result = CliRunner().invoke(app, ["leak-check", "--recipe", "har-range", "--file", str(file)])
     assert isinstance(result.exception, LeakError)
     assert "2023-05-01 by garbage" in str(result.exception)

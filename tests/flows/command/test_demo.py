@@ -4,9 +4,9 @@ import pytest
 
 from flows.command.demo import SERIES, _accept_own_market
 from flows.edges.configuration import configuration
-from flows.edges.database import open_database
-from flows.edges.demo_site import serve_market
-from flows.edges.snapshots import SnapshotStore
+from flows.edges.http.demo_site import serve_market
+from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sql.database import open_database
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 

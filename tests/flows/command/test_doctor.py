@@ -17,13 +17,13 @@ from typer.testing import CliRunner
 from flows.command import app
 from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, configuration
-from flows.edges.database import open_database
-from flows.edges.demo_site import Reply, serve_market
-from flows.edges.ledger import Ledger
-from flows.edges.snapshots import SnapshotStore
+from flows.edges.http.demo_site import Reply, serve_market
+from flows.edges.ledger.store import Ledger
+from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sql.database import open_database
 from pipeline.candles import Account
-from pipeline.forecast import Forecast
-from pipeline.record import IssueContext
+from pipeline.forecasts.columns import IssueContext
+from pipeline.forecasts.forecast import Forecast
 from pipeline.series import Series
 
 pytestmark = pytest.mark.slow
@@ -224,7 +224,11 @@ def test_the_server_of_prefects_profile_is_asked_too(tmp_path: Path) -> None:
         f'active = "mine"\n[profiles.mine]\nPREFECT_API_URL = "{address}/"\n'
     )
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    order = [sys.executable, "-c", "from flows.edges.services import prefect_api; print(prefect_api())"]
+    order = [
+        sys.executable,
+        "-c",
+        "from flows.edges.machine.services import prefect_api; print(prefect_api())",
+    ]
     for changes, expected in (({}, address), ({"PREFECT_API_URL": ""}, "")):
         environment = {**plain, "PREFECT_HOME": str(tmp_path), **changes}
         done = subprocess.run(order, env=environment, cwd=PROJECT, capture_output=True, text=True, check=True)

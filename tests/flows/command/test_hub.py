@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from flows.command import main
-from flows.edges.publishing import publish
-from pipeline.forecast import Forecast
-from pipeline.hub import hub_files
-from pipeline.quantiles import LEVELS
+from flows.edges.files.targets import publish
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import LEVELS
+from pipeline.hub.files import hub_files
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 

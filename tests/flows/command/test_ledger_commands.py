@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from flows.command import main
-from flows.edges.database import open_database
-from flows.edges.ledger import Ledger
-from pipeline.forecast import Forecast
-from pipeline.record import IssueContext, quantile_matrix
+from flows.edges.ledger.store import Ledger
+from flows.edges.sql.database import open_database
+from pipeline.forecasts.columns import IssueContext, quantile_matrix
+from pipeline.forecasts.forecast import Forecast
 from pipeline.series import Series
 
 pytestmark = pytest.mark.slow

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from flows.command import app
 from flows.edges.configuration import configuration
-from flows.edges.registry import RegisteredModel
-from flows.edges.tracking import open_tracking, tracked_run
-from flows.edges.turns import turns_of
-from pipeline.bundle import save_bundle
-from pipeline.candles.calendar import daily_grid
+from flows.edges.machine.locks import turns_of
+from flows.edges.tracking.experiments import open_tracking, tracked_run
+from flows.edges.tracking.registry import RegisteredModel
+from pipeline.candles.grid import daily_grid
 from pipeline.errors import InputError, RegistryError
-from pipeline.forecasting import fit
+from pipeline.models.bundle import save_bundle
+from pipeline.models.fitting import fit
 from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles

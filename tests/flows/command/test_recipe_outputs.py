@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from flows.command import app
 from pipeline.errors import TrainingError
+from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
-from pipeline.training import LARGEST_SEED
 
 pytestmark = [
     pytest.mark.slow,

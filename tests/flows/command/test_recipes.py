@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 from flows.command import app
 from flows.command.sweep import print_sweep
 from pipeline.errors import InputError
+from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.point.variation import SETTINGS
 from pipeline.recipes import catalogue, parse_recipe
 from pipeline.recipes.points import POINT_RECIPES
-from pipeline.training import LARGEST_SEED
-from pipeline.variation import SETTINGS
 
 run = CliRunner().invoke
 

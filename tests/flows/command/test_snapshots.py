@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from flows.command import main
-from flows.edges.database import open_database
-from flows.edges.download import download
-from flows.edges.ledger import Ledger
-from flows.edges.snapshots import SnapshotStore
+from flows.edges.ledger.store import Ledger
+from flows.edges.snapshots.download import download
+from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sql.database import open_database
 from pipeline.candles.columns import DATE
-from pipeline.forecast import Forecast
-from pipeline.record import IssueContext
+from pipeline.forecasts.columns import IssueContext
+from pipeline.forecasts.forecast import Forecast
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from flows.command.terminal import watched
-from flows.progress import watcher
+from flows.reporting.progress import watcher
 
 SCRIPT = """
 from flows.command.terminal import watched
-from flows.progress import watcher
+from flows.reporting.progress import watcher
 with watched(quiet={quiet}):
     watcher.get().stage("binance/BTCUSDT/1d", "download")
     watcher.get().advance("bytes", 50, 100)

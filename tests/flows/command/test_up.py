@@ -20,12 +20,12 @@ import yaml
 from typer.testing import CliRunner
 
 from flows.command import app
-from flows.edges.background import RunFolder, Service, require_free
 from flows.edges.configuration import PROJECT
-from flows.edges.demo_site import serve_market
-from flows.edges.processes import is_alive
-from flows.server_setup import QUEUES, ZOMBIES
-from flows.supervision import Standing, await_answer
+from flows.edges.http.demo_site import serve_market
+from flows.edges.machine.background import RunFolder, Service, require_free
+from flows.edges.machine.processes import is_alive
+from flows.operations.server_setup import QUEUES, ZOMBIES
+from flows.operations.supervision import Standing, await_answer
 from pipeline.errors import CoincastError, ServiceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format

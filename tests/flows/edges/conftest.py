@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine
 
 from flows.edges.configuration import configuration
-from flows.edges.database import open_database
-from flows.edges.tracking import Tracking, open_tracking
-from pipeline.bundle import save_bundle
-from pipeline.candles.calendar import daily_grid
-from pipeline.forecast import Forecast
-from pipeline.forecasting import fit, issue
+from flows.edges.sql.database import open_database
+from flows.edges.tracking.experiments import Tracking, open_tracking
+from pipeline.candles.grid import daily_grid
+from pipeline.forecasts.forecast import Forecast
+from pipeline.models.bundle import save_bundle
+from pipeline.models.fitting import fit, issue
 from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles

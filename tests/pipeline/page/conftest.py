@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from pipeline.candles.columns import CLOSE
-from pipeline.forecast import Forecast
+from pipeline.forecasts.columns import bounds, hit
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import COVERAGES, HORIZONS, LEVELS, MEDIAN, interval
+from pipeline.monitoring.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 from pipeline.page.assembly import build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
-from pipeline.quantiles import COVERAGES, HORIZONS, LEVELS, MEDIAN, interval
-from pipeline.record import bounds, hit
-from pipeline.scoring import probability_integral_transform, weighted_interval_score
+from pipeline.scores.metrics import probability_integral_transform, weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
-from pipeline.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 
 AS_OF = date(2026, 3, 29)
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.alarms import record_alarms
+from pipeline.forecasts.quantiles import HORIZONS
+from pipeline.monitoring.alarms import record_alarms
+from pipeline.monitoring.week import SeriesWeek, WeekHealth, score_week
 from pipeline.page import latest
 from pipeline.page.assembly import build_record
 from pipeline.page.content import SeriesContent
 from pipeline.page.site import full_page, site_files
 from pipeline.page.weekly import render_week, week_markdown
-from pipeline.quantiles import HORIZONS
 from pipeline.series import Series
-from pipeline.week import SeriesWeek, WeekHealth, score_week
 
 pytestmark = pytest.mark.slow
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from flows.edges.publishing import publish
+from flows.edges.files.targets import publish
+from pipeline.forecasts.quantiles import HORIZONS, interval
+from pipeline.monitoring.week import SeriesWeek
 from pipeline.page.content import SeriesContent
 from pipeline.page.sentences import reader_sentence
 from pipeline.page.short import IssuedForecast, ShortContent
 from pipeline.page.site import full_page, short_page, site_files
 from pipeline.page.weekly import WEEKLY, render_week
-from pipeline.quantiles import HORIZONS, interval
-from pipeline.week import SeriesWeek
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,8 @@ from math import nan
 import numpy as np
 import pytest
 
-from pipeline.forecast import Forecast
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import LEVELS
 from pipeline.page.content import Record, SeriesContent
 from pipeline.page.sentences import (
     calibration_verdict,
@@ -17,10 +18,9 @@ from pipeline.page.sentences import (
     reader_sentence,
     skill_verdict,
 )
-from pipeline.quantiles import LEVELS
-from pipeline.scorecard import Coverage, ScoreLine, Skill
+from pipeline.scores.scorecard import Coverage, ScoreLine, Skill
+from pipeline.scores.uncertainty import Interval, wilson_interval
 from pipeline.series import Series
-from pipeline.uncertainty import Interval, wilson_interval
 
 MakeContent = Callable[..., SeriesContent]
 BITCOIN = Series("binance", "BTCUSDT")

@@ -1,9 +1,9 @@
 import re
 from dataclasses import replace
 
+from pipeline.monitoring.week import SeriesWeek
 from pipeline.page.weekly import render_week, week_markdown, week_sentence
 from pipeline.series import Series
-from pipeline.week import SeriesWeek
 
 
 def test_the_page_says_what_the_week_was(week: SeriesWeek) -> None:

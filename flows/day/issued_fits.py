@@ -1,0 +1,110 @@
+"""Which fits are issued for a day, and what they forecast: one rule for the daily run and the backfill."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import pandas as pd
+
+from expectations.checking import check_forecasts
+from expectations.forecast_table import forecast_table
+from flows.edges.clock import clock
+from flows.edges.machine.versions import code_version, package_versions
+from flows.inputs.market import Market
+from flows.inputs.request import Job
+from pipeline.evaluation.trial import fit_baselines
+from pipeline.forecasts.columns import IssueContext
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.manifest import Manifest
+from pipeline.models.fitting import Model, issue
+from pipeline.recipes.base import Recipe
+
+UNREGISTERED: Final = "-"
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredFit:
+    """A fit, what it was made of, and its number in the registry (`-` for one that is not registered)."""
+
+    model: Model
+    manifest: Manifest
+    version: str
+
+
+def issued_fits(
+    job: Job, market: Market, grid: pd.DataFrame, fit_day: date, own: Sequence[RegisteredFit]
+) -> tuple[RegisteredFit, ...]:
+    """The fits whose forecasts are issued for a day, each model once.
+
+    Args:
+        job: Whose day it is.
+        market: What the fits are made of.
+        grid: A `daily_grid`; rows after `fit_day` are not read.
+        fit_day: The last day that the baselines may see.
+        own: The recipe's fits. One that is a baseline too is issued as the baseline that every run fits.
+
+    Returns:
+        The baselines' fits, then the others of `own`.
+    """
+    baselines = fit_baselines(grid, as_of=fit_day, seed=job.seed)
+    return once_each((*(unregistered(job, market, model) for model in baselines), *own))
+
+
+def once_each(fits: Iterable[RegisteredFit]) -> tuple[RegisteredFit, ...]:
+    """The first fit of each model, in their order."""
+    first: dict[str, RegisteredFit] = {}
+    for one in fits:
+        first.setdefault(one.model.model_id, one)
+    return tuple(first.values())
+
+
+def unregistered(job: Job, market: Market, model: Model) -> RegisteredFit:
+    """A fit that the registry does not know, or not yet."""
+    return RegisteredFit(
+        model, manifest_of(job, market, recipe=model.recipe, fit_day=model.trained_as_of), UNREGISTERED
+    )
+
+
+def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> Manifest:
+    """What a fit of `recipe` on this market is made of."""
+    return Manifest(
+        recipe=recipe.as_values(),
+        seed=job.seed,
+        trained_as_of=fit_day,
+        series=(str(job.series),),
+        snapshots=(market.snapshot.sha256,),
+        vintage=market.vintage,
+        code=code_version(),
+        packages=package_versions(),
+    )
+
+
+def checked_forecasts(
+    job: Job, grid: pd.DataFrame, as_of: date, fits: Sequence[RegisteredFit]
+) -> tuple[Forecast, ...]:
+    """What each fit says of a day, held against the forecasts' contract."""
+    issued = tuple(issue(one.model, grid, series=job.series, as_of=as_of) for one in fits)
+    verdict = check_forecasts(
+        forecast_table(issued), series=job.series, as_of=as_of, last_close=issued[0].last_close
+    )
+    verdict.raise_if_critical()
+    return issued
+
+
+def issue_context(
+    job: Job, market: Market, source: RegisteredFit, *, run_id: str, backfilled: bool = False
+) -> IssueContext:
+    """What the ledger keeps beside a fit's forecasts."""
+    return IssueContext(
+        manifest=source.manifest,
+        model_version=source.version,
+        run_id=run_id,
+        snapshot_sha256=market.snapshot.sha256,
+        vintage=market.vintage,
+        now=job.now,
+        issued_at=clock(),
+        simulated_time=job.simulated_time,
+        simulated_data=job.series.simulated,
+        backfilled=backfilled,
+    )

@@ -1,0 +1,162 @@
+"""One run over several series: each is forecast as soon as its file has the day, and none waits for another."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+
+from prefect.context import FlowRunContext
+
+from flows.day.outcome import DayOutcome, DoneDay, describe
+from flows.day.registration import Registration
+from flows.day.waiting import Wait, Waiting
+from flows.edges.snapshots.store import Snapshot
+from flows.inputs.failures import kept
+from flows.inputs.market import is_issued, read_market, superseded_choice
+from flows.inputs.request import Job
+from flows.inputs.stores import Stores
+from flows.publishing.publication import Day
+from flows.reporting.progress import Stopwatch, log
+from flows.tasks import policies as tasks
+from pipeline.candles.columns import DATE
+from pipeline.errors import CoincastError
+from pipeline.monitoring.catch_up import REACH, days_due
+
+
+@dataclass
+class Night:
+    """What became of a run.
+
+    Attributes:
+        outcomes: Of the days that are done.
+        failures: Of the others, by series, or series and day where it is a missed one; of what was made and
+            could not be published, by `publication`. One whose scores or page failed is published all the same,
+            as far as it can be.
+    """
+
+    outcomes: list[DayOutcome] = field(default_factory=list)
+    failures: dict[str, CoincastError] = field(default_factory=dict)
+
+
+def run_night(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> Night:
+    """Look at every source, forecast and publish what is there, rest, and look again for the others.
+
+    Args:
+        jobs: One for each series.
+        stores: Where everything is kept.
+        waiting: How long a late source is waited for.
+    """
+    night, wait = Night(), Wait(waiting)
+    watches = {job.series: Stopwatch() for job in jobs}
+    pending = [job for job in jobs if _is_meant(job)]
+    while pending:
+        done: list[DoneDay] = []
+        late: list[Job] = []
+        for job in pending:
+            with kept(night.failures, str(job.series)):
+                present, watch = wait.now(job), watches[job.series]
+                snapshot = wait.look(present, stores, watch)
+                if snapshot is None:
+                    late.append(job)
+                else:
+                    done += _forecast(present, stores, snapshot, watch=watch, night=night)
+        if done:
+            with kept(night.failures, "publication"):
+                _publish(done, stores, night)
+        if late:
+            wait.rest()
+        pending = late
+    return night
+
+
+def _forecast(
+    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch, night: Night
+) -> Iterator[DoneDay]:
+    """The newest day, and before it those that the settings catch up on; one that fails does not stop the next."""
+    days: tuple[date | None, ...] = (job.as_of,)
+    if job.as_of is None and job.configuration.settings.catch_up == "all":
+        days = (*_missed_days(job, stores, snapshot), None)
+    for day in days:
+        name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
+        with kept(night.failures, name):
+            made, registration = forecast_day(replace(job, as_of=day), stores, snapshot, watch=watch)
+            scored = 0
+            # A forecast is published in time whether or not the ones before it can be scored.
+            with kept(night.failures, name), watch.stage(str(job.series), "score"):
+                scored = tasks.score(made, stores)
+            yield DoneDay(name, made, registration, scored, watch)
+
+
+def forecast_day(
+    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch
+) -> tuple[Day, Registration | None]:
+    """One series' day from its file to its forecast; what the ledger holds already is not made again.
+
+    Returns:
+        The day, and the registration of its fit; None where the ledger held the forecast already.
+    """
+    name = str(job.series)
+    with watch.stage(name, "check"):
+        day = tasks.check(job, stores, snapshot)
+    registration = None
+    if not is_issued(job, day.market, stores.ledger):
+        with watch.stage(name, "features"):
+            grid = tasks.features(day)
+        with watch.stage(name, "train"):
+            model = tasks.train(job, grid, job.fit_day(day.market.as_of))
+        with watch.stage(name, "evaluate"):
+            evaluation = tasks.evaluate(job, grid, day.market.as_of)
+        with watch.stage(name, "register"):
+            registration = tasks.register(day, stores, grid, model=model, evaluation=evaluation)
+        if registration.judging_seconds:
+            watch.move(registration.judging_seconds, taken_from="register", to="judge")
+        with watch.stage(name, "forecast"):
+            tasks.forecast(day, stores, registration)
+    elif (choice := superseded_choice(job, day.market, stores.ledger)) is not None:
+        with watch.stage(name, "forecast"):
+            tasks.choose_again(day, stores, choice)
+    return day, registration
+
+
+def _publish(done: Sequence[DoneDay], stores: Stores, night: Night) -> None:
+    """One publication of all; its seconds are counted to the last series."""
+    watch = done[-1].watch
+    with watch.stage(f"{len({one.day.job.series for one in done})} series", "publish"):
+        published = tasks.publish([one.day for one in done], stores)
+    night.failures |= published.failures
+    for one in done:
+        if one.name not in night.failures:
+            with kept(night.failures, one.name):
+                night.outcomes.append(describe(one, stores, published.publication))
+
+
+def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ...]:
+    market = read_market(job, stores.snapshots, snapshot)
+    candles = [stamp.date() for stamp in market.truth[DATE]]
+    reach = {"since": market.as_of - 2 * REACH, "until": market.as_of}
+    # A day that another recipe published is no missed one.
+    made = stores.ledger.complete_days(job.series, model_id=job.recipe.model_id, **reach)
+    made |= stores.ledger.published_days(job.series, **reach)
+    due = days_due("all", meant=market.as_of, newest=market.as_of, candles=candles, made=made)
+    if missed := due[:-1]:
+        log.info("%s: catching up on %s", job.series, ", ".join(map(str, missed)))
+    return missed
+
+
+def _is_meant(job: Job) -> bool:
+    """Whether the run may forecast at all; with `catch_up = "none"` not where its day has passed."""
+    context = FlowRunContext.get()
+    due_at: datetime | None = context.flow_run.expected_start_time if context and context.flow_run else None
+    if job.as_of is not None or job.simulated_time or due_at is None:
+        return True
+    meant = due_at.astimezone(UTC).date() - timedelta(days=1)
+    newest = job.newest_complete
+    policy = job.configuration.settings.catch_up
+    if days_due(policy, meant=meant, newest=newest, candles=(), made=()):
+        return True
+    log.warning(
+        "%s: nothing is forecast: this run was meant for %s, the newest day is %s, and catch_up is none",
+        job.series,
+        meant,
+        newest,
+    )
+    return False

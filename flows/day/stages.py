@@ -1,0 +1,207 @@
+"""The stages of a day as plain functions; their policies are in flows/tasks, their order in flows/day/run.py."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+import pandas as pd
+
+from expectations.checking import check_candles
+from flows.day import artifacts
+from flows.day.baseline import record_baseline
+from flows.day.issued_fits import issue_context
+from flows.day.registration import Registration, register_fit
+from flows.edges.clock import clock
+from flows.edges.ledger.publications import Publication as Choice
+from flows.edges.snapshots.download import download as fetch
+from flows.edges.snapshots.store import Judgement, Snapshot
+from flows.inputs.failures import kept
+from flows.inputs.market import read_market
+from flows.inputs.request import Job
+from flows.inputs.stores import Stores
+from flows.publishing.alarms import series_alarms, suspect_source
+from flows.publishing.publication import Day, midnight, publish_days
+from flows.publishing.series_pages import PublishedDays
+from flows.publishing.vendor_revisions import vendor_changes
+from flows.reporting.events import emit_alarms
+from flows.reporting.progress import log, watcher
+from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
+from pipeline.evaluation.holdout import evaluate as judge
+from pipeline.forecasts.forecast import Forecast
+from pipeline.models.callbacks import EpochListener
+from pipeline.models.fitting import Model, fit
+from pipeline.monitoring.alarms import Alarm
+from pipeline.recipes.ranges import RangeRecipe
+
+
+def download(job: Job, stores: Stores) -> Snapshot:
+    """The vendor's present file as a snapshot, or the last good one where that is suspect.
+
+    An unchanged file costs one conditional request. A suspect one is an event when it is found; it stands as an alarm.
+    """
+    now = clock()
+    done = fetch(
+        job.series,
+        job.source,
+        stores.snapshots,
+        now=now,
+        limit_mb=job.configuration.settings.download_limit_mb,
+        on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
+    )
+    if done.suspicion is not None:
+        _warn_of(done.suspicion, job, used=done.snapshot, is_new=done.suspicion.judged_at == now)
+        return done.snapshot
+    log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
+    if done.outcome == "new":
+        for change in vendor_changes(job.series, stores.snapshots, stores.ledger, newest=True):
+            log.info("%s: %s", job.series, change.revisions.summary)
+            artifacts.show_change(job.series, change)
+    return done.snapshot
+
+
+def _warn_of(suspicion: Judgement, job: Job, *, used: Snapshot, is_new: bool) -> None:
+    alarm = suspect_source(suspicion, used=used)
+    log.warning("%s: %s", job.series, alarm.message)
+    if is_new:
+        emit_alarms(job, [alarm])
+
+
+def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:
+    """Candles up to as_of, held against the data contract; a critical failure stops the run here."""
+    market = read_market(job, stores.snapshots, snapshot)
+    verdict = check_candles(
+        market.candles,
+        series=job.series,
+        as_of=market.as_of,
+        now=midnight(job.now),
+        account=market.account,
+        stale_after_days=job.configuration.settings.stale_after_days,
+    )
+    artifacts.show_verdict(job.series, verdict)
+    verdict.raise_if_critical()
+    log.info(
+        "%s: %d candles up to %s, contract %s",
+        job.series,
+        len(market.candles),
+        market.as_of,
+        verdict.severity,
+    )
+    return Day(job, market, verdict)
+
+
+def features(day: Day) -> pd.DataFrame:
+    """The daily grid that every feature is computed on: each calendar day, holes filled causally and flagged."""
+    return day.market.grid
+
+
+def train(job: Job, grid: pd.DataFrame, fit_day: date) -> Model:
+    """The recipe fitted on the rows at or before `fit_day`."""
+    with _epochs_shown(job, "train", f"{job.recipe.name} on rows up to {fit_day}") as on_epoch:
+        return fit(
+            job.recipe,
+            grid,
+            as_of=fit_day,
+            seed=job.seed,
+            time_limit_s=job.configuration.settings.fit_limit_s,
+            on_epoch=on_epoch,
+        )
+
+
+def evaluate(job: Job, grid: pd.DataFrame, as_of: date) -> Evaluation:
+    """The same fit ended 90 days earlier, judged on those 90 days beside the random walk."""
+    with _epochs_shown(job, "evaluate", f"{job.recipe.name} without the last {TEST_DAYS} days") as on_epoch:
+        return judge(job.recipe, grid, as_of=as_of, seed=job.seed, test_days=TEST_DAYS, on_epoch=on_epoch)
+
+
+def register(
+    day: Day, stores: Stores, grid: pd.DataFrame, *, model: Model, evaluation: Evaluation
+) -> Registration:
+    """The MLflow run, the registered version, the gate's decision and the aliases; of a baseline the run alone."""
+    record = record_baseline if day.job.recipe.is_baseline else register_fit
+    registration = record(
+        day.job, stores, day.market, verdict=day.verdict, grid=grid, fits=(model, evaluation)
+    )
+    artifacts.show_decision(day.job.series, registration)
+    for reason in registration.reasons:
+        log.info("%s: %s", day.job.series, reason)
+    return registration
+
+
+def forecast(day: Day, stores: Stores, registration: Registration) -> tuple[Forecast, ...]:
+    """The forecasts of the published model and of the others, kept in the ledger."""
+    job, market = day.job, day.market
+    for source, said in zip(registration.fits, registration.forecasts, strict=True):
+        stores.ledger.issue([said], issue=issue_context(job, market, source, run_id=registration.run_id))
+    _choose(day, stores, registration.publish, run_id=registration.run_id)
+    artifacts.show_forecasts(job.series, registration.forecasts, registration.publish)
+    return registration.forecasts
+
+
+def choose_again(day: Day, stores: Stores, choice: Choice) -> None:
+    """Publish what runs of this recipe had published of the day, before one of another kind of recipe came between."""
+    _choose(day, stores, choice.model_id, run_id=choice.run_id)
+    log.info("%s: %s is published again", day.job.series, choice.model_id)
+
+
+def _choose(day: Day, stores: Stores, model_id: str, *, run_id: str) -> None:
+    stores.ledger.publish(
+        day.job.series,
+        day.market.as_of,
+        model_id=model_id,
+        now=day.job.now,
+        published_at=clock(),
+        chosen_by=day.job.chosen_by,
+        run_id=run_id,
+    )
+
+
+def score(day: Day, stores: Stores) -> int:
+    """Score every forecast whose target is complete; the number that were scored now."""
+    job, market = day.job, day.market
+    report = stores.ledger.score(
+        job.series,
+        market.truth,
+        snapshot_sha256=market.snapshot.sha256,
+        now=job.now,
+        scored_at=clock(),
+    )
+    for line in report.lines:
+        log.info("%s: %s", job.series, line)
+    artifacts.show_scorecard(job.series, stores.ledger)
+    return report.scored
+
+
+def publish(days: Sequence[Day], stores: Stores) -> PublishedDays:
+    """Hub, latest.json and pages of these days, switched at once; then what is alarming, as events."""
+    done = publish_days(days, stores)
+    publication, failures = done.publication, dict(done.failures)
+    log.info(
+        "published to %s: %s, %d files", publication.target, publication.outcome, len(publication.changed)
+    )
+    for job in {day.job.series: day.job for day in days}.values():
+        with kept(failures, str(job.series)):
+            artifacts.show_page(job.series, publication.target)
+            emit_alarms(job, _alarms(job, stores))
+    return PublishedDays(publication, failures)
+
+
+def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
+    settings = job.configuration.settings
+    return series_alarms(stores.ledger, stores.snapshots, job.series, settings=settings, now=job.now)
+
+
+@contextmanager
+def _epochs_shown(job: Job, stage: str, what: str) -> Iterator[EpochListener]:
+    """Epochs of a fit, on the terminal and in the Prefect UI; baselines have none."""
+    recipe = job.recipe
+    total = recipe.epochs * recipe.members if isinstance(recipe, RangeRecipe) else None
+    if total is None:
+        yield lambda _epoch, _values: None
+        return
+    with artifacts.shown_progress(f"{job.series.slug}-{stage}", f"{job.series}: {what}") as show:
+
+        def report(epoch: int, _values: Mapping[str, float]) -> None:
+            watcher.get().advance("epochs", epoch, total)
+            show(epoch, total)
+
+        yield report

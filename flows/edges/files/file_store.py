@@ -1,0 +1,79 @@
+"""Folders and object stores by their fsspec URL."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from flows.edges.credentials import full_address
+from flows.edges.words import one_line
+from pipeline.addresses.address import Address
+from pipeline.errors import CoincastError, DiskFullError, SettingsError, StoreError
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "s3": {
+        "config_kwargs": {
+            "connect_timeout": 10,
+            "read_timeout": 60,
+            "retries": {"max_attempts": 3, "mode": "standard"},
+        }
+    }
+}
+
+
+def open_file_store(address: Address | str) -> tuple[Any, str]:
+    """The file system of a URL, and the path inside it.
+
+    Raises:
+        SettingsError: No such kind of URL.
+        StoreError: It is a server that does not let us in.
+    """
+    from fsspec.core import split_protocol, url_to_fs
+
+    url = full_address(address)
+    protocol = split_protocol(url)[0] or "file"
+    try:
+        with refusals_named(Address(address), but=(ValueError, ImportError)):
+            store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
+    except (ValueError, ImportError) as error:
+        raise SettingsError(
+            f"Cannot keep files at {str(Address(address))[:120]!r}: {one_line(error, limit=160)}."
+            " Give a folder, or an s3:// URL."
+        ) from error
+    return store, root.rstrip("/")
+
+
+def is_local(store: Any) -> bool:
+    """Whether the file system is this machine's own."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    return isinstance(store, LocalFileSystem)
+
+
+@contextmanager
+def refusals_named(url: Address, *, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Every refusal as an error of ours: object stores raise exceptions of several libraries.
+
+    Args:
+        url: Who refuses.
+        but: Errors that are raised as they are.
+
+    Raises:
+        DiskFullError: There is no room.
+        StoreError: Anything else was refused.
+    """
+    try:
+        yield
+    except CoincastError:
+        raise
+    except Exception as error:
+        if isinstance(error, but):
+            raise
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise DiskFullError(
+                f"No room left in {url}: free some space and run again; nothing was lost."
+            ) from error
+        raise StoreError(
+            f"{url} refused ({one_line(error, limit=160)}). Check that it can be reached, and your rights on it."
+        ) from error

@@ -1,0 +1,151 @@
+"""The candles that a study of recipes works on: a file's, or a series' newest snapshot."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from flows.edges.configuration import Configuration
+from pipeline.candles import daily_grid, read_candles, resample_daily
+from pipeline.candles.columns import DATE
+from pipeline.errors import DateError, InputError
+from pipeline.series import Series
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Daily candles and where they come from.
+
+    Attributes:
+        name: Slug of the series, or of the file where it tells no series.
+        series: What they are; None where the file does not tell.
+        origin: Path or URL of the bytes.
+        sha256: Of the bytes, in hex.
+        candles: Complete daily candles, oldest first.
+    """
+
+    name: str
+    series: Series | None
+    origin: str
+    sha256: str
+    candles: pd.DataFrame
+
+    @property
+    def grid(self) -> pd.DataFrame:
+        """Every calendar day, holes filled causally and flagged."""
+        return daily_grid(self.candles)
+
+    @property
+    def first(self) -> date:
+        """Day of the first candle."""
+        day: date = self.candles[DATE].iloc[0].date()
+        return day
+
+    @property
+    def as_of(self) -> date:
+        """Day of the last candle."""
+        day: date = self.candles[DATE].iloc[-1].date()
+        return day
+
+
+def read_history(
+    *, file: Path | None, series: Series | None, as_of: date | None, configuration: Configuration
+) -> History:
+    """Candles of `file`, or of the newest stored snapshot of `series`; hourly ones become daily.
+
+    With both, the file is read as that series.
+
+    Args:
+        file: A candle file.
+        series: What is meant.
+        as_of: Later candles are left out; None keeps all.
+        configuration: Where snapshots lie.
+
+    Raises:
+        InputError: Neither is given, the file is not there, or the series has no snapshot.
+        CandleFileError: The bytes are no candle file.
+        DateError: `as_of` is before the first or after the last candle.
+    """
+    if file is not None:
+        data, origin, fetched_at = _bytes(file), str(file), None
+    elif series is not None:
+        data, origin, fetched_at = _snapshot(series, configuration)
+    else:
+        raise InputError("Say what to read: --file CANDLES.csv, or --series exchange/SYMBOL/1d.")
+    reading = read_candles(data, series=series, fetched_at=fetched_at)
+    told = reading.account.series
+    candles = resample_daily(reading.candles) if told.timeframe == "1h" else reading.candles
+    if as_of is not None:
+        candles = _until(candles, as_of, origin)
+    daily = Series(told.exchange, told.symbol) if told.exchange and told.symbol else None
+    name = daily.slug if daily else _slug(Path(origin).stem)
+    return History(name, daily, origin, hashlib.sha256(data).hexdigest(), candles)
+
+
+class Source(Protocol):
+    """The part of a request that says which candles are meant."""
+
+    @property
+    def file(self) -> str | None:
+        """Candle file; None reads the series' newest snapshot."""
+
+    @property
+    def series(self) -> str | None:
+        """What the candles are; None lets the file tell."""
+
+    @property
+    def as_of(self) -> date | None:
+        """Later candles are left out."""
+
+
+def history_of(source: Source, configuration: Configuration) -> History:
+    """`read_history` for what a request says in text.
+
+    Raises:
+        InputError: As `read_history`, and for a series that is none.
+    """
+    return read_history(
+        file=Path(source.file) if source.file else None,
+        series=Series.parse(source.series) if source.series else None,
+        as_of=source.as_of,
+        configuration=configuration,
+    )
+
+
+def _until(candles: pd.DataFrame, as_of: date, origin: str) -> pd.DataFrame:
+    first, last = (candles[DATE].iloc[place].date() for place in (0, -1))
+    if not first <= as_of <= last:
+        raise DateError(f"{origin} has complete candles from {first} to {last}; --as-of {as_of} is outside.")
+    return candles[candles[DATE] <= pd.Timestamp(as_of)].reset_index(drop=True)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}); give a candle file.") from error
+
+
+def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str, datetime]:
+    from flows.edges.snapshots.store import SnapshotStore
+    from flows.edges.sql.database import open_database
+
+    engine = open_database(configuration.places.database_url)
+    try:
+        store = SnapshotStore(engine, configuration.places.snapshots_url)
+        snapshot = store.latest(series)
+        if snapshot is None:
+            raise InputError(
+                f"{series} has no snapshot yet; run `coincast daily --series {series}` or give --file."
+            )
+        return store.read(snapshot), snapshot.url, snapshot.fetched_at
+    finally:
+        engine.dispose()
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "file"

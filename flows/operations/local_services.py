@@ -1,0 +1,184 @@
+"""One machine's servers and worker: started where they do not run, and waited for."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from flows.edges.configuration import Places
+from flows.edges.credentials import full_address
+from flows.edges.machine.background import RunFolder, Service, require_free
+from flows.edges.machine.resources import host_name
+from flows.edges.machine.services import (
+    ask,
+    client_variables,
+    database_variables,
+    is_protected,
+    page_variables,
+    require_database,
+)
+from flows.edges.tracking.experiments import open_tracking
+from flows.operations.server_setup import POOL, Setup, set_up
+from flows.operations.shutdown import resume_pool
+from flows.operations.supervision import Program, Standing, answering, begin
+from pipeline.addresses.address import Address
+from pipeline.errors import InputError, SettingsError
+
+_LOCAL: Final = "127.0.0.1"
+LOOPBACK: Final = frozenset({_LOCAL, "localhost", "::1"})
+_RECEIPT: Final = "deployed"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to run.
+
+    Attributes:
+        host: Address that Prefect's server listens on; MLflow's, which has no authentication, is on loopback.
+        prefect_port: Prefect's.
+        mlflow_port: MLflow's.
+        postgres: URL of Prefect's database; empty for its SQLite.
+        chunks: Runs of the queue `backfill-chunks` that may go on at once.
+        patience_s: Seconds that each may take to answer.
+    """
+
+    host: str
+    prefect_port: int
+    mlflow_port: int
+    postgres: Address
+    chunks: int
+    patience_s: float
+
+    @property
+    def api(self) -> str:
+        """Prefect's API as this machine reaches it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.prefect_port}/api"
+
+    @property
+    def mlflow_url(self) -> str:
+        """MLflow's server."""
+        return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process must find in its environment to use them."""
+        return {"PREFECT_API_URL": self.api, "MLFLOW_TRACKING_URI": self.mlflow_url}
+
+
+def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
+    """Start what does not run, wait until it answers, and set the server up.
+
+    Raises:
+        InputError: A port is taken, or something runs already with other options.
+        SettingsError: It would listen beyond this machine without a password.
+        ServiceError: Something died or did not answer in time.
+    """
+    if wish.host not in LOOPBACK and not is_protected():
+        raise SettingsError(
+            f"--host {wish.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
+        )
+    folder = RunFolder(places.home)
+    with folder.turn():
+        # MLflow's tables are made while Prefect's server gets ready.
+        begun = [begin(_prefect(wish, folder), folder)]
+        begun.append(begin(_mlflow(wish, folder, places), folder))
+        servers = [answering(one, folder, wish.patience_s) for one in begun]
+        setup = set_up(wish.api, chunks=wish.chunks, receipt=folder.path / _RECEIPT)
+        resume_pool(wish.api)
+        worker = answering(begin(_worker(wish, folder), folder), folder, wish.patience_s)
+    return (*servers, worker), setup
+
+
+def _prefect(wish: Wish, folder: RunFolder) -> Program:
+    wanted = {"url": wish.api, "host": wish.host, "store": wish.postgres.stored}
+
+    def start() -> Service:
+        require_database(wish.postgres, named="--postgres")
+        require_free(wish.host, wish.prefect_port, name="Prefect's server", option="--prefect-port")
+        command = ("prefect", "server", "start", "--host", wish.host, "--port", str(wish.prefect_port))
+        environment = {
+            "PREFECT_API_URL": wish.api,
+            **client_variables(),
+            **page_variables(),
+            **database_variables(wish.postgres),
+        }
+        return folder.start("prefect", command, environment=environment, **wanted)
+
+    return Program("prefect", wanted, start, lambda _: ask(f"{wish.api}/health").fine)
+
+
+def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> Program:
+    """On the store and the folder of artifacts that commands use without a server.
+
+    Experiments made either way can so be read and written both ways.
+    """
+    store, artifacts = _store(folder, places, wish)
+    wanted = {"url": wish.mlflow_url, "host": _LOCAL, "store": store.stored}
+
+    def start() -> Service:
+        require_free(_LOCAL, wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
+        command = (
+            "mlflow", "server", "--host", _LOCAL, "--port", str(wish.mlflow_port), "--workers", "1",
+            "--default-artifact-root", artifacts, "--no-serve-artifacts",
+        )  # fmt: skip
+        environment = {
+            "MLFLOW_BACKEND_STORE_URI": full_address(store),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        return folder.start("mlflow", command, environment=environment, **wanted)
+
+    return Program("mlflow", wanted, start, lambda _: ask(f"{wish.mlflow_url}/health").fine)
+
+
+def _worker(wish: Wish, folder: RunFolder) -> Program:
+    name = f"coincast {host_name()}"
+    wanted = {"url": wish.api, "host": "", "store": ""}
+
+    def start() -> Service:
+        command = ("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
+        environment = {**wish.variables, **client_variables()}
+        return folder.start("worker", command, environment=environment, **wanted)
+
+    def answers(service: Service) -> bool:
+        return _asks_for_work(wish.api, name, since=service.created)
+
+    return Program("worker", wanted, start, answers, keeps=True)
+
+
+def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[Address, str]:
+    """URI of MLflow's database, made where there is none, and of the folder of its artifacts.
+
+    Raises:
+        InputError: MLFLOW_TRACKING_URI names another server, which then keeps runs and models itself.
+        ServiceError: It names a database that does not let us in.
+    """
+    uri = places.tracking_uri
+    if str(uri).rstrip("/") == wish.mlflow_url:
+        # Its own line, exported: the store is the one of the last time.
+        known = folder.service("mlflow")
+        uri = Address(known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}")
+    elif str(uri).startswith("http"):
+        raise InputError(
+            f"MLFLOW_TRACKING_URI names the server {uri}; unset it, or name a database, so that "
+            "`coincast up` can serve it."
+        )
+    require_database(uri, named="MLFLOW_TRACKING_URI")
+    tracking = open_tracking(replace(places, tracking_uri=uri))
+    if tracking.artifacts is None:
+        raise InputError(f"{uri} is no database; MLFLOW_TRACKING_URI names one, or nothing.")
+    return tracking.uri, tracking.artifacts.as_uri()
+
+
+def _asks_for_work(api: str, name: str, *, since: float) -> bool:
+    """Whether that worker told the server of itself after an instant, in seconds since 1970."""
+    variables = client_variables()
+    told = ask(
+        f"{api}/work_pools/{POOL}/workers/filter",
+        credentials=variables.get("PREFECT_API_AUTH_STRING", ""),
+        content={},
+    )
+    return any(
+        row["name"] == name and datetime.fromisoformat(row["last_heartbeat_time"]).timestamp() >= since
+        for row in told.rows
+    )

@@ -1,0 +1,77 @@
+"""The alarms of a deployment, from what its stores hold: for the scorecard, the doctor and events."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from flows.edges.ledger.store import Ledger
+from flows.edges.snapshots.store import Judgement, Snapshot, SnapshotStore
+from pipeline.forecasts.columns import BY_RECIPE, LIVE, RANDOM_WALK
+from pipeline.forecasts.quantiles import HORIZONS
+from pipeline.monitoring import alarms
+from pipeline.monitoring.alarm_bounds import COVERAGE_WINDOWS
+from pipeline.monitoring.alarms import Alarm, missing_forecast, record_alarms, stale_source
+from pipeline.series import Series
+from pipeline.settings import Settings
+
+# What the longest window of the longest horizon can reach back to, holes included.
+_HISTORY: Final = timedelta(days=max(COVERAGE_WINDOWS) * (max(HORIZONS) + 1))
+
+
+def series_alarms(
+    ledger: Ledger, snapshots: SnapshotStore, series: Series, *, settings: Settings, now: datetime
+) -> tuple[Alarm, ...]:
+    """Every alarm that stands for a series, the most pressing first.
+
+    Args:
+        ledger: Forecasts and scores.
+        snapshots: What was downloaded.
+        series: One of the settings' series, or another one.
+        settings: How old a source may be, how many series are watched, and which recipe is usual.
+        now: The instant to judge at.
+    """
+    name, newest = str(series), snapshots.latest(series)
+    publication = ledger.publication(series)
+    model_id = publication.model_id if publication else usual_model(settings)
+    scores = ledger.scores(
+        series, since=(now - _HISTORY).date(), model_ids=list({model_id, RANDOM_WALK}), mode=LIVE
+    )
+    found = (
+        missing_forecast(name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now),
+        standing_suspicion(snapshots, series),
+        stale_source(
+            name,
+            last_candle=newest.last if newest else None,
+            now=now,
+            stale_after_days=settings.stale_after_days,
+        ),
+        *record_alarms(
+            scores,
+            series=name,
+            model_id=model_id,
+            series_watched=len(settings.series),
+            configured=publication is not None and publication.chosen_by == BY_RECIPE,
+        ),
+    )
+    return tuple(alarm for alarm in found if alarm is not None)
+
+
+def standing_suspicion(snapshots: SnapshotStore, series: Series) -> Alarm | None:
+    """The alarm of a source whose newest file is not used; None where it is."""
+    suspicion, used = snapshots.suspicion(series), snapshots.latest(series)
+    return suspect_source(suspicion, used=used) if suspicion and used else None
+
+
+def suspect_source(suspicion: Judgement, *, used: Snapshot) -> Alarm:
+    """The alarm of a file that is not used, while another one is."""
+    return alarms.suspect_source(
+        str(suspicion.series),
+        sha256=suspicion.sha256,
+        reason=suspicion.reason,
+        since=suspicion.judged_at.date(),
+        last_candle=used.last,
+    )
+
+
+def usual_model(settings: Settings) -> str:
+    """model_id of the configured recipe: what is published unless the gate says otherwise."""
+    return f"coincast-{settings.recipe.replace('-', '_')}"

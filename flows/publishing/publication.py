@@ -1,0 +1,248 @@
+"""What the stores say of a day, as files for readers: hub, latest.json and pages.
+
+Each series stands by itself: one that cannot be drawn has a short page that says so, and stops no other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+import pandas as pd
+
+from expectations.verdict import Verdict
+from flows.edges.clock import clock
+from flows.edges.files.targets import Publication, publish
+from flows.edges.http.webhook import announce
+from flows.edges.ledger.publications import Publication as Choice
+from flows.edges.tracking.experiments import Experiment
+from flows.inputs.failures import kept
+from flows.inputs.market import Market
+from flows.inputs.request import Job
+from flows.inputs.stores import Stores
+from flows.publishing.alarms import series_alarms
+from flows.publishing.series_pages import PublishedDays, attribution, draw_page, short_content
+from flows.publishing.vendor_revisions import vendor_changes
+from flows.reporting.progress import log
+from pipeline.candles.columns import CLOSE, DATE, FILLED
+from pipeline.errors import CoincastError, StoreError
+from pipeline.evaluation.gate import CONFIGURED
+from pipeline.evaluation.trial import issued_recipes
+from pipeline.forecasts.columns import BY_RECIPE, MODEL_ID, RANDOM_WALK
+from pipeline.forecasts.current import standing_forecasts
+from pipeline.forecasts.manifest import Manifest
+from pipeline.hub.files import hub_files, join_hub_files, target_data_files
+from pipeline.page.assembly import WINDOW_DAYS, build_record
+from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
+from pipeline.page.merging import merge_publication
+from pipeline.page.site import SeriesPage, full_page, site_files
+from pipeline.recipes import Recipe
+
+SHOWN_DAYS: Final = 120
+
+
+@dataclass(frozen=True, eq=False)
+class Day:
+    """One series' day as it stands in the stores."""
+
+    job: Job
+    market: Market
+    verdict: Verdict
+
+
+def publish_days(
+    days: Sequence[Day], stores: Stores, *, more: Mapping[str, bytes] | None = None
+) -> PublishedDays:
+    """Publish these days and tell the webhook, if anything changed.
+
+    Args:
+        days: At least one; of several days of a series the last has the page.
+        stores: What they are made of.
+        more: Hub files of other days, to be published with them.
+
+    Raises:
+        PublishError: The target refused; the previous publication stands.
+        DiskFullError: There is no room; the previous publication stands.
+    """
+    failures: dict[str, CoincastError] = {}
+    files = dict(more or {})
+    for day in days:
+        with kept(failures, str(day.job.series)):
+            files = join_hub_files(files, _hub(day, _standing_rows(day, stores)))
+    shown = {day.job.series: day for day in days}.values()
+    pages = [_page(day, stores, failures) for day in shown]
+    files |= site_files(pages)
+    target = days[0].job.configuration.places.publish_url
+    publication = publish(files, target, merge=merge_publication)
+    if publication.outcome == "new":
+        _announce(pages, publication, day=days[0])
+    return PublishedDays(publication, failures)
+
+
+def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> SeriesPage:
+    return draw_page(
+        lambda: full_page(_content(day, stores, _standing_rows(day, stores))),
+        short_content(day.job.series, day.market.as_of),
+        stores.ledger,
+        usual=day.job.recipe.model_id,
+        failures=failures,
+    )
+
+
+def _standing_rows(day: Day, stores: Stores) -> pd.DataFrame:
+    return stores.ledger.forecasts(day.job.series, since=day.market.as_of, until=day.market.as_of)
+
+
+def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
+    job, market = day.job, day.market
+    series = job.series
+    forecasts = standing_forecasts(rows)
+    publication = stores.ledger.publication(series, as_of=market.as_of)
+    published = publication.model_id if publication else job.recipe.model_id
+    if published not in forecasts:
+        raise StoreError(
+            f"The ledger has no whole forecast of {published} as of {market.as_of}, which was published; "
+            f"run `coincast daily --series {series} --as-of {market.as_of}`."
+        )
+    own = rows[rows[MODEL_ID] == published].sort_values("now").iloc[0]
+    manifest = stores.ledger.manifest(own["manifest_id"])
+    experiment = stores.tracking.experiment(series.slug)
+    first = market.as_of - timedelta(days=2 * WINDOW_DAYS)
+    scores = stores.ledger.scores(series, since=first, until=market.as_of)
+    records = {
+        mode: build_record(scores, series=series, model_id=published, mode=mode, as_of=market.as_of)
+        for mode in ("live", "backfill")
+    }
+    return SeriesContent(
+        series=series,
+        forecast=forecasts[published],
+        issue=_issue(own, manifest, experiment),
+        closes=_closes(market),
+        health=_health(day, restated_days=_restated_days(day, stores)),
+        gate=_gate(experiment, publication, str(own["run_id"])),
+        random_walk=None if published == RANDOM_WALK else forecasts.get(RANDOM_WALK),
+        live=records["live"],
+        backfill=records["backfill"],
+        alarms=_alarms(job, stores),
+        simulated=series.simulated,
+        publish_truth=job.configuration.settings.publish_truth or series.simulated,
+        attribution=attribution(series),
+    )
+
+
+def _issue(row: pd.Series, manifest: Manifest, experiment: Experiment) -> Issue:
+    return Issue(
+        issued_at=row["issued_at"].to_pydatetime(),
+        now=row["now"].to_pydatetime(),
+        vintage=row["vintage"],
+        model_version=row["model_version"],
+        recipe_title=manifest.recipe["title"],
+        trained_as_of=manifest.trained_as_of,
+        run_id=row["run_id"],
+        run_url=experiment.run_url(row["run_id"]),
+        manifest_id=row["manifest_id"],
+        simulated_time=bool(row["simulated_time"]),
+    )
+
+
+def _closes(market: Market) -> tuple[Close, ...]:
+    newest = market.grid.tail(SHOWN_DAYS)
+    return tuple(
+        Close(day.date(), float(price), bool(filled))
+        for day, price, filled in zip(newest[DATE], newest[CLOSE], newest[FILLED], strict=True)
+    )
+
+
+def _health(day: Day, *, restated_days: int) -> DataHealth:
+    market = day.market
+    grid = market.grid
+    calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
+    return DataHealth(
+        source="a simulated market" if day.job.series.simulated else str(day.job.source),
+        snapshot=market.snapshot.sha256,
+        fetched_at=market.snapshot.fetched_at,
+        first=market.candles[DATE].iloc[0].date(),
+        last=market.as_of,
+        candles=len(market.candles),
+        missing_days=calendar_days - len(market.candles),
+        filled_days=int(grid[FILLED].sum()),
+        restated_days=restated_days,
+        warnings=market.account.warnings,
+        checks=tuple(
+            DataCheck(check.name, check.success, check.severity, check.message)
+            for check in day.verdict.checks
+        ),
+    )
+
+
+def _gate(experiment: Experiment, choice: Choice | None, run_id: str) -> GateDecision:
+    """The decision as its run keeps it; a baseline that is published as configured has none."""
+    if choice is not None and choice.chosen_by == BY_RECIPE:
+        return GateDecision(promoted=False, reasons=(CONFIGURED,), configured=True)
+    tags = experiment.run_tags(choice.run_id if choice is not None and choice.run_id else run_id)
+    if "gate" not in tags:
+        return GateDecision(
+            promoted=False, reasons=("The run that holds the gate's decision is no longer kept.",)
+        )
+    return GateDecision(promoted=tags["gate"] == "promoted", reasons=(tags["gate_reasons"],))
+
+
+def _alarms(job: Job, stores: Stores) -> tuple[str, ...]:
+    """Sentences that change once a day at most, so that publishing twice on a day changes nothing."""
+    found = series_alarms(
+        stores.ledger,
+        stores.snapshots,
+        job.series,
+        settings=job.configuration.settings,
+        now=midnight(job.now),
+    )
+    return tuple(alarm.message for alarm in found)
+
+
+def _restated_days(day: Day, stores: Stores) -> int:
+    """Days that the vendor changed in its newest file; 0 where there was no file before."""
+    changes = vendor_changes(day.job.series, stores.snapshots, stores.ledger, newest=True)
+    return sum(len(change.revisions.restated_days) for change in changes)
+
+
+def midnight(now: datetime) -> datetime:
+    """The beginning of the UTC day that `now` lies in."""
+    return datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+
+
+def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
+    forecasts = list(standing_forecasts(rows).values())
+    recipes = published_recipes(day.job.recipe)
+    known = [one for one in forecasts if one.model_id in recipes]
+    files = hub_files(
+        known,
+        now=rows["now"].min().to_pydatetime(),
+        recipes=recipes.values(),
+        simulated=day.job.series.simulated,
+    )
+    if day.job.configuration.settings.publish_truth:
+        closes = zip(day.market.candles[DATE], day.market.candles[CLOSE], strict=True)
+        files |= target_data_files({(at.date(), day.job.series.slug): float(close) for at, close in closes})
+    return files
+
+
+def published_recipes(recipe: Recipe) -> dict[str, Recipe]:
+    """What a hub may describe, by model_id: the baselines and the recipe."""
+    return {one.model_id: one for one in issued_recipes(recipe)}
+
+
+def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day) -> None:
+    settings = day.job.configuration.settings
+    told = announce(
+        settings.webhook_url,
+        {
+            "event": "published",
+            "series": {one.entry["series"]: one.entry["as_of"] for one in pages if one.drawn},
+            "undrawn": {one.entry["series"]: one.entry["as_of"] for one in pages if not one.drawn},
+            "simulated": any(one.entry["simulated"] for one in pages),
+        },
+        secret=settings.webhook_secret.get_secret_value(),
+        sent_at=clock(),
+    )
+    if told.outcome == "failed":
+        log.warning("The webhook was not told of the publication: %s", told.reason)

@@ -1,0 +1,175 @@
+"""A published forecast made again from what the ledger says it was made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from flows.edges.ledger.store import Ledger
+from flows.edges.machine.versions import code_version, package_versions
+from flows.edges.snapshots.store import SnapshotStore
+from pipeline.candles import daily_grid, read_candles
+from pipeline.errors import InputError, StoreError
+from pipeline.forecasts.manifest import Manifest
+from pipeline.models.fitting import Model, fit, issue, rows_until
+from pipeline.recipes import Recipe, catalogue
+from pipeline.series import Series
+
+# A forecast's horizons were made together where these agree.
+_MADE_OF: Final = ["manifest_id", "snapshot_sha256"]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """One fit made again, and its forecast beside the ledger's.
+
+    Attributes:
+        series: As `binance/BTCUSDT/1d`.
+        as_of: ISO date.
+        model_id: Whose forecast.
+        mode: `live` or `backfill`.
+        manifest_id: What the fit was made of.
+        snapshots: sha256 of the bytes of the fit, then of the forecast's.
+        horizons: Those that were made together.
+        largest: Largest relative difference of a quantile, by horizon; 0 is bit for bit.
+        changed: What is not as it was: code, packages; a sentence each.
+    """
+
+    series: str
+    as_of: str
+    model_id: str
+    mode: str
+    manifest_id: str
+    snapshots: tuple[str, str]
+    horizons: tuple[int, ...]
+    largest: dict[int, float]
+    changed: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every quantile has the same bits."""
+        return not any(self.largest.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**vars(self), "equal": self.equal}
+
+
+def reproduce(
+    series: Series, as_of: date, *, model_id: str | None, ledger: Ledger, snapshots: SnapshotStore
+) -> tuple[Reproduction, ...]:
+    """Fit again and forecast again from the ledger's snapshot, recipe and seed.
+
+    Args:
+        series: Whose forecast.
+        as_of: Its day.
+        model_id: Its model; None for the one that was published.
+        ledger: That holds it.
+        snapshots: That hold the bytes.
+
+    Returns:
+        One for each fit that the day's horizons come from; that is one, unless a later run changed some.
+
+    Raises:
+        InputError: The ledger has no such forecast.
+        StoreError: The bytes are gone or damaged.
+        TrainingError: The fit failed.
+    """
+    rows = _ledger_rows(series, as_of, model_id, ledger)
+    return tuple(
+        _reproduce(part, series, as_of, ledger=ledger, snapshots=snapshots)
+        for _, part in rows.groupby(_MADE_OF, sort=False)
+    )
+
+
+def _ledger_rows(series: Series, as_of: date, model_id: str | None, ledger: Ledger) -> pd.DataFrame:
+    """The day's rows of one model: the live ones, and backfilled ones for the horizons that have no other."""
+    published = ledger.publication(series, as_of=as_of)
+    wanted = model_id or (published.model_id if published else None)
+    rows = ledger.forecasts(series, since=as_of, until=as_of)
+    there = sorted(set(rows["model_id"]))
+    if wanted not in there:
+        known = f"there are {', '.join(there)}" if there else "it has none of that day"
+        raise InputError(
+            f"The ledger has no forecast of {series} as of {as_of} by {wanted or 'any model'}; {known}."
+        )
+    own = rows[rows["model_id"] == wanted].sort_values("mode", ascending=False, kind="stable")
+    return own.drop_duplicates("horizon").sort_values("horizon")
+
+
+def _reproduce(
+    rows: pd.DataFrame, series: Series, as_of: date, *, ledger: Ledger, snapshots: SnapshotStore
+) -> Reproduction:
+    first = rows.iloc[0]
+    manifest = ledger.manifest(first["manifest_id"])
+    learned_from = _grid(manifest.snapshots[0], series, snapshots)
+    seen = learned_from
+    if first["snapshot_sha256"] != manifest.snapshots[0]:
+        seen = _grid(first["snapshot_sha256"], series, snapshots)
+    model = _fit(manifest, learned_from)
+    again = issue(model, rows_until(seen, as_of), series=series, as_of=as_of)
+    return Reproduction(
+        series=str(series),
+        as_of=as_of.isoformat(),
+        model_id=first["model_id"],
+        mode=first["mode"],
+        manifest_id=manifest.id,
+        snapshots=(manifest.snapshots[0], first["snapshot_sha256"]),
+        horizons=tuple(int(horizon) for horizon in rows["horizon"]),
+        largest={
+            int(row["horizon"]): _difference(row["quantiles"], again.quantiles[int(row["horizon"]) - 1])
+            for _, row in rows.iterrows()
+        },
+        changed=_changes(manifest),
+    )
+
+
+def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> pd.DataFrame:
+    snapshot = snapshots.find(sha256, series)
+    if snapshot is None:
+        raise StoreError(
+            f"The snapshot store does not know {sha256[:12]} of {series}; restore it from a backup."
+        )
+    reading = read_candles(snapshots.read(snapshot), series=series, fetched_at=snapshot.fetched_at)
+    return daily_grid(reading.candles)
+
+
+def _fit(manifest: Manifest, grid: pd.DataFrame) -> Model:
+    recipe = kept_recipe(manifest.recipe)
+    past = rows_until(grid, manifest.trained_as_of)
+    return fit(recipe, past, as_of=manifest.trained_as_of, seed=manifest.seed)
+
+
+def kept_recipe(values: Mapping[str, Any]) -> Recipe:
+    """The recipe as it was then, which the catalogue may have changed since."""
+    kinds = {recipe.kind: type(recipe) for recipe in catalogue()}
+    try:
+        return kinds[str(values["kind"])].model_validate(values)
+    except (KeyError, ValidationError) as error:
+        raise InputError(
+            f"Recipe {values.get('name')!r} was written by another version of coincast, whose recipes have"
+            " other fields; check out the code that the forecast's manifest names."
+        ) from error
+
+
+def _difference(stored: Any, again: Any) -> float:
+    if np.array_equal(stored, again):
+        return 0.0
+    # Equal but for the sign of zero cannot be: prices are positive.
+    return float(np.max(np.abs(again / stored - 1)))
+
+
+def _changes(manifest: Manifest) -> tuple[str, ...]:
+    """What made the forecast and is another now."""
+    changes = []
+    if manifest.code != code_version():
+        changes.append(f"coincast was {manifest.code} and is {code_version()}.")
+    installed = package_versions()
+    for name, then in manifest.packages.items():
+        if installed.get(name) != then:
+            changes.append(f"{name} was {then} and is {installed.get(name, 'not installed')}.")
+    return tuple(changes)

@@ -1,0 +1,169 @@
+"""Rows to candles: one stage a function, each dropping rows for a reason that people understand."""
+
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.candles import account as fate
+from pipeline.candles.cleaning import duplicates, unfinished
+from pipeline.candles.cleaning.duplicates import BAR, TIME
+from pipeline.candles.cleaning.volumes import swapped_rows
+from pipeline.candles.columns import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    PRICES,
+    TRADES,
+    VOLUME_BASE,
+    VOLUME_QUOTE,
+    VOLUMES,
+)
+from pipeline.candles.row_filter import Columns, Sieve, counted
+from pipeline.candles.values.timestamps import DAY_US, spoken_instant
+from pipeline.errors import CandleFileError
+
+SWAPPED: Final = "swapped"
+# Prices computed in single precision may leave their own range by this share; more is a contradiction.
+_ROUNDING: Final = 1e-6
+_MIXED_BARS: Final = 3
+_MIXED_FACTOR: Final = 1.25
+_HOURS_LOST: Final = 4
+_EPOCH: Final = date(1970, 1, 1)
+
+
+def keep_prices(sieve: Sieve) -> None:
+    """Only rows whose prices can be prices: told, finite, positive, and in the order that their names say."""
+    sieve.drop(np.isnan(np.minimum.reduce(_columns(sieve, PRICES))), fate.NO_PRICE)
+    amounts = (*PRICES, *VOLUMES, TRADES)
+    sieve.drop(np.isinf(np.fmax.reduce(np.abs(_columns(sieve, amounts)))), fate.INFINITE_VALUE)
+    sieve.drop(np.fmin.reduce(_columns(sieve, amounts)) < 0, fate.NEGATIVE_VALUE)
+    sieve.drop(np.minimum.reduce(_columns(sieve, PRICES)) == 0, fate.ZERO_PRICE)
+    opening, high, low, close = _columns(sieve, (OPEN, HIGH, LOW, CLOSE))
+    top, bottom = np.maximum(opening, close), np.minimum(opening, close)
+    contradictory = (high < top * (1 - _ROUNDING)) | (low > bottom * (1 + _ROUNDING))
+    if ((high < top) | (low > bottom)).any():
+        sieve.set(**{HIGH: np.maximum(high, top), LOW: np.minimum(low, bottom)})
+    sieve.drop(contradictory, fate.CONTRADICTORY_PRICES)
+
+
+def settle_volumes(sieve: Sieve) -> None:
+    """Volumes on their true sides, whatever their labels say; rows must be sorted by bar."""
+    base, quote, low, high = _columns(sieve, (*VOLUMES, LOW, HIGH))
+    swapped = swapped_rows(base, quote, low, high)
+    sieve.set(**{SWAPPED: swapped})
+    if swapped.any():
+        sieve.set(
+            **{VOLUME_BASE: np.where(swapped, quote, base), VOLUME_QUOTE: np.where(swapped, base, quote)}
+        )
+
+
+def keep_one_row_a_bar(sieve: Sieve) -> None:
+    """One row for each bar; rows must be sorted by `duplicates.order_of_confirmation`.
+
+    Raises:
+        CandleFileError: Rows of the same bars belong to two markets.
+    """
+    sieve.drop(duplicates.junk(sieve.rows), fate.JUNK)
+    if not len(sieve):
+        return
+    overlap = duplicates.overlapping(sieve.rows)
+    if overlap.any():
+        sieve.warn(_describe_overlap(sieve.rows, int(overlap.sum())))
+    sieve.drop(overlap, fate.OVERLAPPING_BAR)
+    same, superseded = duplicates.duplicates(sieve.rows)
+    if superseded.any():
+        sieve.warn(_describe_superseded(sieve.rows, superseded))
+    sieve.drop(same, fate.DUPLICATE)
+    sieve.drop(superseded[~same], fate.SUPERSEDED)
+    sieve.warn(_describe_stamps(sieve.rows))
+
+
+def drop_repeated_bars(sieve: Sieve) -> None:
+    """Leave out runs of hours that tell earlier hours again under later times."""
+    again = duplicates.repeated(sieve.rows)
+    if again.any():
+        first = spoken_instant(int(sieve.rows[BAR][again][0]))
+        sieve.warn(
+            f"{counted(int(again.sum()), 'bar repeats', 'bars repeat')} an earlier one to the last digit, "
+            f"from {first} on."
+        )
+    sieve.drop(again, fate.REPEATED_BAR)
+
+
+def keep_finished(sieve: Sieve, times: unfinished.Times, timeframe: str, *, trusted: bool) -> None:
+    """Only bars that were complete when the file was made.
+
+    Args:
+        sieve: One row a bar, sorted.
+        times: When the file was made and fetched.
+        timeframe: `1d` or `1h`.
+        trusted: Whether the file is known to hold complete bars only, so that low volume is no evidence.
+    """
+    future, running = unfinished.after_fetch(sieve.rows, times, timeframe)
+    sieve.drop(future, fate.IN_THE_FUTURE)
+    sieve.drop(running[~future], fate.UNFINISHED)
+    # A bar with a later one beside it was complete when that one began.
+    if trusted or running.any() or not len(sieve):
+        return
+    is_unfinished, sentence = unfinished.evidence(sieve.rows, times, timeframe)
+    sieve.warn(sentence)
+    if is_unfinished:
+        sieve.drop(np.arange(len(sieve)) == len(sieve) - 1, fate.UNFINISHED)
+
+
+def cut(sieve: Sieve, as_of: date | None) -> None:
+    """Leave out what lies after a day."""
+    if as_of is not None:
+        sieve.drop(sieve.rows[BAR] // DAY_US > (as_of - _EPOCH).days, fate.AFTER_AS_OF)
+
+
+def _columns(sieve: Sieve, names: tuple[str, ...]) -> list[NDArray[np.float64]]:
+    return [sieve.rows[name] for name in names]
+
+
+def _describe_overlap(rows: Columns, count: int) -> str:
+    """How many bars of the second series there are, and where the cut lies."""
+    time, bar = rows[TIME], rows[BAR]
+    aligned = bar[time == bar]
+    cut_at = (
+        f"; from {spoken_instant(int(aligned[0]))} on, bars that open with their day are the series"
+        if len(aligned)
+        else ""
+    )
+    return f"Two series overlap in one file: {counted(count, 'bar')} of the second left out{cut_at}."
+
+
+def _describe_stamps(rows: Columns) -> str:
+    """How many bars are not stamped with the start of their day (hour), and the most frequent stamp."""
+    late = rows[TIME] - rows[BAR]
+    late = late[late > 0]
+    if not len(late):
+        return ""
+    stamps, counts = np.unique(late, return_counts=True)
+    usual = spoken_instant(int(stamps[counts.argmax()]))[-len("00:00") :]
+    return f"{counted(len(late), 'bar')} stamped {usual} (most often) instead of the start of the bar in UTC."
+
+
+def _describe_superseded(rows: Columns, superseded: NDArray[np.bool_]) -> str:
+    """How many rows another one of the same bar replaced, and how far apart their closes are."""
+    kept = duplicates.kept_rows(rows[BAR])[superseded]
+    close = rows[CLOSE]
+    apart = np.exp(np.abs(np.log(close[superseded] / close[kept])))
+    bars = len(np.unique(kept))
+    if bars >= _MIXED_BARS and np.median(apart) > _MIXED_FACTOR:
+        raise CandleFileError(
+            f"{bars} bars appear twice with closes {np.median(apart):.3g} times apart: two markets in one file. "
+            "Split the file by market."
+        )
+    if superseded.sum() > _HOURS_LOST * bars:
+        raise CandleFileError(
+            f"{bars} days have {superseded.sum() / bars + 1:.0f} rows each with different values and no time of day: "
+            "hours whose time was lost. Give the file as it was downloaded."
+        )
+    return (
+        f"{counted(bars, 'bar appears', 'bars appear')} with different values, closes up to {apart.max() - 1:.2%} "
+        "apart; the newer form, else the larger volume, is kept."
+    )

@@ -1,0 +1,145 @@
+"""Dates as vendors and spreadsheets write them, and whether day or month comes first."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from pipeline.candles.values.timestamps import Written
+from pipeline.errors import CandleFileError
+
+
+class DateText(NamedTuple):
+    """A date as read: the clock of its own zone, how it was written, and that zone's offset from UTC."""
+
+    local: datetime
+    written: Written
+    offset: timedelta = timedelta()
+
+    @property
+    def is_midnight(self) -> bool:
+        """Whether the zone's own clock shows midnight."""
+        return self.local.time() == time()
+
+
+# So few dates that contradict all others are damage to their rows.
+_STRAY_SHARE: Final = 0.05
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_TIME: Final = (
+    r"(?:(?:[t ]|,? )\s*(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d{1,9})?)?)?"
+    r"(?:[- ]?(?P<half>[ap])\.?m\.?)?"
+    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2})?)?"
+)
+_YEAR_FIRST: Final = re.compile(
+    r"(?P<year>\d{4})[-/.]?(?P<month>\d{1,2})[-/.]?(?P<day>\d{1,2})" + _TIME, re.ASCII
+)
+_YEAR_LAST: Final = re.compile(
+    r"(?P<one>\d{1,2})(?P<sign>[/.-])(?P<two>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+)
+_DAY_NAMED_MONTH: Final = re.compile(
+    r"(?P<day>\d{1,2})[- /](?P<name>[a-z]{3})[a-z]*\.?[- /,]+(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+)
+_NAMED_MONTH_DAY: Final = re.compile(
+    r"(?P<name>[a-z]{3})[a-z]*\.?[- /](?P<day>\d{1,2})[- /,]+(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+)
+
+
+def read_date(text: str, *, day_first: bool) -> DateText | None:
+    """A date in any of the known forms; None for what is none.
+
+    Args:
+        text: As `2020-11-20 07-AM`, `8-Oct-15`, `5/9/2016 4:00`, `2014-09-17 00:00:00+00:00`.
+        day_first: What the first number of `5/9/2016` is.
+    """
+    lowered = text.strip().strip("\"'").lower()
+    match = (
+        _YEAR_FIRST.fullmatch(lowered)
+        or _YEAR_LAST.fullmatch(lowered)
+        or _DAY_NAMED_MONTH.fullmatch(lowered)
+        or _NAMED_MONTH_DAY.fullmatch(lowered)
+    )
+    if match is None:
+        return None
+    try:
+        return _assemble(match.groupdict(), day_first=day_first)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _assemble(parts: dict[str, str | None], *, day_first: bool) -> DateText:
+    year = int(parts["year"] or 0)
+    year += 2000 if year < 100 else 0
+    if "one" in parts:
+        day, month = (parts["one"], parts["two"]) if day_first else (parts["two"], parts["one"])
+    else:
+        day = parts["day"]
+        month = str(_MONTHS.index(parts["name"] or "") + 1) if "name" in parts else parts["month"]
+    instant = datetime(year, int(month or 0), int(day or 0))  # noqa: DTZ001 (candle tables are naive UTC)
+    if parts["hour"] is None:
+        return DateText(instant, Written.DAY)
+    hour = int(parts["hour"])
+    if parts["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError("an hour with AM or PM lies between 1 and 12")
+        hour = hour % 12 + (12 if parts["half"] == "p" else 0)
+    second = float(f"{parts['second'] or 0}{parts['fraction'] or ''}")
+    local = instant.replace(hour=hour, minute=int(parts["minute"] or 0)) + timedelta(seconds=second)
+    written = Written.HOUR if parts["half"] and parts["minute"] is None else Written.INSTANT
+    return DateText(local, written, _offset(parts["zone"]))
+
+
+def _offset(zone: str | None) -> timedelta:
+    if zone is None or zone[0] not in "+-":
+        return timedelta()
+    size = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    return size if zone[0] == "+" else -size
+
+
+def is_day_first(texts: Sequence[str], unix_days: Sequence[tuple[str, datetime]]) -> bool:
+    """Whether the first number of dates such as `5/9/2016` is the day, by all dates of the file together.
+
+    Evidence, strongest first: a number above 12; a unix time beside the date; days that follow each other in one
+    reading and lie months apart in the other.
+
+    Args:
+        texts: Distinct dates.
+        unix_days: Dates with the instant that the same row's unix time tells.
+
+    Raises:
+        CandleFileError: The dates contradict each other, or fit both readings.
+    """
+    matches = {text: match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip().lower()))}
+    if not matches:
+        return False
+    day_first = sum(int(match["one"]) > 12 >= int(match["two"]) for match in matches.values())
+    month_first = sum(int(match["two"]) > 12 >= int(match["one"]) for match in matches.values())
+    if min(day_first, month_first) > _STRAY_SHARE * max(day_first, month_first):
+        raise CandleFileError(
+            "The file writes some dates as day/month and others as month/day. Write them all as YYYY-MM-DD."
+        )
+    if day_first != month_first:
+        return day_first > month_first
+    votes = {first: _agreeing(unix_days, day_first=first) for first in (True, False)}
+    if votes[True] != votes[False]:
+        return votes[True] > votes[False]
+    steps = {first: _daily_share(matches, day_first=first) for first in (True, False)}
+    if max(steps.values()) >= 0.5 and min(steps.values()) < 0.1:
+        return steps[True] > steps[False]
+    raise CandleFileError(
+        f"Dates such as {next(iter(matches))[:30]!r} can be day/month or month/day, and nothing in the file tells "
+        "which. Write them as YYYY-MM-DD."
+    )
+
+
+def _agreeing(unix_days: Sequence[tuple[str, datetime]], *, day_first: bool) -> int:
+    read = ((read_date(text, day_first=day_first), instant) for text, instant in unix_days)
+    return sum(1 for date, instant in read if date and date.local.date() == instant.date())
+
+
+def _daily_share(texts: Iterable[str], *, day_first: bool) -> float:
+    """Share of one-day steps between the distinct days, of at least three."""
+    days = sorted({date.local.date() for text in texts if (date := read_date(text, day_first=day_first))})
+    if len(days) < 3:
+        return 0.0
+    return sum(later - earlier == timedelta(days=1) for earlier, later in pairwise(days)) / (len(days) - 1)

@@ -1,0 +1,70 @@
+"""Instants as whole microseconds since 1970 in UTC, and what a column of a file tells of them."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.candles.row_filter import Mask
+
+Micros = NDArray[np.int64]
+
+HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 24 * HOUR_US
+STEP_US: Final = {"1d": DAY_US, "1h": HOUR_US}
+# No time at all; the number that numpy gives to NaT.
+NEVER: Final = np.iinfo(np.int64).min
+
+
+class Written(IntEnum):
+    """How a row tells its time; a later vintage of the vendor's file has the higher number."""
+
+    NOTHING = 0
+    DAY = 1
+    HOUR = 2
+    INSTANT = 3
+    FLOAT_SECONDS = 4
+    SECONDS = 5
+    FINER = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What one column tells of time; arrays of shape (n_rows,).
+
+    Attributes:
+        times: Microseconds since 1970 in UTC, NEVER where the cell is no time.
+        written: A `Written` each.
+        exact: False where digits were lost (`1.61093E+12`).
+        local_days: Whether dates are midnights of another zone than UTC, taken as the days written.
+    """
+
+    times: Micros
+    written: NDArray[np.int8]
+    exact: Mask
+    local_days: bool = False
+
+    @classmethod
+    def none(cls, rows: int) -> "Moments":
+        """A column without a time."""
+        return cls(np.full(rows, NEVER), np.zeros(rows, dtype=np.int8), np.ones(rows, dtype=bool))
+
+    @property
+    def told(self) -> Mask:
+        """Rows with a time."""
+        told: Mask = self.times != NEVER
+        return told
+
+    def where(self, mask: Mask, others: "Moments") -> "Moments":
+        """These rows outside the mask, and those of a table of the mask's rows inside it."""
+        times, written, exact = self.times.copy(), self.written.copy(), self.exact.copy()
+        times[mask], written[mask], exact[mask] = others.times, others.written, others.exact
+        return Moments(times, written, exact, self.local_days or others.local_days)
+
+
+def spoken_instant(micros: int) -> str:
+    """A day, or a day and time where it is not midnight, in ISO."""
+    instant = np.datetime64(micros, "us")
+    return str(instant.astype("datetime64[D]") if micros % DAY_US == 0 else instant.astype("datetime64[m]"))

@@ -1,0 +1,184 @@
+"""Fit a recipe on the days up to as_of, and issue a forecast from it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Protocol
+
+import numpy as np
+import pandas as pd
+
+from pipeline.candles.columns import DATE
+from pipeline.errors import DateError, InputError, TooLittleHistoryError
+from pipeline.features.daily import Features, build_features
+from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.forecasts.forecast import Forecast
+from pipeline.forecasts.quantiles import FloatArray
+from pipeline.models.callbacks import EpochListener
+from pipeline.models.lstm.ensemble import LearnedRange
+from pipeline.models.lstm.fitting import fit_learned_range
+from pipeline.models.lstm.members import Watch
+from pipeline.models.random_walk import RandomWalk
+from pipeline.models.regression import fit_scaled_range
+from pipeline.recipes.base import Recipe
+from pipeline.recipes.ranges import BaselineRecipe, RangeRecipe
+from pipeline.series import Series
+
+MINIMUM_DAYS: Final = 400
+
+
+class Learned(Protocol):
+    """What a fit learned: it turns days into quantiles of log returns."""
+
+    def quantiles(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+        """Array of shape (n, 7, 23), NaN where a day has too little before it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted recipe.
+
+    Attributes:
+        recipe: What was fitted.
+        trained_as_of: The last day that the fit could see.
+        seed: Seed of the fit.
+        learned_: The numbers.
+    """
+
+    recipe: Recipe
+    trained_as_of: date
+    seed: int
+    learned_: Learned
+
+    @property
+    def model_id(self) -> str:
+        """As `coincast-range_lstm`."""
+        return self.recipe.model_id
+
+    @property
+    def is_random_walk(self) -> bool:
+        """Whether nothing was learned: it is what every other model is compared with."""
+        return isinstance(self.learned_, RandomWalk)
+
+    @property
+    def random_walk_from(self) -> int | None:
+        """First horizon that is the random walk's; 1 for the random walk itself, None if none is."""
+        if self.is_random_walk:
+            return 1
+        return self.learned_.random_walk_from_ if isinstance(self.learned_, LearnedRange) else None
+
+    def days_read(self, as_of: date) -> int:
+        """Calendar days up to `as_of` that its forecast may depend on: 400, more for an older fit of a network."""
+        if not isinstance(self.learned_, LearnedRange):
+            return MINIMUM_DAYS
+        return max(MINIMUM_DAYS, self.learned_.days_read(max((as_of - self.trained_as_of).days, 0)))
+
+    def log_return_quantiles(self, grid: pd.DataFrame, rows: IntArray) -> FloatArray:
+        """Quantiles of `log(C[t + h] / C[t])` for the grid's rows t; each row reads the rows up to it only.
+
+        Args:
+            grid: A `daily_grid`.
+            rows: Positions in the grid, array of shape (n,).
+
+        Returns:
+            Array of shape (n, 7, 23), never crossing; NaN for a row with too little history before it.
+        """
+        days, features = _with_features(grid)
+        return self.learned_.quantiles(days, features, days.place[np.asarray(rows)])
+
+
+def fit(
+    recipe: Recipe,
+    grid: pd.DataFrame,
+    *,
+    as_of: date,
+    seed: int,
+    time_limit_s: float | None = None,
+    on_epoch: EpochListener | None = None,
+    watched: pd.DataFrame | None = None,
+) -> Model:
+    """Fit `recipe` on the rows at or before `as_of`; later rows are not read.
+
+    Args:
+        recipe: Of kind `range` or `baseline`.
+        grid: A `daily_grid`.
+        as_of: The last day that the fit may see.
+        seed: The same seed on the same rows gives the same bytes.
+        time_limit_s: Seconds after which the fit fails; None for no limit.
+        on_epoch: Told of each epoch, for progress and curves.
+        watched: A grid that goes on after `as_of`: the loss on its later days is told as `val_loss`. The fit
+            has the same bytes with and without it.
+
+    Raises:
+        TooLittleHistoryError: Fewer than 400 days lie at or before `as_of`.
+        TrainingError: The fit diverged or ran past its limit.
+        InputError: The recipe forecasts no distribution.
+    """
+    days, features = _with_features(rows_until(grid, as_of))
+    _require_history(recipe, int(days.observed.sum()), as_of)
+    last = len(days.number) - 1
+    learned: Learned
+    if isinstance(recipe, RangeRecipe):
+        later = None if watched is None else _with_features(watched)
+        watch = Watch(time_limit_s=time_limit_s, on_epoch=on_epoch)
+        learned = fit_learned_range(recipe, days, features, seed=seed, watch=watch, later=later)
+    elif isinstance(recipe, BaselineRecipe):
+        walks = recipe.method == "random-walk"
+        learned = RandomWalk() if walks else fit_scaled_range(recipe.method, days, features, last=last)
+    else:
+        raise InputError(
+            f"Recipe {recipe.name!r} forecasts a point, not a range; use `coincast train` for it."
+        )
+    return Model(recipe, as_of, seed, learned)
+
+
+def issue(model: Model, grid: pd.DataFrame, *, series: Series, as_of: date) -> Forecast:
+    """The forecast made after the close of `as_of`, from the rows at or before it.
+
+    Raises:
+        DateError: The grid has no candle of that day.
+        TooLittleHistoryError: The days before it are too few or broken by a long hole.
+    """
+    past = rows_until(grid, as_of)
+    newest = past.iloc[-1]
+    if newest[DATE].date() != as_of or newest["filled"]:
+        raise DateError(f"{series} has no candle of {as_of}; the nearest before it is {newest[DATE].date()}.")
+    returns = model.log_return_quantiles(past, np.array([len(past) - 1]))[0]
+    if not np.isfinite(returns).all():
+        raise TooLittleHistoryError(
+            f"{series} has too few days without a long hole before {as_of} for {model.recipe.name}; "
+            f"it needs about {MINIMUM_DAYS}. Choose a later day."
+        )
+    close = float(newest["close"])
+    return Forecast(
+        series=series,
+        as_of=as_of,
+        model_id=model.model_id,
+        last_close=close,
+        quantiles=close * np.exp(returns),
+        random_walk_from=model.random_walk_from,
+    )
+
+
+def rows_until(grid: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """The rows at or before `as_of`.
+
+    Raises:
+        DateError: There are none.
+    """
+    past = grid[grid[DATE] <= pd.Timestamp(as_of)]
+    if past.empty:
+        raise DateError(f"There is no candle at or before {as_of}; choose a later day.")
+    return past
+
+
+def _with_features(grid: pd.DataFrame) -> tuple[DayAxis, Features]:
+    days = DayAxis.of(grid)
+    return days, build_features(days)
+
+
+def _require_history(recipe: Recipe, observed: int, as_of: date) -> None:
+    if observed < MINIMUM_DAYS:
+        raise TooLittleHistoryError(
+            f"{recipe.name} needs {MINIMUM_DAYS} daily candles at or before {as_of}, got {observed}; "
+            "choose a later day or a longer file."
+        )

@@ -1,0 +1,110 @@
+"""What a fit of `range-lstm` learned, and the quantiles it gives."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pipeline.features.daily import FEATURE_DAYS, Features
+from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.rolling import lagged
+from pipeline.forecasts.quantiles import HORIZONS, FloatArray
+from pipeline.models.calibration import in_units, recalibrated
+from pipeline.models.lstm.inference import moved_quantiles, network_moves
+from pipeline.models.lstm.network import Weights, network_inputs, scaled_windows
+from pipeline.models.random_walk import random_walk_quantiles
+from pipeline.models.regression import ScaledRange
+
+# The last year's returns say how far ahead nothing is known: their share grows with the horizon.
+RANDOM_WALK_SHARE: Final = np.minimum(0.1 * np.array(HORIZONS), 0.3)
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedRange:
+    """A regression's ranges, the networks' moves of them, recent outcomes, and a share of the random walk.
+
+    Attributes:
+        base_: The regression as fitted.
+        members_: Weights of each network, in Keras's order.
+        centre_: Mean of each network input over the training rows, array of shape (n_inputs,).
+        spread_: Deviation of each, same shape.
+        fitted_on_: The fit's as_of, in days since 1970-01-01.
+        recent_: The outcomes known at the fit in units of what was forecast for them, by the day they were
+            forecast on, up to the fit's as_of; array of shape (n_recent, 7), NaN where there is none.
+        random_walk_from_: First horizon that is the random walk's; None if none is.
+        lookback: Days that the networks see.
+    """
+
+    base_: ScaledRange
+    members_: tuple[Weights, ...]
+    centre_: FloatArray
+    spread_: FloatArray
+    fitted_on_: int
+    recent_: FloatArray
+    random_walk_from_: int | None
+    lookback: int
+
+    def quantiles(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+        """Log returns, array of shape (n, 7, 23), NaN where the window is not whole."""
+        own = self.uncalibrated(days, features, places)
+        recent = self._recent(days, features, last=int(places.max(initial=-1)))
+        for row, place in enumerate(places):
+            own[row] = recalibrated(own[row], recent[:, place : place + self.window])
+        return with_random_walk(own, random_walk_quantiles(days, places), start=self.random_walk_from_)
+
+    def uncalibrated(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+        """The regression's ranges after the networks' moves: symmetric log returns, array of shape (n, 7, 23)."""
+        inputs = network_inputs(features)
+        seen = scaled_windows(inputs, self.centre_, self.spread_, lookback=self.lookback)[places]
+        moves = [network_moves(member, seen) for member in self.members_]
+        shapes = [moved_quantiles(self.base_.shape_, move) for move in moves]
+        mean = sum(shapes[1:], start=shapes[0]) / len(shapes)
+        return mean * self.base_.deviation(days, features, places)[:, :, None]
+
+    def days_read(self, age: int) -> int:
+        """Days that a forecast depends on, `age` days after the fit: each calibrating day needs a year of its own."""
+        return FEATURE_DAYS + self.lookback + max(HORIZONS) + min(age, self.window)
+
+    @property
+    def window(self) -> int:
+        """Days whose outcomes calibrate a forecast."""
+        return len(self.recent_)
+
+    def _recent(self, days: DayAxis, features: Features, *, last: int) -> FloatArray:
+        """What calibrates: array of shape (7, window + n_days).
+
+        Columns p to p + window − 1 of horizon h are the outcomes of the `window` days that end at place
+        p − h, the newest that are complete at p. Those complete at the fit are the stored ones.
+        """
+        fitted = self.fitted_on_ - int(days.number[0])
+        known = np.full((self.window + len(days.number), len(HORIZONS)), np.nan)
+        # Row `window + p` is place p: stored outcomes may lie before the axis.
+        stored = np.arange(fitted + 1, fitted + 1 + self.window)
+        inside = (stored >= 0) & (stored < len(known))
+        known[stored[inside]] = self.recent_[inside]
+        later = np.arange(max(fitted + 1 - max(HORIZONS), 0), last)
+        if last > fitted and len(later):
+            scaled = in_units(days.outcomes[later], self.uncalibrated(days, features, later))
+            for column, horizon in enumerate(HORIZONS):
+                open_then = later + horizon > fitted
+                known[self.window + later[open_then], column] = scaled[open_then, column]
+        shifted = [lagged(known[:, column], horizon - 1) for column, horizon in enumerate(HORIZONS)]
+        return np.stack(shifted)
+
+
+def with_random_walk(own: FloatArray, walk: FloatArray, *, start: int | None) -> FloatArray:
+    """Average with the random walk's quantiles, and nothing but them from horizon `start`.
+
+    Args:
+        own: Log returns, array of shape (n, 7, 23).
+        walk: The random walk's, same shape.
+        start: From 1 to 7, or None.
+
+    Returns:
+        Array of shape (n, 7, 23), in rising order.
+    """
+    share = RANDOM_WALK_SHARE[:, None]
+    mixed = (1 - share) * own + share * walk
+    if start is not None:
+        mixed[:, start - 1 :] = walk[:, start - 1 :]
+    return np.maximum.accumulate(mixed, axis=-1)

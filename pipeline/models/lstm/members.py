@@ -1,0 +1,182 @@
+"""How the members of `range-lstm` learn: pinball loss, Adam, one compiled step for all."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
+from pipeline.models.callbacks import DivergenceGuard, EpochListener, EpochReport, TimeLimit, deterministic
+from pipeline.models.lstm.inference import TAILNESS, moved_quantiles, network_moves
+from pipeline.models.lstm.network import Weights, build_network
+from pipeline.recipes.ranges import RangeRecipe
+from pipeline.scores.metrics import pinball_loss
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRows:
+    """What the network learns from, or is watched on.
+
+    Attributes:
+        windows: Scaled inputs, array of shape (n, lookback, n_inputs).
+        outcomes: Log returns over the regression's deviation, array of shape (n, 7); 0 where there is none.
+        weights: Of each outcome in the loss, array of shape (n, 7); 0 where there is none.
+    """
+
+    windows: FloatArray
+    outcomes: FloatArray
+    weights: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """How a fit is watched.
+
+    Attributes:
+        time_limit_s: Seconds after which a member's fit is ended.
+        on_epoch: Told of each epoch, counted through all members.
+        rows: Later rows whose loss is told as `val_loss`; nothing is learned or chosen from them.
+    """
+
+    time_limit_s: float | None = None
+    on_epoch: EpochListener | None = None
+    rows: NetworkRows | None = None
+
+
+def fit_members(
+    recipe: RangeRecipe, rows: NetworkRows, shape: FloatArray, *, seed: int, watch: Watch
+) -> tuple[Weights, ...]:
+    """Fit the members one after the other; each starts from weights of its own.
+
+    Args:
+        recipe: Sizes and the fit.
+        rows: What to learn from.
+        shape: Quantiles of the regression in units of its deviation, array of shape (7, 23).
+        seed: Of the initial weights and the order of rows.
+        watch: How the fit is watched.
+
+    Returns:
+        The weights of each member, in Keras's order.
+
+    Raises:
+        TrainingError: A fit diverged or ran past its limit.
+    """
+    network, resting = _trainer(recipe.lookback, recipe.units)
+    deterministic(seed)
+    chance = Random(seed)  # noqa: S311 - weights, not secrets
+    starts = [
+        build_network(recipe.lookback, recipe.units, chance).get_weights() for _ in range(recipe.members)
+    ]
+    members = []
+    for number, start in enumerate(starts):
+        deterministic(seed + number)
+        resting.assign(shape.astype("float32"))
+        network.set_weights(start)
+        for state in network.optimizer.variables:
+            state.assign(np.zeros(state.shape))
+        network.fit(
+            rows.windows.astype("float32"),
+            rows.outcomes.astype("float32"),
+            sample_weight=rows.weights.astype("float32"),
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            callbacks=_callbacks(recipe, rows, shape, watch, epochs_before=number * recipe.epochs),
+            verbose=0,
+        )
+        members.append(tuple(np.asarray(weight, dtype=float) for weight in network.get_weights()))
+    return tuple(members)
+
+
+@cache
+def _trainer(lookback: int, units: tuple[int, ...]) -> "tuple[keras.Model, keras.Variable]":
+    """A network with its compiled step and the quantiles at rest that its loss reads.
+
+    One serves all fits of a process: compiling the step takes longer than a member's fit. Nothing of a fit is
+    left to the next: weights, optimizer, quantiles and generators are set before each.
+    """
+    import keras
+
+    network = build_network(lookback, units, Random(0))  # noqa: S311 - as above
+    resting = keras.Variable(np.zeros((len(HORIZONS), len(LEVELS)), dtype="float32"), trainable=False)
+    network.compile(
+        optimizer=keras.optimizers.Adam(clipnorm=1.0), loss=pinball_of_moves(resting), jit_compile=False
+    )
+    network.optimizer.build(network.trainable_variables)
+    return network, resting
+
+
+def pinball_of_moves(resting: Any) -> Any:
+    """Keras loss of moves: the mean pinball loss of the quantiles that they make of those at rest.
+
+    Args:
+        resting: Quantiles in units of the regression's deviation, variable or array of shape (7, 23).
+
+    Returns:
+        A function of outcomes of shape (n, 7) and moves of shape (n, 14) that gives losses of shape (n, 7).
+    """
+    from keras import ops
+
+    levels = np.array(LEVELS, dtype="float32")
+    tailness = TAILNESS.astype("float32")
+
+    def pinball(outcomes: Any, moves: Any) -> Any:
+        width, tails = ops.split(moves[..., None], 2, axis=1)
+        quantiles = ops.exp(width + 0.5 * ops.tanh(2.0 * tails) * tailness) * resting
+        error = outcomes[..., None] - quantiles
+        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)
+
+    return pinball
+
+
+def watched_loss(weights: Weights, rows: NetworkRows, shape: FloatArray) -> float:
+    """The loss that Keras reports, of rows that it does not see: weighted mean over rows and horizons."""
+    quantiles = moved_quantiles(shape, network_moves(weights, rows.windows))
+    losses = pinball_loss(rows.outcomes, quantiles).mean(axis=-1)
+    return float((losses * rows.weights).mean())
+
+
+def _callbacks(
+    recipe: RangeRecipe, rows: NetworkRows, shape: FloatArray, watch: Watch, *, epochs_before: int
+) -> "list[keras.callbacks.Callback]":
+    listener = watch.on_epoch
+    callbacks = [_cosine_decay(recipe, steps=recipe.epochs * -(-len(rows.windows) // recipe.batch_size))]
+    callbacks += [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
+    callbacks += [_watched(watch.rows, shape)] if watch.rows is not None else []
+    callbacks.append(DivergenceGuard())
+    if listener is not None:
+        callbacks.append(EpochReport(lambda epoch, values: listener(epochs_before + epoch, values)))
+    return callbacks
+
+
+def _cosine_decay(recipe: RangeRecipe, *, steps: int) -> "keras.callbacks.Callback":
+    """The learning rate falls from the recipe's to 0 along half a cosine (Loshchilov and Hutter 2017)."""
+    import keras
+
+    class _CosineDecay(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+            self.step = 0
+
+        def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            fallen = 0.5 * (1 + math.cos(math.pi * self.step / steps))
+            self.model.optimizer.learning_rate.assign(recipe.learning_rate * fallen)
+            self.step += 1
+
+    return _CosineDecay()
+
+
+def _watched(rows: NetworkRows, shape: FloatArray) -> "keras.callbacks.Callback":
+    import keras
+
+    class _Watched(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            weights = tuple(np.asarray(weight, dtype=float) for weight in self.model.get_weights())
+            # Keras hands one dictionary to all callbacks: the guard and the report after this one see it.
+            (logs if logs is not None else {})["val_loss"] = watched_loss(weights, rows, shape)
+
+    return _Watched()

@@ -1,0 +1,193 @@
+"""A vendor that is late, by a clock that the test moves; and a run that starts a day late."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from flows.day.waiting import Wait, Waiting
+from flows.edges.configuration import configuration
+from flows.edges.http.demo_site import Reply, Site, serve_market
+from flows.edges.ledger.store import Ledger
+from flows.edges.sql.database import open_database
+from flows.edges.tracking.experiments import open_tracking
+from flows.inputs.request import plan_jobs
+from flows.inputs.stores import open_stores
+from flows.reporting.progress import Stopwatch
+from pipeline.errors import StaleSourceError
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
+
+PROMPT, LATE = Series("simulated", "BTCUSDT"), Series("simulated", "ETHUSDT")
+# Events of the server that the tests share are told apart by their series.
+SHUT = Series("simulated", "SHUTUSDT")
+FIRST, LAST = date(2023, 10, 1), date(2026, 3, 29)
+MODEL = "coincast-tiny_range"
+
+
+def market_file(last: date, series: Series) -> bytes:
+    return wire_format(simulate_candles(seed=12, first=FIRST, last=last, price=20_000.0), series)
+
+
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    """The day is there for one series and not yet for the other."""
+    return {
+        PROMPT.source_name: market_file(LAST, PROMPT),
+        LATE.source_name: market_file(LAST - timedelta(days=1), LATE),
+    }
+
+
+@pytest.fixture
+def site(files: dict[str, bytes]) -> Iterator[Site]:
+    """At the first look it is down for maintenance."""
+    with serve_market(files, script=[Reply(200, b"<html>maintenance</html>")]) as served:
+        yield served
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    engine = open_database(configuration().places.database_url)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+class Watch:
+    """A clock that only rests move; `then` is called after each."""
+
+    def __init__(self, then: Callable[[timedelta], None] = lambda _: None) -> None:
+        self.start = self.instant = datetime.combine(LAST + timedelta(days=1), time(0, 20), UTC)
+        self.then = then
+        self.rests: list[float] = []
+
+    def pause(self, seconds: float) -> None:
+        self.rests.append(seconds / 60)
+        self.instant += timedelta(seconds=seconds)
+        self.then(self.instant - self.start)
+
+    def waiting(self, minutes: int) -> Waiting:
+        return Waiting(timedelta(minutes=minutes), timedelta(minutes=10), lambda: self.instant, self.pause)
+
+
+@pytest.fixture
+def shut(files: dict[str, bytes]) -> Site:
+    """A site that was there once."""
+    with serve_market(files) as served:
+        return served
+
+
+def run(site: Site, watch: Watch, *, minutes: int, series: tuple[Series, ...] = (LATE, PROMPT)):
+    """The night as the deployed flow has it, inside a flow."""
+    from prefect import flow
+
+    from flows.day.run import run_night
+
+    current = configuration({"source": site.url, "recipe": "tiny-range"})
+    jobs = plan_jobs(current, series, as_of=None, now=watch.start)
+    night = flow(name="night")(lambda: run_night(jobs, open_stores(current.places), watch.waiting(minutes)))
+    return night()
+
+
+def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(
+    site: Site, files: dict[str, bytes], ledger: Ledger
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def then(elapsed: timedelta) -> None:
+        seen.append((ledger.forecasts(PROMPT).empty, ledger.forecasts(LATE).empty))
+        if elapsed == timedelta(minutes=30):
+            files[LATE.source_name] = market_file(LAST, LATE)
+
+    watch = Watch(then)
+    night = run(site, watch, minutes=320)
+    assert night.failures == {}
+    assert [outcome.series for outcome in night.outcomes] == [str(PROMPT), str(LATE)]
+    assert watch.rests == [10, 10, 10]
+    assert seen == [(False, True)] * 3, "the prompt one was forecast before the first rest"
+    asked = [one.status for one in site.requests if one.path.endswith(LATE.source_name)]
+    assert asked == [200, 200, 304, 200], "a page of maintenance, yesterday's file, the same, today's"
+    rows = ledger.forecasts(LATE, model_ids=[MODEL])
+    assert set(rows["as_of"].dt.date) == {LAST}
+    assert set(rows["mode"]) == {"live"}
+    assert set(rows["now"]) == {watch.start + timedelta(minutes=30)}
+
+
+def test_a_file_that_never_comes_is_a_stale_day_with_an_alarm(site: Site, ledger: Ledger) -> None:
+    from prefect.client.orchestration import get_client
+
+    watch = Watch()
+    night = run(site, watch, minutes=25, series=(LATE,))
+    assert watch.rests == [10, 10, 5]
+    assert night.outcomes == []
+    message = str(night.failures[str(LATE)])
+    assert f"no candle of {LAST} after 25 minutes" in message
+    assert night.failures[str(LATE)].exit_code == 1
+    assert ledger.forecasts(LATE).empty, "older data are not forecast as if they were today's"
+    assert open_tracking(configuration().places).find_experiment(LATE.slug) is None
+    with get_client(sync_client=True) as client:
+        wanted = {"filter": {"key": {"any_": [f"{LATE.slug}-stale"]}}}
+        artifacts = client._client.post("/artifacts/filter", json={"artifacts": wanted["filter"]}).json()
+        assert message in artifacts[0]["data"]
+        events = wait_for_events(client, f"coincast.series.{LATE.slug}")
+    assert [(one["event"], one["payload"]["message"]) for one in events] == [
+        ("coincast.alarm.stale-source", message)
+    ]
+
+
+def wait_for_events(client, resource: str) -> list[dict]:
+    from time import monotonic, sleep
+
+    deadline, found = monotonic() + 30, []
+    wanted = {"resource": {"id": [resource]}, "event": {"prefix": ["coincast.alarm."]}}
+    while not found and monotonic() < deadline:
+        sleep(0.2)
+        found = client._client.post("/events/filter", json={"filter": wanted}).json()["events"]
+    return found
+
+
+def test_a_source_that_stays_out_of_reach_is_a_stale_day_too(shut: Site) -> None:
+    from prefect.client.orchestration import get_client
+
+    night = run(shut, Watch(), minutes=1, series=(SHUT,))
+    assert isinstance(night.failures[str(SHUT)], StaleSourceError)
+    message = str(night.failures[str(SHUT)])
+    assert f"no candle of {LAST} after 1 minutes of waiting, it has never been read (" in message
+    assert "Check the network and --source); nothing was forecast" in message
+    with get_client(sync_client=True) as client:
+        events = wait_for_events(client, f"coincast.series.{SHUT.slug}")
+    assert [(one["event"], one["payload"]["message"]) for one in events] == [
+        ("coincast.alarm.stale-source", message)
+    ]
+
+
+def test_without_waiting_the_file_is_what_it_is(files: dict[str, bytes]) -> None:
+    from prefect import flow
+
+    with serve_market(files) as site:
+        current = configuration({"source": site.url, "recipe": "tiny-range"})
+        (job,) = plan_jobs(current, [LATE], as_of=None, now=Watch().start)
+        stores = open_stores(current.places)
+        snapshot = flow(name="look")(lambda: Wait(Waiting()).look(job, stores, Stopwatch()))()
+    assert snapshot is not None
+    assert snapshot.last == LAST - timedelta(days=1)
+
+
+def test_a_run_that_starts_a_day_late_may_do_nothing(files: dict[str, bytes]) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+    from prefect.states import Scheduled
+
+    from flows.daily import daily
+
+    today = datetime.now(UTC)
+    files[PROMPT.source_name] = market_file(today.date() - timedelta(days=1), PROMPT)
+    with serve_market(files) as site, get_client(sync_client=True) as client:
+        overrides = {"source": site.url, "recipe": "tiny-range", "catch_up": "none"}
+        parameters = {"series": [str(PROMPT)], "overrides": overrides}
+        due = Scheduled(scheduled_time=today - timedelta(days=1))
+        planned = client.create_flow_run(daily, parameters=parameters, state=due)
+        outcomes = run_flow(daily, flow_run=planned, parameters=parameters)
+    assert outcomes == []
+    assert site.requests == []

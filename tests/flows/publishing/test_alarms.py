@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from flows.edges.ledger.store import Ledger
+from flows.edges.snapshots.store import SnapshotStore
+from flows.publishing.alarms import series_alarms, usual_model
+from pipeline.candles import Account
+from pipeline.forecasts.columns import IssueContext
+from pipeline.forecasts.forecast import Forecast
+from pipeline.series import Series
+from pipeline.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+DAY = date(2026, 3, 29)
+
+
+@pytest.fixture
+def snapshots(engine: sa.Engine, tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(engine, str(tmp_path / "snapshots"))
+
+
+def test_a_series_that_was_never_forecast_alarms_once(
+    ledger: Ledger, snapshots: SnapshotStore, series: Series
+) -> None:
+    (alarm,) = series_alarms(
+        ledger, snapshots, series, settings=Settings(), now=datetime(2026, 3, 30, 12, tzinfo=UTC)
+    )
+    assert (alarm.kind, alarm.series) == ("no-forecast", str(series))
+
+
+def test_a_late_vendor_is_a_missing_forecast_and_a_stale_source(
+    ledger: Ledger,
+    snapshots: SnapshotStore,
+    series: Series,
+    make_forecast: Callable[..., Forecast],
+    make_context: Callable[..., IssueContext],
+    tmp_path: Path,
+) -> None:
+    ledger.issue([make_forecast(DAY)], issue=make_context(DAY))
+    content = tmp_path / "file.csv"
+    content.write_text("made up")
+    account = Account(
+        format="cdd", series=series, rows_read=400, rows_kept=400, first="2025-02-23", last=DAY.isoformat()
+    )
+    snapshots.add(
+        content,
+        series=series,
+        url="http://127.0.0.1/file.csv",
+        fetched_at=datetime(2026, 3, 30, 0, 20, tzinfo=UTC),
+        etag="",
+        last_modified="",
+        account=account,
+    )
+
+    def kinds(now: datetime) -> list[str]:
+        return [
+            alarm.kind for alarm in series_alarms(ledger, snapshots, series, settings=Settings(), now=now)
+        ]
+
+    assert kinds(datetime(2026, 3, 30, 12, tzinfo=UTC)) == []
+    assert kinds(datetime(2026, 3, 31, 12, tzinfo=UTC)) == ["no-forecast"]
+    assert kinds(datetime(2026, 4, 1, 12, tzinfo=UTC)) == ["no-forecast", "stale-source"]
+
+
+def test_the_usual_model_is_the_recipes() -> None:
+    assert usual_model(Settings(recipe="range-lstm")) == "coincast-range_lstm"

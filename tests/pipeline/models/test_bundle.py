@@ -1,0 +1,74 @@
+"""A bundle gives the model back bit for bit, without pickles and without TensorFlow."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+
+import numpy as np
+import pytest
+
+from pipeline.errors import RegistryError
+from pipeline.models.bundle import load_bundle, save_bundle
+from pipeline.models.fitting import fit
+from pipeline.recipes import find_recipe
+
+AS_OF = date(2024, 3, 1)
+ALL = ["random-walk", "har-range", "ewma-range", pytest.param("tiny-range", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_round_trip_changes_no_bit(name, simulated_grid, tmp_path):
+    model = fit(find_recipe(name), simulated_grid, as_of=AS_OF, seed=3)
+    save_bundle(model, tmp_path / "bundle")
+    again = load_bundle(tmp_path / "bundle")
+    assert (again.recipe, again.trained_as_of, again.seed) == (model.recipe, model.trained_as_of, model.seed)
+    assert again.random_walk_from == model.random_walk_from
+    rows = np.arange(420, 430)
+    assert np.array_equal(
+        again.log_return_quantiles(simulated_grid, rows), model.log_return_quantiles(simulated_grid, rows)
+    )
+
+
+@pytest.mark.slow
+def test_the_networks_are_keras_files_and_equal_models_are_equal_files(simulated_grid, tmp_path):
+    import keras
+
+    models = [fit(find_recipe("tiny-range"), simulated_grid, as_of=AS_OF, seed=3) for _ in range(2)]
+    for number, model in enumerate(models):
+        save_bundle(model, tmp_path / str(number))
+    files = sorted(path.name for path in (tmp_path / "0").iterdir())
+    assert files == ["arrays.npz", "model.json", "network.json", "network_1.weights.h5"]
+    for name in files:
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes(), name
+    network = keras.models.model_from_json((tmp_path / "0" / "network.json").read_text())
+    network.load_weights(tmp_path / "0" / "network_1.weights.h5")
+    for found, kept in zip(network.get_weights(), models[0].learned_.members_[0], strict=True):
+        assert np.array_equal(found, kept.astype("float32"))
+
+
+@pytest.mark.slow
+def test_loading_and_forecasting_import_no_tensorflow(simulated_grid, tmp_path):
+    save_bundle(fit(find_recipe("tiny-range"), simulated_grid, as_of=AS_OF, seed=3), tmp_path / "bundle")
+    simulated_grid.to_pickle(tmp_path / "grid")
+    code = (
+        "import sys, pandas, numpy; from pathlib import Path; from pipeline.models.bundle import load_bundle;"
+        "here = Path(sys.argv[1]); model = load_bundle(here / 'bundle');"
+        "found = model.log_return_quantiles(pandas.read_pickle(here / 'grid'), numpy.array([600]));"
+        "assert numpy.isfinite(found).all(); assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def test_what_is_no_bundle_is_refused(simulated_grid, tmp_path):
+    with pytest.raises(RegistryError, match="not a whole model bundle"):
+        load_bundle(tmp_path)
+    save_bundle(fit(find_recipe("har-range"), simulated_grid, as_of=AS_OF, seed=3), tmp_path)
+    facts = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(facts | {"format": 99}))
+    with pytest.raises(RegistryError, match="format 99"):
+        load_bundle(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    (tmp_path / "arrays.npz").write_bytes(b"cut")
+    with pytest.raises(RegistryError, match="not a whole model bundle"):
+        load_bundle(tmp_path)
