@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.edges.configuration import configuration
@@ -21,8 +19,8 @@ from flows.studies.recipe_runs import (
     log_outcome,
     study_run,
     tells_a_leak,
-    tracked_trial,
 )
+from flows.tasks import studies
 from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
@@ -133,12 +131,6 @@ def require_enough(trials: Sequence[Trial], history: History) -> None:
             raise TooLittleHistoryError(f"{trial.recipe.name}: {error}") from error
 
 
-@task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
-def fit_trial(trial: Trial, history: History, experiment: Experiment, parent: Run) -> Judged:
-    """The trial's outcome and the random walk's on its days, kept as a child of the comparison's run."""
-    return tracked_trial(trial, history, experiment=experiment, parent=parent)
-
-
 def _fit_all(
     trials: Sequence[Trial], history: History, experiment: Experiment, parent: Run
 ) -> tuple[list[Judged], tuple[Failure, ...]]:
@@ -147,7 +139,7 @@ def _fit_all(
     failed = []
     for trial in trials:
         try:
-            judged.append(fit_trial(trial, history, experiment, parent))
+            judged.append(studies.fit_trial(trial, history, experiment=experiment, parent=parent))
         except TrainingError as error:
             failed.append(Failure(trial.name, str(error)))
     if failed and not judged:

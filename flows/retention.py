@@ -1,8 +1,8 @@
 """What the ledger names is kept: the schedule's and the command's one way to prune a registered model."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from flows.day.artifacts import show_prunings
 from flows.edges.configuration import Places, configuration
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.locks import turns_of
@@ -13,6 +13,7 @@ from flows.edges.tracking.registry import RegisteredModel
 from flows.edges.tracking.retention import Pruning, plan_pruning, prune
 from flows.inputs.arguments import parse_series
 from flows.inputs.failures import kept, raise_failures
+from flows.reporting.artifacts import show_table
 from flows.tasks.flow_policy import flow
 from pipeline.errors import CoincastError
 from pipeline.series import Series
@@ -45,7 +46,7 @@ def retention(
     for one in parse_series(series, current.settings.series):
         with kept(failures, str(one)):
             done[str(one)] = prune_series(one, tracking, current.places, keep=keep, dry_run=dry_run)
-    show_prunings(done, dry_run=dry_run)
+    _show(done, dry_run=dry_run)
     raise_failures(list(done), failures)
     return done
 
@@ -73,3 +74,18 @@ def prune_series(series: Series, tracking: Tracking, places: Places, *, keep: in
         published_runs=set(issued["run_id"]),
     )
     return planned if dry_run else prune(model, tracking, planned)
+
+
+def _show(done: Mapping[str, Pruning], *, dry_run: bool) -> None:
+    """How many versions, runs and files went, by series."""
+    rows = [
+        {
+            "series": name,
+            "versions": len(one.versions),
+            "runs": len(one.runs),
+            "models": len(one.logged_models),
+            "collect": one.collect,
+        }
+        for name, one in done.items()
+    ]
+    show_table("retention", rows, "What would be deleted." if dry_run else "What was deleted.")

@@ -11,7 +11,7 @@ from flows.inputs.request import Job, plan_jobs
 from flows.inputs.stores import Stores, open_stores
 from flows.publishing.publication import Day
 from flows.reporting.progress import log
-from flows.tasks import policies as tasks
+from flows.tasks import day as tasks
 from flows.tasks.flow_policy import flow
 from pipeline.errors import CoincastError
 

@@ -5,9 +5,6 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from prefect import task
-from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.edges.configuration import Configuration, configuration
@@ -15,6 +12,7 @@ from flows.edges.files.recipe_files import named_recipe
 from flows.edges.tracking.experiments import open_tracking
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History, history_of
+from flows.reporting.artifacts import show_table
 from flows.reporting.progress import log, watcher
 from flows.studies.comparison_report import Failure
 from flows.studies.sweep_runs import (
@@ -23,12 +21,11 @@ from flows.studies.sweep_runs import (
     SCORE,
     Sweep,
     compared_days,
-    judge,
     parent_run,
     require_one_choice,
     tried_before,
-    try_variation,
 )
+from flows.tasks import studies
 from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.figures.texts import effect_figure
@@ -44,7 +41,7 @@ from pipeline.point.sweeping import (
     name_of,
     next_settings,
 )
-from pipeline.point.variation import Settings, grid, parse_vary, variation
+from pipeline.point.variation import grid, parse_vary, variation
 from pipeline.recipes.point import PointRecipe
 
 
@@ -143,19 +140,6 @@ def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
     )
 
 
-@task(name="try", task_run_name="try {settings}", cache_policy=NO_CACHE)
-def try_once(plan: Sweep, settings: Settings, parent: Run) -> Tried:
-    """One variation on the validation rows."""
-    return try_variation(plan, settings, parent)
-
-
-@task(name="judge", task_run_name="judge {role}", cache_policy=NO_CACHE)
-def judge_once(plan: Sweep, role: str, settings: Settings, parent: Run) -> dict[str, Any]:
-    """The chosen or the given recipe on the test rows."""
-    watcher.get().stage(plan.history.name, f"{role} on the test rows")
-    return judge(plan, role, settings, parent)
-
-
 def _require_possible(
     recipe: PointRecipe, vary: Mapping[str, Sequence[str]], history: History, cut: Cut
 ) -> None:
@@ -185,7 +169,7 @@ def _try_all(plan: Sweep, parent: Run, *, total: int) -> tuple[Tried, ...]:
             break
         watcher.get().stage(plan.history.name, f"trial {len(tried) + 1} of {total}")
         try:
-            outcome = try_once(plan, settings, parent)
+            outcome = studies.try_variation(plan, settings, parent)
         except TrainingError as error:
             outcome = Tried(settings, None, str(error))
         tried = (*tried, outcome)
@@ -198,7 +182,8 @@ def _judge_both(plan: Sweep, chosen: Tried, parent: Run) -> tuple[list[dict[str,
     failed = []
     for role, settings in ((CHOSEN, chosen.settings), (AS_GIVEN, {})):
         try:
-            judged.append(judge_once(plan, role, settings, parent))
+            watcher.get().stage(plan.history.name, f"{role} on the test rows")
+            judged.append(studies.judge(plan, role, settings, parent))
         except TrainingError as error:
             log.warning("The recipe %s has no test score: %s", role, error)
             failed.append(vars(Failure(role, str(error))))
@@ -245,7 +230,7 @@ def _publish(result: dict[str, Any], plan: Sweep) -> None:
         for trial in result["trials"]
     ]
     note = "\n\n".join([f"[MLflow run]({result['mlflow']['url']})", *_sentences(result)])
-    create_table_artifact(table=table, key=f"sweep-{plan.history.name}", description=note)
+    show_table(f"sweep-{plan.history.name}", table, note)
 
 
 def _rows(tried: Sequence[Tried]) -> list[dict[str, Any]]:

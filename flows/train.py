@@ -1,36 +1,26 @@
 """The flow `train`: one recipe, fitted and judged, its model kept with the run."""
 
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.edges.configuration import configuration
 from flows.edges.files.recipe_files import named_recipe
 from flows.edges.tracking.experiments import open_tracking
-from flows.edges.tracking.run import Run
-from flows.inputs.history import History, history_of
+from flows.inputs.history import history_of
 from flows.studies.comparison_report import Report, publish_artifact
 from flows.studies.recipe_runs import (
-    Judged,
     Trial,
-    epoch_report,
-    log_trial,
     study_run,
     tells_a_leak,
     trial_tags,
 )
+from flows.tasks import studies
 from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError
 from pipeline.evaluation.comparison import RANDOM_WALK
-from pipeline.models.bundle import save_bundle
 from pipeline.models.callbacks import LARGEST_SEED
-from pipeline.models.fitting import Model, fit
-from pipeline.point.fitting import save_point
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.recipes import with_epochs
 
@@ -86,36 +76,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
     experiment = open_tracking(current.places).experiment(history.name)
     tags = trial_tags(trial) | {"kind": "train"}
     with study_run(experiment, f"train {trial.name}", history, tags=tags) as run:
-        judged = fit_and_keep(trial, history, run)
+        judged = studies.fit_and_keep(trial, history, run)
         report = Report(history, (judged.outcome, judged.random_walk), (), run, experiment)
     publish_artifact(report, name="train")
     return report.as_values()
-
-
-@task(name="fit", task_run_name="{trial.name}", cache_policy=NO_CACHE)
-def fit_and_keep(trial: Trial, history: History, run: Run) -> Judged:
-    """Fit, judge and log beside the random walk; the model's files become artifacts under `model/`."""
-    judged = log_trial(run, trial, history).on_common_days()
-    walk = judged.random_walk.metrics
-    run.log_metrics(
-        {f"random_walk_{name}": value for name, value in walk.items() if name.startswith("test_")}
-    )
-    with TemporaryDirectory() as folder:
-        if judged.fit is not None:
-            save_point(judged.fit, Path(folder))
-        else:
-            save_bundle(_fit_all_days(trial, history), Path(folder))
-        run.log_folder(Path(folder), "model")
-    return judged
-
-
-def _fit_all_days(trial: Trial, history: History) -> Model:
-    """A range recipe is judged without its newest days, and kept with them."""
-    return fit(
-        trial.recipe,
-        history.grid,
-        as_of=history.as_of,
-        seed=trial.seed,
-        time_limit_s=trial.time_limit_s,
-        on_epoch=epoch_report(None),
-    )

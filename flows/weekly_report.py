@@ -10,7 +10,7 @@ from flows.inputs.arguments import parse_now, parse_series
 from flows.inputs.failures import kept, raise_failures
 from flows.inputs.stores import open_stores
 from flows.publishing.weeks import WeekReport
-from flows.tasks import policies as tasks
+from flows.tasks import day as tasks
 from flows.tasks.flow_policy import flow
 from pipeline.errors import CoincastError, DateError
 from pipeline.monitoring.week import SeriesWeek, last_whole_week

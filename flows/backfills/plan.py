@@ -8,18 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
 from pydantic import ValidationError
 
 from flows.edges.backfill_store.units import BackfillUnits
 from flows.edges.configuration import Configuration
-from flows.edges.files.private_files import protect_home
 from flows.edges.files.recipe_files import named_recipe
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.versions import code_version, package_versions
+from flows.edges.private_files import protect_home
 from flows.edges.snapshots.download import require_source
 from flows.edges.snapshots.store import SnapshotStore
-from flows.edges.sql.database import find_database, open_database
+from flows.edges.sql.database import Engine, find_database, open_database
 from flows.inputs.arguments import parse_date, parse_series
 from flows.inputs.failures import explained
 from pipeline.backfill.description import differences
@@ -43,7 +42,7 @@ _NOTHING: Final = Known(view=lambda _day: None, done=frozenset(), failed=frozens
 class BackfillStores:
     """The stores that a plan is made from, and their database; MLflow is none of them."""
 
-    engine: sa.Engine
+    engine: Engine
     snapshots: SnapshotStore
     ledger: Ledger
     units: BackfillUnits
@@ -71,7 +70,7 @@ def find_backfill_stores(configuration: Configuration) -> BackfillStores | None:
     return None if engine is None else _stores(engine, configuration)
 
 
-def _stores(engine: sa.Engine, configuration: Configuration) -> BackfillStores:
+def _stores(engine: Engine, configuration: Configuration) -> BackfillStores:
     snapshots = SnapshotStore(engine, configuration.places.snapshots_url)
     return BackfillStores(engine, snapshots, Ledger(engine), BackfillUnits(engine))
 

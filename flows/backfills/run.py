@@ -21,7 +21,6 @@ from flows.backfills.report import (
     log_backfill,
     reason_of,
 )
-from flows.day import artifacts
 from flows.edges.backfill_store.units import Backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
@@ -33,6 +32,7 @@ from flows.inputs.failures import explained, kept
 from flows.inputs.market import read_market
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import suspect_source
+from flows.reporting.artifacts import show_table, shown_progress
 from flows.reporting.progress import log, watcher
 from pipeline.backfill.description import status_rows
 from pipeline.backfill.plan import BackfillRequest, Plan
@@ -207,7 +207,7 @@ def _score_series(backfill: Backfill, series: Series, configuration: Configurati
 def _told_underway(backfill: Backfill, stores: BackfillStores) -> Iterator[Callable[[], None]]:
     """To be called whenever units may have ended: a bar in the terminal, and one in the Prefect UI."""
     title = f"Backfill {backfill.id}: {backfill.request.first} to {backfill.request.last}"
-    with artifacts.shown_progress(f"backfill-{backfill.id}-progress", title) as show:
+    with shown_progress(f"backfill-{backfill.id}-progress", title) as show:
 
         def tell() -> None:
             counts = stores.units.counts(backfill.id)
@@ -227,4 +227,4 @@ def _told_at_the_end(backfill: Backfill, stores: BackfillStores) -> Iterator[Non
     finally:
         rows = status_rows(stores.units.rows(backfill.id))
         counts = in_words(stores.units.counts(backfill.id))
-        artifacts.show_backfill(backfill.id, rows, f"Backfill {backfill.id}: {counts}.")
+        show_table(f"backfill-{backfill.id}", rows, f"Backfill {backfill.id}: {counts}.")

@@ -6,8 +6,8 @@ from typing import Final, NoReturn
 
 import typer
 
-from flows.edges.files.private_files import keep_files_private
 from flows.edges.machine.private_logging import keep_logs_public
+from flows.edges.private_files import keep_files_private
 from pipeline.errors import CoincastError, ServiceError
 
 # When the command began, on the clock of `time.perf_counter`.

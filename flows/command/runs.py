@@ -8,7 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import print_json, print_table
-from flows.edges.files.private_files import give_usual_mode
+from flows.edges.private_files import give_usual_mode
 from pipeline.errors import InputError
 
 runs: Final = typer.Typer(help="Compare the runs of a series.", no_args_is_help=True)

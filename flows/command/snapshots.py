@@ -10,7 +10,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import console, print_json, print_table
-from flows.edges.files.private_files import give_usual_mode
+from flows.edges.private_files import give_usual_mode
 from pipeline.errors import InputError, StoreError
 
 if TYPE_CHECKING:

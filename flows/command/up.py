@@ -109,7 +109,7 @@ def deploy(*, chunks: ChunksOption = 2, as_json: JsonOption = False) -> None:
     from flows.edges.configuration import configuration
     from flows.edges.machine.prefect_settings import apply_prefect_settings
     from flows.edges.machine.runtime import prepare_environment
-    from flows.edges.machine.services import prefect_api
+    from flows.edges.prefect_api import prefect_api
     from flows.operations.server_setup import set_up
     from pipeline.errors import SettingsError
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-
-from prefect.context import FlowRunContext
+from datetime import date, timedelta
 
 from flows.day.outcome import DayOutcome, DoneDay, describe
 from flows.day.registration import Registration
@@ -15,8 +13,9 @@ from flows.inputs.market import is_issued, read_market, superseded_choice
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.publication import Day
+from flows.reporting.flow_run import due_at
 from flows.reporting.progress import Stopwatch, log
-from flows.tasks import policies as tasks
+from flows.tasks import day as tasks
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError
 from pipeline.monitoring.catch_up import REACH, days_due
@@ -144,11 +143,10 @@ def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ..
 
 def _is_meant(job: Job) -> bool:
     """Whether the run may forecast at all; with `catch_up = "none"` not where its day has passed."""
-    context = FlowRunContext.get()
-    due_at: datetime | None = context.flow_run.expected_start_time if context and context.flow_run else None
-    if job.as_of is not None or job.simulated_time or due_at is None:
+    due = due_at()
+    if job.as_of is not None or job.simulated_time or due is None:
         return True
-    meant = due_at.astimezone(UTC).date() - timedelta(days=1)
+    meant = due.date() - timedelta(days=1)
     newest = job.newest_complete
     policy = job.configuration.settings.catch_up
     if days_due(policy, meant=meant, newest=newest, candles=(), made=()):

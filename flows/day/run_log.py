@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from prefect.context import FlowRunContext
-
 from expectations.verdict import Verdict
 from flows.edges.tracking.run import Run
 from flows.inputs.market import Market
 from flows.inputs.request import Job
+from flows.reporting.flow_run import name_and_id
 from pipeline.evaluation.gate import Decision
 from pipeline.evaluation.holdout import Evaluation
 from pipeline.figures.daily import forecast_figure, loss_figure
@@ -16,8 +15,7 @@ from pipeline.forecasts.manifest import Manifest
 
 def run_tags(job: Job, market: Market, manifest: Manifest) -> dict[str, object]:
     """By which a run is found again, and the way back to the Prefect run."""
-    flow_run = FlowRunContext.get()
-    run = flow_run.flow_run if flow_run else None
+    flow_run, flow_run_id = name_and_id()
     return {
         "recipe": job.recipe.name,
         "series": str(job.series),
@@ -29,8 +27,8 @@ def run_tags(job: Job, market: Market, manifest: Manifest) -> dict[str, object]:
         "code": manifest.code,
         "simulated": str(job.series.simulated).lower(),
         "simulated_time": str(job.simulated_time).lower(),
-        "prefect_flow_run": run.name if run else "",
-        "prefect_flow_run_id": run.id if run else "",
+        "prefect_flow_run": flow_run,
+        "prefect_flow_run_id": flow_run_id,
         **{f"version_{name}": version for name, version in manifest.packages.items()},
     }
 

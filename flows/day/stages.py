@@ -23,6 +23,7 @@ from flows.publishing.alarms import series_alarms, suspect_source
 from flows.publishing.publication import Day, midnight, publish_days
 from flows.publishing.series_pages import PublishedDays
 from flows.publishing.vendor_revisions import vendor_changes
+from flows.reporting.artifacts import shown_progress
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
 from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
@@ -63,7 +64,7 @@ def _warn_of(suspicion: Judgement, job: Job, *, used: Snapshot, is_new: bool) ->
     alarm = suspect_source(suspicion, used=used)
     log.warning("%s: %s", job.series, alarm.message)
     if is_new:
-        emit_alarms(job, [alarm])
+        emit_alarms(job.series, [alarm], simulated_time=job.simulated_time)
 
 
 def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:
@@ -181,7 +182,7 @@ def publish(days: Sequence[Day], stores: Stores) -> PublishedDays:
     for job in {day.job.series: day.job for day in days}.values():
         with kept(failures, str(job.series)):
             artifacts.show_page(job.series, publication.target)
-            emit_alarms(job, _alarms(job, stores))
+            emit_alarms(job.series, _alarms(job, stores), simulated_time=job.simulated_time)
     return PublishedDays(publication, failures)
 
 
@@ -198,7 +199,7 @@ def _epochs_shown(job: Job, stage: str, what: str) -> Iterator[EpochListener]:
     if total is None:
         yield lambda _epoch, _values: None
         return
-    with artifacts.shown_progress(f"{job.series.slug}-{stage}", f"{job.series}: {what}") as show:
+    with shown_progress(f"{job.series.slug}-{stage}", f"{job.series}: {what}") as show:
 
         def report(epoch: int, _values: Mapping[str, float]) -> None:
             watcher.get().advance("epochs", epoch, total)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from flows.day import artifacts
 from flows.edges.clock import clock, pause
 from flows.edges.snapshots.store import Snapshot
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import standing_suspicion
+from flows.reporting.artifacts import show_note
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import Stopwatch, log
-from flows.tasks import policies as tasks
+from flows.tasks import day as tasks
 from pipeline.errors import SourceError, StaleSourceError
 from pipeline.monitoring.alarms import late_source
 from pipeline.settings import Settings
@@ -105,6 +105,8 @@ class Wait:
             waited=self._elapsed,
             failure=(failure or (suspicion.message if suspicion else "")).rstrip("."),
         )
-        emit_alarms(job, [alarm, suspicion] if suspicion else [alarm])
-        artifacts.show_stale_day(job.series, job.newest_complete, alarm.message)
+        alarms = [alarm, suspicion] if suspicion else [alarm]
+        emit_alarms(job.series, alarms, simulated_time=job.simulated_time)
+        day = f"{job.series}: {job.newest_complete}"
+        show_note(f"{job.series.slug}-stale", f"**{day} is stale.** {alarm.message}", day)
         raise StaleSourceError(alarm.message)

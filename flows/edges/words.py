@@ -1,6 +1,6 @@
 """What others say, as a line that may be shown: bounded, and without credentials."""
 
-from flows.edges.credentials import known_secrets
+from flows.edges.known_secrets import known_secrets
 from pipeline.addresses.secret_values import public_text
 
 

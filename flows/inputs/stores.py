@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.edges.configuration import Places
-from flows.edges.files.private_files import protect_home
 from flows.edges.ledger.store import Ledger
+from flows.edges.private_files import protect_home
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import Tracking, open_tracking

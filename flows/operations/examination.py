@@ -10,7 +10,7 @@ from flows.edges.credentials import full_address
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.background import RunFolder
 from flows.edges.machine.resources import free_bytes, installed_versions, required_packages
-from flows.edges.machine.services import ask, prefect_api, prefect_credentials
+from flows.edges.prefect_api import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import find_database, public_name, revision_of
 from flows.edges.words import one_line

@@ -9,13 +9,13 @@ from flows.edges.credentials import full_address
 from flows.edges.machine.background import RunFolder, Service, require_free
 from flows.edges.machine.resources import host_name
 from flows.edges.machine.services import (
-    ask,
     client_variables,
     database_variables,
     is_protected,
     page_variables,
     require_database,
 )
+from flows.edges.prefect_api import ask
 from flows.edges.tracking.experiments import open_tracking
 from flows.operations.server_setup import POOL, Setup, set_up
 from flows.operations.shutdown import resume_pool

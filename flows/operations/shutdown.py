@@ -9,7 +9,7 @@ from typing import Any, Final
 from flows.edges.configuration import Places
 from flows.edges.machine.background import RunFolder, Service
 from flows.edges.machine.processes import Process
-from flows.edges.machine.services import Answer, ask, prefect_credentials
+from flows.edges.prefect_api import Answer, ask, prefect_credentials
 from flows.operations.server_setup import POOL
 from flows.reporting.progress import log
 

@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from flows.day.artifacts import show_week
 from flows.edges.configuration import Configuration
 from flows.edges.files.targets import publish
 from flows.edges.tracking.experiments import Experiment, tracked_run
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms, usual_model
 from flows.publishing.vendor_revisions import vendor_changes
+from flows.reporting.artifacts import show_link, show_note, show_table
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.forecasts.columns import BACKFILL, HORIZON, LIVE, TARGET_DATE
@@ -124,7 +124,10 @@ def report_week(
         run_url=_keep(stores.tracking.experiment(EXPERIMENT), weeks, page, note=markdown),
         rows=rows,
     )
-    show_week(report.week, markdown, rows, links={"mlflow": report.run_url, "page": report.page})
+    show_note("weekly-report", markdown, f"{report.week}: the week in words.")
+    show_table("weekly-report-series", rows, f"{report.week}: one line a series.")
+    show_link("weekly-report-mlflow", report.run_url, f"{report.week}: mlflow")
+    show_link("weekly-report-page", report.page, f"{report.week}: page")
     return report
 
 

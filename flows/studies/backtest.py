@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from flows.edges.configuration import Configuration
-from flows.edges.files.private_files import give_usual_mode
 from flows.edges.files.recipe_files import named_recipe
 from flows.edges.files.staging import put_in_place, staged_file
 from flows.edges.machine.versions import code_version, package_versions
+from flows.edges.private_files import give_usual_mode
 from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.inputs.history import History, read_history
 from flows.reporting.progress import watcher

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prefect.artifacts import create_table_artifact
-from prefect.runtime import flow_run
-
 from flows.edges.tracking.experiments import Experiment
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History
+from flows.reporting.artifacts import show_table
+from flows.reporting.flow_run import name_and_id, ui_url
 from flows.reporting.progress import watcher
-from flows.studies.recipe_runs import flow_run_url, frame_of, log_figures
+from flows.studies.recipe_runs import frame_of, log_figures
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome
 from pipeline.evaluation.leaderboard import Standing, rank
 from pipeline.figures.texts import closes_figure, gradient_figure, scaled_figure
@@ -84,6 +83,7 @@ class Report:
     def as_values(self) -> dict[str, Any]:
         """JSON values, the same for programs, tests and the terminal."""
         tracking = self.experiment.tracking
+        flow_run, flow_run_id = name_and_id()
         return {
             "series": str(self.history.series or self.history.name),
             "source": self.history.origin,
@@ -94,7 +94,7 @@ class Report:
             "tables": [table.as_values() for table in self.tables],
             "failed": [vars(failure) for failure in self.failed],
             "mlflow": {"run_id": self.run.id, "url": self.run.url, "open_with": tracking.ui_command},
-            "flow_run": {"name": flow_run.name, "id": flow_run.id, "url": flow_run_url()},
+            "flow_run": {"name": flow_run, "id": flow_run_id, "url": ui_url()},
         }
 
 
@@ -118,10 +118,8 @@ def log_report(report: Report, *, recipes: Sequence[Recipe]) -> None:
 
 def publish_artifact(report: Report, *, name: str) -> None:
     """The leaderboards as a table in Prefect's UI, with the way to the MLflow run."""
-    create_table_artifact(
-        table=_rows(report),
-        key=f"{name}-{report.history.name}",
-        description=f"[MLflow run]({report.run.url})\n\n{_note(report)}",
+    show_table(
+        f"{name}-{report.history.name}", _rows(report), f"[MLflow run]({report.run.url})\n\n{_note(report)}"
     )
 
 

@@ -11,6 +11,7 @@ from flows.edges.machine.versions import code_version, package_versions
 from flows.edges.tracking.experiments import Experiment, tracked_run
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History
+from flows.reporting.flow_run import name_and_id, ui_url
 from flows.reporting.progress import watcher
 from pipeline.evaluation.comparison import Outcome, outcome_of, random_walk_of, ranges_of
 from pipeline.evaluation.leaderboard import rank
@@ -168,8 +169,7 @@ def study_run(
 
 def study_tags(history: History) -> dict[str, object]:
     """By which a study's run is found again, and the way back to the Prefect run."""
-    from prefect.runtime import flow_run
-
+    flow_run, flow_run_id = name_and_id()
     return {
         "series": str(history.series or history.name),
         "as_of": history.as_of,
@@ -179,18 +179,10 @@ def study_tags(history: History) -> dict[str, object]:
         "versions": ", ".join(
             f"{k} {v}" for k, v in {"coincast": code_version(), **package_versions()}.items()
         ),
-        "flow_run": flow_run.name,
-        "flow_run_id": flow_run.id,
-        "flow_run_url": flow_run_url(),
+        "flow_run": flow_run,
+        "flow_run_id": flow_run_id,
+        "flow_run_url": ui_url(),
     }
-
-
-def flow_run_url() -> str | None:
-    """Address of the flow run in Prefect's UI; None where no UI is known, for which Prefect says `None/flow-runs`."""
-    from prefect.runtime import flow_run
-    from prefect.settings import PREFECT_UI_URL
-
-    return flow_run.ui_url if PREFECT_UI_URL.value() else None
 
 
 def trial_tags(trial: Trial) -> dict[str, object]:

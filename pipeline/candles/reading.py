@@ -12,7 +12,7 @@ from pipeline.candles import account as fate
 from pipeline.candles.account import USABLE, USABLE_WITH_WARNINGS, Account, Reading
 from pipeline.candles.cleaning import steps as cleaning
 from pipeline.candles.cleaning.anomalies import describe_oddities
-from pipeline.candles.cleaning.duplicates import BAR, TIME, order_of_confirmation
+from pipeline.candles.cleaning.duplicates import order_of_confirmation
 from pipeline.candles.cleaning.timeframe import find_timeframe
 from pipeline.candles.cleaning.unfinished import Times
 from pipeline.candles.cleaning.volumes import describe_swap
@@ -23,7 +23,7 @@ from pipeline.candles.text.cells import Sheet, read_sheet
 from pipeline.candles.text.decoding import decode
 from pipeline.candles.text.layout import OWN, SYMBOL
 from pipeline.candles.text.symbols import choose_symbol
-from pipeline.candles.values.rows import LINE, UNREADABLE, read_rows
+from pipeline.candles.values.rows import BAR, LINE, TIME, UNREADABLE, read_rows
 from pipeline.candles.values.timestamps import STEP_US
 from pipeline.errors import CandleFileError
 from pipeline.series import Series

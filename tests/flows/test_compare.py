@@ -9,8 +9,8 @@ from flows.compare import CompareRequest, plan_trials, require_enough
 from flows.edges.tracking.experiments import Experiment, Tracking
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History
+from flows.reporting.flow_run import ui_url
 from flows.studies.comparison_report import Report
-from flows.studies.recipe_runs import flow_run_url
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
 from pipeline.point.framing import AS_WRITTEN, frame
@@ -67,9 +67,9 @@ def test_where_no_ui_is_known_no_address_is_told(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0190a5a4-0000-7000-8000-000000000000")
     with temporary_settings(restore_defaults={PREFECT_API_URL, PREFECT_UI_URL}):
-        assert flow_run_url() is None
+        assert ui_url() is None
     with temporary_settings({PREFECT_UI_URL: "http://127.0.0.1:4200"}):
-        assert str(flow_run_url()).startswith("http://127.0.0.1:4200/")
+        assert str(ui_url()).startswith("http://127.0.0.1:4200/")
 
 
 def test_a_variant_whose_setting_reads_the_same_keeps_its_own_table(history: History) -> None:

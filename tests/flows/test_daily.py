@@ -153,7 +153,7 @@ def test_a_series_that_fails_in_a_way_that_nobody_foresaw_does_not_stop_the_othe
     run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flows.inputs.failures import SeriesFailedError
-    from flows.tasks import policies as tasks
+    from flows.tasks import day as tasks
 
     sound, other = tasks.download, Series("simulated", "NOSUCHUSDT")
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import requests
 
-from flows.edges.machine.services import prefect_api, prefect_credentials
+from flows.edges.prefect_api import prefect_api, prefect_credentials
 from pipeline.addresses.address import Address
 from pipeline.errors import InputError, RunError
 

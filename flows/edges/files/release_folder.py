@@ -19,7 +19,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from flows.edges.files.private_files import PUBLIC_FILE, make_public_folder
+from flows.edges.private_files import PUBLIC_FILE, make_public_folder
 from pipeline.errors import PublishError
 
 RELEASES: Final = ".releases"

@@ -18,7 +18,7 @@ from threading import Thread, Timer
 from typing import IO, Final
 
 from flows.edges.machine.prefect_settings import apply_prefect_settings
-from flows.edges.machine.services import prefect_credentials
+from flows.edges.prefect_api import prefect_credentials
 from flows.edges.words import without_secrets
 from pipeline.errors import ServiceError
 

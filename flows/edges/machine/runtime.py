@@ -10,8 +10,8 @@ from importlib import import_module
 from threading import Thread
 from typing import Final, TextIO
 
-from flows.edges.files.private_files import keep_files_private
 from flows.edges.machine.private_logging import keep_logs_public
+from flows.edges.private_files import keep_files_private
 
 _NETWORKS: Final = ("tensorflow", "keras")
 _DEFAULTS: Final = {

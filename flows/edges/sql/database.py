@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy import Engine as Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from flows.edges.clock import clock

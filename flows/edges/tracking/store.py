@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from flows.edges.configuration import Places
 from flows.edges.credentials import full_address
-from flows.edges.files.private_files import close
+from flows.edges.private_files import close
 from flows.edges.words import one_line
 from pipeline.addresses.address import Address
 from pipeline.errors import RegistryError, SettingsError, StoreError

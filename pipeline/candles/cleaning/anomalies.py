@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.candles.cleaning.duplicates import BAR
 from pipeline.candles.columns import CLOSE, HIGH, LOW, OPEN, VOLUMES
 from pipeline.candles.row_filter import Columns, Mask, counted
+from pipeline.candles.values.rows import BAR
 from pipeline.candles.values.timestamps import spoken_instant
 
 _WICK: Final = 2.0

@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.candles.columns import HIGH, LOW, PRICES, VOLUMES
 from pipeline.candles.row_filter import Columns, Mask
+from pipeline.candles.values.rows import BAR, RANK, TIME, WEIGHT
 from pipeline.candles.values.timestamps import DAY_US, HOUR_US
-
-# Columns of rows besides those of a candle: when the row says that its bar opens, the start of the day (hour) that it
-# is in, how new the row's form is, and the larger of its volumes (-1 where it tells none). Times are microseconds
-# since 1970 in UTC.
-TIME: Final = "time"
-BAR: Final = "bar"
-RANK: Final = "rank"
-WEIGHT: Final = "weight"
 
 _IN_FORCE: Final = 7 * DAY_US
 _SHORTEST, _FARTHEST = 2, 12

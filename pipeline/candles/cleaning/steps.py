@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pipeline.candles import account as fate
 from pipeline.candles.cleaning import duplicates, unfinished
-from pipeline.candles.cleaning.duplicates import BAR, TIME
 from pipeline.candles.cleaning.volumes import swapped_rows
 from pipeline.candles.columns import (
     CLOSE,
@@ -22,6 +21,7 @@ from pipeline.candles.columns import (
     VOLUMES,
 )
 from pipeline.candles.row_filter import Columns, Sieve, counted
+from pipeline.candles.values.rows import BAR, TIME
 from pipeline.candles.values.timestamps import DAY_US, spoken_instant
 from pipeline.errors import CandleFileError
 

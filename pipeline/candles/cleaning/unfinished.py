@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.candles.cleaning.duplicates import TIME, WEIGHT
 from pipeline.candles.row_filter import Columns, Mask
+from pipeline.candles.values.rows import TIME, WEIGHT
 from pipeline.candles.values.timestamps import DAY_US, HOUR_US, STEP_US, spoken_instant
 
 # A newest candle with less than this share of its neighbours' volume is unfinished. In an old file, whose newest row

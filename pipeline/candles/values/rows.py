@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.candles.cleaning.duplicates import RANK, TIME, WEIGHT
 from pipeline.candles.columns import (
     CLOSE,
     DATE,
@@ -27,6 +26,13 @@ from pipeline.candles.text.layout import CLOCK, OTHER, UNIX, VOLUME, YAHOO
 from pipeline.candles.values.bar_times import read_instants
 from pipeline.candles.values.numbers import has_decimal_commas, read_numbers
 
+# Columns of rows besides those of a candle: when the row says that its bar opens, the start of the day (hour) that it
+# is in, how new the row's form is, and the larger of its volumes (-1 where it tells none). Times are microseconds
+# since 1970 in UTC.
+TIME: Final = "time"
+BAR: Final = "bar"
+RANK: Final = "rank"
+WEIGHT: Final = "weight"
 UNREADABLE: Final = "unreadable"
 LINE: Final = "line"
 

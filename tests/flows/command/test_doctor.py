@@ -227,7 +227,7 @@ def test_the_server_of_prefects_profile_is_asked_too(tmp_path: Path) -> None:
     order = [
         sys.executable,
         "-c",
-        "from flows.edges.machine.services import prefect_api; print(prefect_api())",
+        "from flows.edges.prefect_api import prefect_api; print(prefect_api())",
     ]
     for changes, expected in (({}, address), ({"PREFECT_API_URL": ""}, "")):
         environment = {**plain, "PREFECT_HOME": str(tmp_path), **changes}

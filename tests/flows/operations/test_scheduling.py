@@ -21,7 +21,7 @@ import requests
 from flows.edges.configuration import PROJECT, configuration
 from flows.edges.http.demo_site import serve_market
 from flows.edges.ledger.store import Ledger
-from flows.edges.machine.services import ask
+from flows.edges.prefect_api import ask
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import open_tracking
 from flows.operations.doctor import judge_deployment

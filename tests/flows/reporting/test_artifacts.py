@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.day import artifacts
+from flows.day.artifacts import show_page, show_scorecard
 from flows.edges.ledger.store import Ledger
+from flows.reporting import artifacts
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
 from pipeline.series import Series
@@ -63,7 +64,7 @@ def test_without_a_flow_nothing_is_asked_of_a_server(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(artifacts, "create_table_artifact", lambda *_, **__: pytest.fail("it was"))
     with artifacts.shown_progress("work", "Units.") as show:
         show(1, 2)
-    artifacts.show_scorecard(Series("binance", "NONEUSDT"), ledger)
+    show_scorecard(Series("binance", "NONEUSDT"), ledger)
 
 
 def test_the_scorecard_is_a_row_for_each_model_mode_and_day_ahead(
@@ -87,7 +88,7 @@ def test_the_scorecard_is_a_row_for_each_model_mode_and_day_ahead(
 
     @flow
     def showing() -> None:
-        artifacts.show_scorecard(series, ledger)
+        show_scorecard(series, ledger)
 
     showing()
     rows = json.loads(newest(f"{series.slug}-scorecard")["data"])
@@ -122,9 +123,9 @@ def test_a_server_that_is_gone_fails_nothing_and_holds_nothing_up(
         with artifacts.shown_progress("never-shown", "Units.") as show:
             show(1, 2)
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
-            artifacts.show_backfill("b1", [{"series": str(series)}], "A table.")
-            artifacts.show_stale_day(series, DAY, "A text.")
-            artifacts.show_page(series, "/site")
+            artifacts.show_table("backfill-b1", [{"series": str(series)}], "A table.")
+            artifacts.show_note("stale", "A text.", "A day.")
+            show_page(series, "/site")
 
     said: list[object] = []
     monkeypatch.setattr(artifacts.log, "warning", lambda *words: said.append(words))
@@ -142,12 +143,12 @@ def test_what_cannot_be_told_fails_nothing_and_hides_nothing_else(
 
     @flow
     def working() -> str:
-        artifacts.show_backfill("b2", [{"series": object()}], "A value that JSON has no form for.")
-        artifacts.show_stale_day(series, DAY, "A text.")
+        artifacts.show_table("backfill-b2", [{"series": object()}], "A value that JSON has no form for.")
+        artifacts.show_note("stale", "A text.", "A day.")
         return "done"
 
     said: list[object] = []
     monkeypatch.setattr(artifacts.log, "exception", lambda *words: said.append(words))
     assert working() == "done"
     assert len(said) == 1
-    assert "A text." in newest(f"{series.slug}-stale")["data"]
+    assert "A text." in newest("stale")["data"]

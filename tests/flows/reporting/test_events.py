@@ -33,7 +33,7 @@ def test_each_alarm_of_a_flow_is_an_event_that_says_what_it_is_about(prefect_har
 
     @flow
     def publishing() -> None:
-        emit_alarms(job, ALARMS)
+        emit_alarms(job.series, ALARMS, simulated_time=job.simulated_time)
 
     publishing()
     deadline = time.monotonic() + 60
@@ -57,4 +57,4 @@ def test_each_alarm_of_a_flow_is_an_event_that_says_what_it_is_about(prefect_har
 
 def test_outside_of_a_flow_nothing_is_asked_of_a_server(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.reporting.events.emit_event", lambda **_: pytest.fail("an event was emitted"))
-    emit_alarms(job, ALARMS)
+    emit_alarms(job.series, ALARMS, simulated_time=job.simulated_time)
