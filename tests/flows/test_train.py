@@ -70,14 +70,14 @@ def test_a_trained_networks_files_give_its_predictions_again(
 def test_a_range_recipe_is_kept_as_its_bundle(
     sources: dict[str, Any], tmp_path: Path, prefect_harness: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import train as module
+    from flows.studies import training
     from flows.train import TrainRequest, train
     from pipeline.models.bundle import load_bundle
 
     limits = []
-    fit = module.fit
+    fit = training.fit
     monkeypatch.setattr(
-        module, "fit", lambda *args, **more: limits.append(more["time_limit_s"]) or fit(*args, **more)
+        training, "fit", lambda *args, **more: limits.append(more["time_limit_s"]) or fit(*args, **more)
     )
     result = train(TrainRequest(recipe="tiny-range", time_limit_s=600, **sources))
     assert limits == [600]
