@@ -15,42 +15,42 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from flows.edges.machine.runtime import prepare_environment
 from pipeline.candles import daily_grid, read_candles
 from pipeline.evaluation.backtest import Span, plan_spans
 from pipeline.evaluation.backtest_summary import collect_outcomes, summarise
-from pipeline.features.daily import Features, build_features
-from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.day_axis import IntArray
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import HORIZONS, FloatArray
 from pipeline.models.calibration import recalibrated
-from pipeline.models.fitting import fit, rows_until
+from pipeline.models.fitting import fit
 from pipeline.models.lstm.ensemble import RANDOM_WALK_SHARE, LearnedRange, with_random_walk
 from pipeline.models.random_walk import random_walk_quantiles
+from pipeline.models.regression import EWMA_RANGE, HAR_RANGE
 from pipeline.recipes.base import Recipe
-from pipeline.recipes.ranges import EWMA_RANGE, HAR_RANGE, RANGE_LSTM
+from pipeline.recipes.ranges import RANGE_LSTM
 
 FIRST: Final = date(2020, 1, 1)
 REFIT_EVERY: Final = 365
 
 # What one fit says when something of it is taken away: quantiles of log returns, array of shape (n, 7, 23).
-Part = Callable[[LearnedRange, DayAxis, Features, IntArray], FloatArray]
+Part = Callable[[LearnedRange, FeatureGrid, IntArray], FloatArray]
 
 
-def calibrated(learned: LearnedRange, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+def calibrated(learned: LearnedRange, grid: FeatureGrid, places: IntArray) -> FloatArray:
     """The networks' ranges, calibrated, without the random walk's share: found from the published mixture."""
     share = RANDOM_WALK_SHARE[:, None]
-    whole = replace(learned, random_walk_from_=None).quantiles(days, features, places)
-    return (whole - share * random_walk_quantiles(days, places)) / (1 - share)
+    whole = replace(learned, random_walk_from_=None).quantiles(grid, places)
+    return (whole - share * random_walk_quantiles(grid.days, places)) / (1 - share)
 
 
 def shared(share: FloatArray) -> Part:
     """The whole model with another share of the random walk, array of shape (7,)."""
 
-    def part(learned: LearnedRange, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
-        own = calibrated(learned, days, features, places)
-        walk = random_walk_quantiles(days, places)
+    def part(learned: LearnedRange, grid: FeatureGrid, places: IntArray) -> FloatArray:
+        own = calibrated(learned, grid, places)
+        walk = random_walk_quantiles(grid.days, places)
         mixed = (1 - share[:, None]) * own + share[:, None] * walk
         start = learned.random_walk_from_
         if start is not None:
@@ -60,29 +60,27 @@ def shared(share: FloatArray) -> Part:
     return part
 
 
-def uncalibrated(learned: LearnedRange, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+def uncalibrated(learned: LearnedRange, grid: FeatureGrid, places: IntArray) -> FloatArray:
     """Ranges as they were fitted, whatever recent outcomes were."""
-    own = learned.uncalibrated(days, features, places)
-    return with_random_walk(own, random_walk_quantiles(days, places), start=learned.random_walk_from_)
+    own = learned.uncalibrated(grid, places)
+    return with_random_walk(own, random_walk_quantiles(grid.days, places), start=learned.random_walk_from_)
 
 
-def calibrated_once(learned: LearnedRange, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+def calibrated_once(learned: LearnedRange, grid: FeatureGrid, places: IntArray) -> FloatArray:
     """Calibrated by the days before the fit alone."""
-    own = learned.uncalibrated(days, features, places)
+    own = learned.uncalibrated(grid, places)
     moved = np.stack([recalibrated(quantiles, learned.recent_.T) for quantiles in own])
-    return with_random_walk(moved, random_walk_quantiles(days, places), start=learned.random_walk_from_)
+    return with_random_walk(moved, random_walk_quantiles(grid.days, places), start=learned.random_walk_from_)
 
 
-def never_given_up(learned: LearnedRange, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+def never_given_up(learned: LearnedRange, grid: FeatureGrid, places: IntArray) -> FloatArray:
     """No horizon becomes the random walk's."""
-    return replace(learned, random_walk_from_=None).quantiles(days, features, places)
+    return replace(learned, random_walk_from_=None).quantiles(grid, places)
 
 
-def regression_alone(
-    learned: LearnedRange, days: DayAxis, features: Features, places: IntArray
-) -> FloatArray:
+def regression_alone(learned: LearnedRange, grid: FeatureGrid, places: IntArray) -> FloatArray:
     """The regression about a moving level, nothing after it."""
-    return learned.base_.quantiles(days, features, places)
+    return learned.base_.quantiles(grid, places)
 
 
 PARTS: Final[dict[str, Part]] = {
@@ -139,29 +137,27 @@ def walk(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Summaries of a file's walk by part; the empty name is the whole model."""
     candles = read_candles(file.read_bytes(), series=None, fetched_at=None).candles
-    grid = rows_until(daily_grid(candles), until)
-    spans = plan_spans(grid, first=FIRST, last=until - timedelta(days=1), refit_every=REFIT_EVERY)
+    grid = FeatureGrid.of(daily_grid(candles)).until(until)
+    spans = plan_spans(grid.table, first=FIRST, last=until - timedelta(days=1), refit_every=REFIT_EVERY)
     found = [dict(_span(recipe, grid, span, parts)) for span in spans]
     rows = np.concatenate([span.rows for span in spans])
     return {
-        name: summarise(collect_outcomes(grid, rows, np.concatenate([one[name] for one in found])), HORIZONS)[
-            "overall"
-        ]
+        name: summarise(
+            collect_outcomes(grid.days, rows, np.concatenate([one[name] for one in found])), HORIZONS
+        )["overall"]
         for name in found[0]
     }
 
 
 def _span(
-    recipe: Recipe, grid: pd.DataFrame, span: Span, parts: dict[str, Part]
+    recipe: Recipe, grid: FeatureGrid, span: Span, parts: dict[str, Part]
 ) -> Iterator[tuple[str, FloatArray]]:
     model = fit(recipe, grid, as_of=span.fit_as_of, seed=1)
-    until = grid.iloc[: int(span.rows[-1]) + 1]
+    until = grid.until(grid.table["date"].iloc[span.rows[-1]].date())
     yield "", model.log_return_quantiles(until, span.rows)
     if isinstance(model.learned_, LearnedRange):
-        days = DayAxis.of(until)
-        features = build_features(days)
         for name, part in parts.items():
-            yield name, part(model.learned_, days, features, days.place[span.rows])
+            yield name, part(model.learned_, until, until.days.place[span.rows])
 
 
 def _numbers(cells: list[dict[str, dict[str, float]]]) -> list[str]:

@@ -18,7 +18,6 @@ from flows.studies.recipe_runs import (
     frame_of,
     log_outcome,
     study_run,
-    tells_a_leak,
 )
 from flows.tasks import studies
 from flows.tasks.flow_policy import flow
@@ -26,8 +25,9 @@ from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
 from pipeline.evaluation.outcome_days import on_common_days
 from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.models.registry import is_seeded
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
-from pipeline.recipes import Recipe, with_epochs
+from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import GUIDE_LSTM
 
@@ -71,7 +71,7 @@ def compare(request: CompareRequest) -> dict[str, Any]:
     """
     current = configuration()
     named = named_recipes(request.recipes, current.places)
-    recipes = tuple(with_epochs(recipe, request.epochs) for recipe in named)
+    recipes = tuple(one.with_epochs(request.epochs) if request.epochs else one for one in named)
     trials = plan_trials(request, recipes)
     history = history_of(request, current)
     require_enough(trials, history)
@@ -104,8 +104,8 @@ def plan_trials(request: CompareRequest, recipes: Sequence[Recipe]) -> tuple[Tri
     for recipe in recipes:
         if recipe.name == RANDOM_WALK:
             continue
-        leaks = request.as_written and tells_a_leak(recipe)
-        seeds = (1,) if recipe.kind == "baseline" else range(1, request.seeds + 1)
+        leaks = request.as_written and recipe.tells_a_leak
+        seeds = range(1, request.seeds + 1) if is_seeded(recipe) else (1,)
         for variant in (LEAK_FREE, AS_WRITTEN) if leaks else (LEAK_FREE,):
             trials += [Trial(recipe, variant, seed, request.time_limit_s) for seed in seeds]
     if request.as_written and not any(trial.variant == AS_WRITTEN for trial in trials):
@@ -126,7 +126,7 @@ def require_enough(trials: Sequence[Trial], history: History) -> None:
             if isinstance(trial.recipe, PointRecipe):
                 frame_of(trial.recipe, history, variant=trial.variant)
             else:
-                require_days(trial.recipe, history.grid)
+                require_days(history.grid)
         except TooLittleHistoryError as error:
             raise TooLittleHistoryError(f"{trial.recipe.name}: {error}") from error
 

@@ -13,7 +13,6 @@ from flows.studies.comparison_report import Report, publish_artifact
 from flows.studies.recipe_runs import (
     Trial,
     study_run,
-    tells_a_leak,
     trial_tags,
 )
 from flows.tasks import studies
@@ -22,7 +21,6 @@ from pipeline.errors import InputError
 from pipeline.evaluation.comparison import RANDOM_WALK
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
-from pipeline.recipes import with_epochs
 
 
 class TrainRequest(BaseModel):
@@ -63,10 +61,11 @@ def train(request: TrainRequest) -> dict[str, Any]:
         TrainingError: The fit diverged or ran past its limit; the run says so and no model is kept.
     """
     current = configuration()
-    recipe = with_epochs(named_recipe(request.recipe, current.places), request.epochs)
+    named = named_recipe(request.recipe, current.places)
+    recipe = named.with_epochs(request.epochs) if request.epochs else named
     if recipe.name == RANDOM_WALK:
         raise InputError("The random walk learns nothing; see it beside another by `coincast compare`.")
-    if request.as_written and not tells_a_leak(recipe):
+    if request.as_written and not recipe.tells_a_leak:
         raise InputError(
             f"{recipe.name} has no as-written variant: its text tells no leak; leave --as-written."
         )

@@ -23,7 +23,7 @@ from flows.edges.machine.prefect_settings import NEEDED, variable
 from flows.edges.machine.runtime import prepare_environment
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pipeline.features.feature_grid import FeatureGrid
 
 # What is temporary goes with the process, and Prefect's state with it; what pytest keeps of a failed test stays.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
@@ -164,13 +164,14 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def shuffle_days() -> Callable[..., "pd.DataFrame"]:
+def shuffle_days() -> Callable[..., "FeatureGrid"]:
     """Puts a grid's days up to `until` in another order: what follows a day is not what followed it."""
 
-    def shuffle(grid: "pd.DataFrame", *, until: date) -> "pd.DataFrame":
+    def shuffle(featured: "FeatureGrid", *, until: date) -> "FeatureGrid":
         import numpy as np
         import pandas as pd
 
+        grid = featured.table
         past = (grid["date"] <= pd.Timestamp(until)).to_numpy()
         order = np.random.default_rng(7).permutation(past.sum())
         before = grid["close"].shift(1, fill_value=grid["open"].iloc[0])
@@ -178,7 +179,7 @@ def shuffle_days() -> Callable[..., "pd.DataFrame"]:
         start = np.log(before.iloc[0]) + np.concatenate([[0.0], np.cumsum(moves[:-1, 3])])
         mixed = grid.copy()
         mixed.loc[past, ["open", "high", "low", "close"]] = np.exp(start[:, None] + moves)
-        return mixed
+        return featured.of(mixed)
 
     return shuffle
 

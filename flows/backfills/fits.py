@@ -17,17 +17,18 @@ from flows.inputs.request import Job
 from flows.publishing.publication import midnight
 from flows.publishing.reproduction import kept_recipe
 from pipeline.errors import CoincastError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A snapshot as it was read: its candles, their grid, and what the contract says of all of them."""
+    """A snapshot as it was read: its candles, their features, and what the contract says of all of them."""
 
     job: Job
     market: Market
-    grid: pd.DataFrame
+    grid: FeatureGrid
     verdict: Verdict
 
 

@@ -27,10 +27,9 @@ from pipeline.backfill.plan import BackfillRequest, Known, Plan, View, plan_unit
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
-from pipeline.evaluation.trial import issued_recipes
 from pipeline.forecasts.columns import complete_at
+from pipeline.models.registry import issued_recipes, require_range
 from pipeline.recipes.base import Recipe
-from pipeline.recipes.ranges import RangeRecipe
 from pipeline.series import Series
 
 _DIFFERENCES_TOLD: Final = 3
@@ -122,11 +121,7 @@ def ranged_recipe(request: BackfillRequest, configuration: Configuration) -> Rec
         InputError: There is none, or it forecasts no range.
     """
     recipe = named_recipe(request.recipe, configuration.places)
-    if recipe.kind == "point":
-        raise InputError(
-            f"Recipe {recipe.name!r} forecasts a price without a range and cannot be backfilled; "
-            "use `coincast compare` for it, and a recipe like 'range-lstm' here."
-        )
+    require_range(recipe)
     return recipe
 
 
@@ -182,7 +177,7 @@ def _known(
         for one in model_ids(recipe)
     ]
     return Known(
-        view=_views(request, series, stores.snapshots, last_look=last_look, lookback=_lookback(recipe)),
+        view=_views(request, series, stores.snapshots, last_look=last_look, lookback=recipe.window_days),
         done=frozenset.intersection(*done),
         failed=stores.units.failed_days(series, recipe.model_id, since=request.first, until=request.last),
     )
@@ -209,11 +204,6 @@ def _views(
         return view(vintages[place - 1].snapshot.sha256) if place else None
 
     return known
-
-
-def _lookback(recipe: Recipe) -> int:
-    """Days that the recipe's network sees; a baseline has none."""
-    return recipe.lookback if isinstance(recipe, RangeRecipe) else 0
 
 
 def _candle_days(sha256: str, series: Series, store: SnapshotStore) -> list[int]:

@@ -25,6 +25,7 @@ from flows.inputs.market import read_market
 from flows.reporting.progress import log
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError, DateError, StoreError, TooLittleHistoryError
+from pipeline.features.feature_grid import FeatureGrid
 
 # A fit in a thread beside another fit would have other bits.
 _ONE_AT_A_TIME: Final = Lock()
@@ -123,7 +124,7 @@ class ChunkWorker:
             read_market(job, self.stores.snapshots, snapshot), vintage=self.backfill.request.vintage
         )
         verdict = verdict_of(job, market, market.candles, market.as_of)
-        self._seen = Seen(job, market, market.grid, verdict)
+        self._seen = Seen(job, market, FeatureGrid.of(market.grid), verdict)
         return self._seen
 
     def _require_sound(self, seen: Seen, as_of: date) -> None:

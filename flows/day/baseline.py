@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-import pandas as pd
-
 from expectations.verdict import Verdict
 from flows.day.issued_fits import checked_forecasts, issued_fits, unregistered
 from flows.day.registration import Registration
@@ -15,6 +13,7 @@ from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from pipeline.evaluation.gate import CONFIGURED
 from pipeline.evaluation.holdout import Evaluation
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.fitting import Model
 
 _WALK: Final = "random_walk_"
@@ -26,7 +25,7 @@ def record_baseline(
     market: Market,
     *,
     verdict: Verdict,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     fits: tuple[Model, Evaluation],
 ) -> Registration:
     """Log how the baseline did on the newest days; it is published as configured, and the champion stays.

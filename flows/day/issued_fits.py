@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-import pandas as pd
-
 from expectations.checking import check_forecasts
 from expectations.forecast_table import forecast_table
 from flows.edges.clock import clock
@@ -14,6 +12,7 @@ from flows.edges.machine.versions import code_version, package_versions
 from flows.inputs.market import Market
 from flows.inputs.request import Job
 from pipeline.evaluation.trial import fit_baselines
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.manifest import Manifest
@@ -33,14 +32,14 @@ class RegisteredFit:
 
 
 def issued_fits(
-    job: Job, market: Market, grid: pd.DataFrame, fit_day: date, own: Sequence[RegisteredFit]
+    job: Job, market: Market, grid: FeatureGrid, fit_day: date, own: Sequence[RegisteredFit]
 ) -> tuple[RegisteredFit, ...]:
     """The fits whose forecasts are issued for a day, each model once.
 
     Args:
         job: Whose day it is.
         market: What the fits are made of.
-        grid: A `daily_grid`; rows after `fit_day` are not read.
+        grid: The days; rows after `fit_day` are not read.
         fit_day: The last day that the baselines may see.
         own: The recipe's fits. One that is a baseline too is issued as the baseline that every run fits.
 
@@ -81,7 +80,7 @@ def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> M
 
 
 def checked_forecasts(
-    job: Job, grid: pd.DataFrame, as_of: date, fits: Sequence[RegisteredFit]
+    job: Job, grid: FeatureGrid, as_of: date, fits: Sequence[RegisteredFit]
 ) -> tuple[Forecast, ...]:
     """What each fit says of a day, held against the forecasts' contract."""
     issued = tuple(issue(one.model, grid, series=job.series, as_of=as_of) for one in fits)

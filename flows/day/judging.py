@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
@@ -22,13 +21,16 @@ from pipeline.evaluation.gate_evidence import (
 )
 from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
 from pipeline.evaluation.trial import Trial, fit_baselines, try_models
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import BY_GATE
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.models.fitting import Model, fit
+from pipeline.models.random_walk import RANDOM_WALK
+from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
 
-_WALK: Final = "coincast-random_walk"
-_HAR: Final = "coincast-har_range"
+_WALK: Final = RANDOM_WALK.model_id
+_HAR: Final = HAR_RANGE.model_id
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Judgement:
 def judge_fit(
     job: Job,
     stores: Stores,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     as_of: date,
     *,
     fits: tuple[Model, Evaluation],
@@ -75,7 +77,7 @@ def judge_fit(
     Args:
         job: Whose day it is.
         stores: The ledger tells the record.
-        grid: A `daily_grid`; rows after `as_of` are not read.
+        grid: The days; rows after `as_of` are not read.
         as_of: The last day whose close is known.
         fits: The fit on all rows, and the evaluation of the one that ended 90 days earlier.
         incumbent: The champion and the recipe's habit.
@@ -84,7 +86,7 @@ def judge_fit(
     started = time.perf_counter()
     trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
     newest = slice(-FEWEST_DAYS, None)
-    rows = np.flatnonzero(~grid["filled"].to_numpy())[newest]
+    rows = np.flatnonzero(grid.days.observed[grid.days.place])[newest]
     record = _record(job, stores, grid, as_of, incumbent)
     fit_seconds = time.perf_counter() - started
     decision = decide(
@@ -109,7 +111,7 @@ def judge_fit(
 
 
 def _trial(
-    job: Job, grid: pd.DataFrame, as_of: date, *, days: int, judged: Model | None, incumbent: Incumbent
+    job: Job, grid: FeatureGrid, as_of: date, *, days: int, judged: Model | None, incumbent: Incumbent
 ) -> Trial:
     """Candidate, champion's recipe and baselines, each fitted on the rows before the trial's days."""
     fit_day = as_of - timedelta(days=days)
@@ -123,7 +125,7 @@ def _trial(
     return try_models(models, grid, as_of=as_of, days=days)
 
 
-def _record(job: Job, stores: Stores, grid: pd.DataFrame, as_of: date, incumbent: Incumbent) -> Scores:
+def _record(job: Job, stores: Stores, grid: FeatureGrid, as_of: date, incumbent: Incumbent) -> Scores:
     """Scores of forecasts issued before their targets: the ledger's, or one refit's where it is short.
 
     Where the history is too short for a refit a year ago the record is empty, and the gate says so.

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
 from expectations.verdict import Verdict
 from flows.day.issued_fits import RegisteredFit, checked_forecasts, issued_fits, unregistered
 from flows.day.judging import Incumbent, judge_fit
@@ -24,6 +22,7 @@ from flows.reporting.progress import log
 from pipeline.errors import InputError, RegistryError
 from pipeline.evaluation.gate import HABIT_FIGURES
 from pipeline.evaluation.holdout import Evaluation
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.manifest import Manifest
 from pipeline.models.bundle import load_bundle, save_bundle
@@ -67,7 +66,7 @@ def register_fit(
     market: Market,
     *,
     verdict: Verdict,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     fits: tuple[Model, Evaluation],
 ) -> Registration:
     """Log, judge and register a fit; move the champion where the gate says so.

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 
-import pandas as pd
-
 from expectations.checking import check_candles
 from flows.day import artifacts
 from flows.day.baseline import record_baseline
@@ -28,11 +26,11 @@ from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
 from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
 from pipeline.evaluation.holdout import evaluate as judge
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
 from pipeline.models.callbacks import EpochListener
 from pipeline.models.fitting import Model, fit
 from pipeline.monitoring.alarms import Alarm
-from pipeline.recipes.ranges import RangeRecipe
 
 
 def download(job: Job, stores: Stores) -> Snapshot:
@@ -90,12 +88,12 @@ def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:
     return Day(job, market, verdict)
 
 
-def features(day: Day) -> pd.DataFrame:
-    """The daily grid that every feature is computed on: each calendar day, holes filled causally and flagged."""
-    return day.market.grid
+def features(day: Day) -> FeatureGrid:
+    """Every calendar day with its features, holes filled causally and flagged: built here, once for a day."""
+    return FeatureGrid.of(day.market.grid)
 
 
-def train(job: Job, grid: pd.DataFrame, fit_day: date) -> Model:
+def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:
     """The recipe fitted on the rows at or before `fit_day`."""
     with _epochs_shown(job, "train", f"{job.recipe.name} on rows up to {fit_day}") as on_epoch:
         return fit(
@@ -108,14 +106,14 @@ def train(job: Job, grid: pd.DataFrame, fit_day: date) -> Model:
         )
 
 
-def evaluate(job: Job, grid: pd.DataFrame, as_of: date) -> Evaluation:
+def evaluate(job: Job, grid: FeatureGrid, as_of: date) -> Evaluation:
     """The same fit ended 90 days earlier, judged on those 90 days beside the random walk."""
     with _epochs_shown(job, "evaluate", f"{job.recipe.name} without the last {TEST_DAYS} days") as on_epoch:
         return judge(job.recipe, grid, as_of=as_of, seed=job.seed, test_days=TEST_DAYS, on_epoch=on_epoch)
 
 
 def register(
-    day: Day, stores: Stores, grid: pd.DataFrame, *, model: Model, evaluation: Evaluation
+    day: Day, stores: Stores, grid: FeatureGrid, *, model: Model, evaluation: Evaluation
 ) -> Registration:
     """The MLflow run, the registered version, the gate's decision and the aliases; of a baseline the run alone."""
     record = record_baseline if day.job.recipe.is_baseline else register_fit
@@ -194,8 +192,7 @@ def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
 @contextmanager
 def _epochs_shown(job: Job, stage: str, what: str) -> Iterator[EpochListener]:
     """Epochs of a fit, on the terminal and in the Prefect UI; baselines have none."""
-    recipe = job.recipe
-    total = recipe.epochs * recipe.members if isinstance(recipe, RangeRecipe) else None
+    total = job.recipe.total_epochs
     if total is None:
         yield lambda _epoch, _values: None
         return

@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from flows.edges.configuration import Configuration
 from pipeline.candles import daily_grid, read_candles, resample_daily
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.series import Series
 
 
@@ -34,10 +36,15 @@ class History:
     sha256: str
     candles: pd.DataFrame
 
-    @property
+    @cached_property
     def grid(self) -> pd.DataFrame:
         """Every calendar day, holes filled causally and flagged."""
         return daily_grid(self.candles)
+
+    @cached_property
+    def features(self) -> FeatureGrid:
+        """The grid with its features, built once."""
+        return FeatureGrid.of(self.grid)
 
     @property
     def first(self) -> date:

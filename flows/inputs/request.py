@@ -8,9 +8,10 @@ from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
 from flows.edges.files.recipe_files import named_recipe
 from pipeline.addresses.address import Address
-from pipeline.errors import DateError, InputError
+from pipeline.errors import DateError
 from pipeline.features.day_axis import refit_day
 from pipeline.forecasts.columns import BY_GATE, BY_RECIPE
+from pipeline.models.registry import require_range
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
@@ -70,11 +71,7 @@ def plan_jobs(
     believed = now or clock()
     settings = configuration.settings
     recipe = named_recipe(settings.recipe, configuration.places)
-    if recipe.kind == "point":
-        raise InputError(
-            f"Recipe {recipe.name!r} forecasts a price without a range and cannot be published; "
-            "use `coincast compare` for it, and a recipe like 'range-lstm' here."
-        )
+    require_range(recipe)
     jobs = tuple(
         Job(
             series=one,

@@ -10,6 +10,7 @@ from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.monitoring import alarms
 from pipeline.monitoring.alarm_bounds import COVERAGE_WINDOWS
 from pipeline.monitoring.alarms import Alarm, missing_forecast, record_alarms, stale_source
+from pipeline.recipes.base import model_id_of
 from pipeline.series import Series
 from pipeline.settings import Settings
 
@@ -74,4 +75,4 @@ def suspect_source(suspicion: Judgement, *, used: Snapshot) -> Alarm:
 
 def usual_model(settings: Settings) -> str:
     """model_id of the configured recipe: what is published unless the gate says otherwise."""
-    return f"coincast-{settings.recipe.replace('-', '_')}"
+    return model_id_of(settings.recipe)

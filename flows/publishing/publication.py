@@ -27,16 +27,16 @@ from flows.reporting.progress import log
 from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.errors import CoincastError, StoreError
 from pipeline.evaluation.gate import CONFIGURED
-from pipeline.evaluation.trial import issued_recipes
 from pipeline.forecasts.columns import BY_RECIPE, MODEL_ID, RANDOM_WALK
 from pipeline.forecasts.current import standing_forecasts
 from pipeline.forecasts.manifest import Manifest
 from pipeline.hub.files import hub_files, join_hub_files, target_data_files
+from pipeline.models.registry import issued_recipes
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
 from pipeline.page.merging import merge_publication
 from pipeline.page.site import SeriesPage, full_page, site_files
-from pipeline.recipes import Recipe
+from pipeline.recipes.base import Recipe
 
 SHOWN_DAYS: Final = 120
 

@@ -14,9 +14,11 @@ from flows.edges.machine.versions import code_version, package_versions
 from flows.edges.snapshots.store import SnapshotStore
 from pipeline.candles import daily_grid, read_candles
 from pipeline.errors import InputError, StoreError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.manifest import Manifest
-from pipeline.models.fitting import Model, fit, issue, rows_until
-from pipeline.recipes import Recipe, catalogue
+from pipeline.models.fitting import Model, fit, issue
+from pipeline.models.registry import range_recipe
+from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
 # A forecast's horizons were made together where these agree.
@@ -111,7 +113,7 @@ def _reproduce(
     if first["snapshot_sha256"] != manifest.snapshots[0]:
         seen = _grid(first["snapshot_sha256"], series, snapshots)
     model = _fit(manifest, learned_from)
-    again = issue(model, rows_until(seen, as_of), series=series, as_of=as_of)
+    again = issue(model, seen, series=series, as_of=as_of)
     return Reproduction(
         series=str(series),
         as_of=as_of.isoformat(),
@@ -128,28 +130,26 @@ def _reproduce(
     )
 
 
-def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> pd.DataFrame:
+def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> FeatureGrid:
     snapshot = snapshots.find(sha256, series)
     if snapshot is None:
         raise StoreError(
             f"The snapshot store does not know {sha256[:12]} of {series}; restore it from a backup."
         )
     reading = read_candles(snapshots.read(snapshot), series=series, fetched_at=snapshot.fetched_at)
-    return daily_grid(reading.candles)
+    return FeatureGrid.of(daily_grid(reading.candles))
 
 
-def _fit(manifest: Manifest, grid: pd.DataFrame) -> Model:
+def _fit(manifest: Manifest, grid: FeatureGrid) -> Model:
     recipe = kept_recipe(manifest.recipe)
-    past = rows_until(grid, manifest.trained_as_of)
-    return fit(recipe, past, as_of=manifest.trained_as_of, seed=manifest.seed)
+    return fit(recipe, grid, as_of=manifest.trained_as_of, seed=manifest.seed)
 
 
 def kept_recipe(values: Mapping[str, Any]) -> Recipe:
     """The recipe as it was then, which the catalogue may have changed since."""
-    kinds = {recipe.kind: type(recipe) for recipe in catalogue()}
     try:
-        return kinds[str(values["kind"])].model_validate(values)
-    except (KeyError, ValidationError) as error:
+        return range_recipe(values)
+    except (InputError, ValidationError) as error:
         raise InputError(
             f"Recipe {values.get('name')!r} was written by another version of coincast, whose recipes have"
             " other fields; check out the code that the forecast's manifest names."

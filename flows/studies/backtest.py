@@ -21,11 +21,11 @@ from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.inputs.history import History, read_history
 from flows.reporting.progress import watcher
 from flows.studies.backtest_parts import Parts
-from pipeline.errors import InputError
 from pipeline.evaluation.backtest import COLUMNS, Span, SpanForecasts, forecast_lines, plan_spans, walk_span
 from pipeline.evaluation.backtest_summary import Outcomes, collect_outcomes, summarise
 from pipeline.figures.backtest import coverage_figure, cumulative_figure, fan_figure, pit_figure
 from pipeline.forecasts.quantiles import HORIZONS
+from pipeline.models.registry import require_range
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
@@ -73,12 +73,10 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
         TrainingError: A fit diverged.
     """
     recipe = named_recipe(request.recipe, configuration.places)
-    if recipe.kind == "point":
-        raise InputError(f"Recipe {recipe.name!r} forecasts no range; compare it by `coincast compare`.")
+    require_range(recipe)
     history = read_history(file=request.file, series=request.series, as_of=None, configuration=configuration)
-    grid = history.grid
     spans = plan_spans(
-        grid,
+        history.grid,
         first=request.first or history.first,
         last=request.last or history.as_of,
         refit_every=request.refit_every,
@@ -87,7 +85,9 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
     walked = list(_walk(request, recipe, history, spans, parts))
     written = _write(request, recipe, history, walked)
     rows = np.concatenate([one.span.rows for one in walked])
-    outcomes = collect_outcomes(grid, rows, np.concatenate([one.quantiles for one in walked]))
+    outcomes = collect_outcomes(
+        history.features.days, rows, np.concatenate([one.quantiles for one in walked])
+    )
     result = _facts(request, recipe, history, walked) | summarise(outcomes, request.horizons)
     result["forecasts"] = {"file": str(request.out), "rows": written}
     if request.track:
@@ -100,12 +100,11 @@ def _walk(
     request: BacktestRequest, recipe: Recipe, history: History, spans: tuple[Span, ...], parts: Parts
 ) -> Iterator[SpanForecasts]:
     watcher.get().stage(history.name, f"backtest of {recipe.name}")
-    grid = history.grid
     for number, span in enumerate(spans):
         watcher.get().advance(f"fit of {span.fit_as_of}", number, len(spans))
         forecasts = parts.load(span)
         if forecasts is None:
-            forecasts = walk_span(recipe, grid, span, seed=request.seed)
+            forecasts = walk_span(recipe, history.features, span, seed=request.seed)
             parts.keep(forecasts)
         yield forecasts
 

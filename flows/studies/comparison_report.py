@@ -17,7 +17,7 @@ from pipeline.figures.texts import closes_figure, gradient_figure, scaled_figure
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.point.framing import AS_WRITTEN, Variant
 from pipeline.point.gradients import CELLS, gradient_by_lag
-from pipeline.recipes import Recipe
+from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import PointRecipe, Recurrent
 
 # The gradient figure looks at the newest training windows, before and after so many epochs at most.

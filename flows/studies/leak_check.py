@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.candles import read_candles
-from pipeline.errors import InputError, TooLittleHistoryError
+from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation.leak import LeakReport, check_leaks, days_to_check, recipe_forecaster
 from pipeline.models.fitting import MINIMUM_DAYS
+from pipeline.models.registry import require_range
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -31,10 +32,7 @@ def check_recipe(recipe: Recipe, *, file: Path | None, count: int, seed: int) ->
         CandleFileError: The file is none, or its bytes cannot be cut at a day.
         TooLittleHistoryError: The file has fewer than 400 candles.
     """
-    if recipe.kind == "point":
-        raise InputError(
-            f"Recipe {recipe.name!r} forecasts no range; its splits are checked by their own tests."
-        )
+    require_range(recipe)
     data = file.read_bytes() if file is not None else _simulated_file()
     reading = read_candles(data)
     candles = reading.candles

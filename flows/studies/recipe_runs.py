@@ -20,7 +20,7 @@ from pipeline.figures.texts import closes_figure, curve_figure, prediction_figur
 from pipeline.models.callbacks import EpochListener
 from pipeline.point.fitting import PointFit, fit_point
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant, frame
-from pipeline.recipes import Recipe
+from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import PointRecipe
 
 # Fields of a recipe that are for readers; as parameters they would crowd out what can be compared.
@@ -79,14 +79,9 @@ def run_trial(trial: Trial, history: History) -> Judged:
     return Judged(outcome_of(fit, seconds=time.perf_counter() - started), random_walk_of(framing), fit)
 
 
-def tells_a_leak(recipe: Recipe) -> bool:
-    """Whether the recipe can be fitted as written: its text tells a leak."""
-    return isinstance(recipe, PointRecipe) and recipe.as_written is not None
-
-
 def fit_watched(framing: Framing, *, seed: int, time_limit_s: float | None = None) -> PointFit:
     """`fit_point` whose epochs the watcher is told of."""
-    on_epoch = epoch_report(framing.recipe.fitting.epochs)
+    on_epoch = epoch_report(framing.recipe.total_epochs)
     return fit_point(framing, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch)
 
 
@@ -194,10 +189,10 @@ def _run_ranges(trial: Trial, history: History) -> Judged:
     started = time.perf_counter()
     outcome, walk = ranges_of(
         trial.recipe,
-        history.grid,
+        history.features,
         seed=trial.seed,
         time_limit_s=trial.time_limit_s,
-        on_epoch=epoch_report(None),
+        on_epoch=epoch_report(trial.recipe.total_epochs),
     )
     return Judged(replace(outcome, seconds=time.perf_counter() - started), walk, None)
 

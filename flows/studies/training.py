@@ -31,9 +31,9 @@ def _fit_all_days(trial: Trial, history: History) -> Model:
     """A range recipe is judged without its newest days, and kept with them."""
     return fit(
         trial.recipe,
-        history.grid,
+        history.features,
         as_of=history.as_of,
         seed=trial.seed,
         time_limit_s=trial.time_limit_s,
-        on_epoch=epoch_report(None),
+        on_epoch=epoch_report(trial.recipe.total_epochs),
     )

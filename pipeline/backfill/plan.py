@@ -16,6 +16,7 @@ from pipeline.addresses.address import Address
 from pipeline.candles.grid import MAX_FILL
 from pipeline.features.day_axis import day_number, refit_day
 from pipeline.models.fitting import MINIMUM_DAYS
+from pipeline.recipes.base import model_id_of
 
 Outcome = Literal["create", "retry", "skip", "refuse"]
 TO_DO: Final = ("create", "retry")
@@ -112,7 +113,7 @@ class Plan(BaseModel):
     @property
     def model_id(self) -> str:
         """Of the recipe."""
-        return f"coincast-{self.recipe['name'].replace('-', '_')}"
+        return model_id_of(self.recipe["name"])
 
     @property
     def to_do(self) -> tuple[Unit, ...]:

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.errors import DateError, TooLittleHistoryError
 from pipeline.features.day_axis import IntArray, day_date, day_number
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import LEVELS, FloatArray
 from pipeline.models.callbacks import EpochListener
 from pipeline.models.fitting import MINIMUM_DAYS, fit
@@ -89,7 +90,7 @@ def plan_spans(grid: pd.DataFrame, *, first: date, last: date, refit_every: int)
 
 def walk_span(
     recipe: Recipe,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     span: Span,
     *,
     seed: int,
@@ -103,7 +104,7 @@ def walk_span(
         TrainingError: The fit diverged or ran past its limit.
     """
     model = fit(recipe, grid, as_of=span.fit_as_of, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch)
-    until = grid.iloc[: int(span.rows[-1]) + 1]
+    until = grid.until(grid.table[DATE].iloc[span.rows[-1]].date())
     return SpanForecasts(span, model.log_return_quantiles(until, span.rows), model.random_walk_from)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pipeline.features.day_axis import DayAxis, IntArray, day_date
 from pipeline.forecasts.quantiles import COVERAGES, MEDIAN, FloatArray
@@ -52,15 +51,14 @@ class Outcomes:
         return common["own"], common["walk"]
 
 
-def collect_outcomes(grid: pd.DataFrame, rows: IntArray, quantiles: FloatArray) -> Outcomes:
+def collect_outcomes(days: DayAxis, rows: IntArray, quantiles: FloatArray) -> Outcomes:
     """What came after each forecast, and what the random walk said.
 
     Args:
-        grid: A `daily_grid`; a filled day is no outcome.
-        rows: As_of rows, rising, array of shape (n,).
+        days: The candles; a filled day is no outcome.
+        rows: As_of rows of the grid, rising, array of shape (n,).
         quantiles: Of log returns, array of shape (n, 7, 23).
     """
-    days = DayAxis.of(grid)
     places = days.place[rows]
     before = days.close[: int(places[0]) + 1][days.observed[: int(places[0]) + 1]]
     numbers = days.number[places]

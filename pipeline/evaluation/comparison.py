@@ -11,16 +11,19 @@ import pandas as pd
 from pipeline.candles.columns import DATE, FILLED
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation.holdout import Sample, evaluate
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.models.callbacks import EpochListener
 from pipeline.models.fitting import MINIMUM_DAYS
+from pipeline.models.random_walk import RANDOM_WALK as WALK
+from pipeline.models.registry import is_seeded
 from pipeline.point.fitting import PointFit
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant
 from pipeline.point.scores import score_points, score_random_walk
 from pipeline.recipes.base import Recipe
 from pipeline.scores.common_days import BoolArray, DayArray, Score, chosen_days, common_cells
 
-RANDOM_WALK: Final = "random-walk"
+RANDOM_WALK: Final = WALK.name
 _WALK: Final = "random_walk_"
 _TABLE: Final = [DATE, "part", "actual", "predicted", "random_walk"]
 
@@ -112,7 +115,7 @@ def random_walk_of(framing: Framing) -> Outcome:
 
 def ranges_of(
     recipe: Recipe,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     *,
     seed: int,
     time_limit_s: float | None = None,
@@ -130,9 +133,9 @@ def ranges_of(
     judged = evaluate(
         recipe,
         grid,
-        as_of=grid[DATE].iloc[-1].date(),
+        as_of=grid.last_day,
         seed=seed,
-        test_days=_test_days(grid),
+        test_days=_test_days(grid.table),
         time_limit_s=time_limit_s,
         on_epoch=on_epoch,
     )
@@ -150,7 +153,7 @@ def ranges_of(
             recipe=recipe.name,
             variant=LEAK_FREE,
             setting=setting,
-            seed=None if recipe.kind == "baseline" else seed,
+            seed=seed if is_seeded(recipe) else None,
             metrics=own_score(),
             history=judged.history,
             table=table,
@@ -168,7 +171,7 @@ def ranges_of(
     )
 
 
-def require_days(recipe: Recipe, grid: pd.DataFrame) -> None:
+def require_days(grid: pd.DataFrame) -> None:
     """Refuse a `range` or `baseline` recipe that `ranges_of` could not fit, without fitting it.
 
     Raises:

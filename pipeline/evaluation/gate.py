@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.evaluation.gate_evidence import FEWEST_DAYS, Scores, common_days, measured, score_figures
+from pipeline.models.random_walk import RANDOM_WALK
+from pipeline.models.regression import HAR_RANGE
 
 FIT_DAYS: Final = 90
 RECORD_DAYS: Final = 365
@@ -32,8 +34,8 @@ _HELD: Final = "A rollback put the champion back: it stays until `coincast model
 CONFIGURED: Final = (
     "The recipe is a baseline: it is published as configured, and there is no model for the gate to judge."
 )
-RANDOM_WALK_ID: Final = "coincast-random_walk"
-HAR_RANGE_ID: Final = "coincast-har_range"
+RANDOM_WALK_ID: Final = RANDOM_WALK.model_id
+HAR_RANGE_ID: Final = HAR_RANGE.model_id
 
 
 @dataclass(frozen=True)

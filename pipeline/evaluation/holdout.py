@@ -11,9 +11,10 @@ import pandas as pd
 from pipeline.candles.columns import CLOSE, FILLED
 from pipeline.errors import TooLittleHistoryError
 from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import COVERAGES, MEDIAN, FloatArray, interval
 from pipeline.models.callbacks import EpochListener
-from pipeline.models.fitting import Model, fit, rows_until
+from pipeline.models.fitting import Model, fit
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.point.framing import one_day_persistence
 from pipeline.point.scores import direction_hits, skill
@@ -124,7 +125,7 @@ class Evaluation:
 
 def evaluate(
     recipe: Recipe,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     *,
     as_of: date,
     seed: int,
@@ -136,7 +137,7 @@ def evaluate(
 
     Args:
         recipe: Of kind `range` or `baseline`.
-        grid: A `daily_grid`; rows after `as_of` are not read.
+        grid: The days; rows after `as_of` are not read.
         as_of: Date of the last target.
         seed: Of the fit.
         test_days: Targets, the newest calendar days.
@@ -147,7 +148,7 @@ def evaluate(
         TooLittleHistoryError: Too few rows are left for the fit, or no test day has a candle.
         TrainingError: The fit diverged or ran past its limit.
     """
-    past = rows_until(grid, as_of)
+    past = grid.until(as_of)
     trained_as_of = as_of - timedelta(days=test_days)
     history: dict[str, list[float]] = {}
 
@@ -166,7 +167,7 @@ def evaluate(
         on_epoch=keep,
         watched=past,
     )
-    days = DayAxis.of(past)
+    days = past.days
     first = days.place_of(trained_as_of)
     origins = np.arange(first, len(days.number) - 1)
     outcome = days.log_returns_ahead(1)[origins]
@@ -181,7 +182,7 @@ def evaluate(
         places=places,
         quantiles=model.log_return_quantiles(past, rows)[:, 0],
         walk=random_walk_quantiles(days, places)[:, 0],
-        trained=rows_until(past, trained_as_of),
+        trained=past.until(trained_as_of).table,
     )
     return Evaluation(
         model=model, metrics=sample.metrics(), history=history, sample=sample, table=sample.table()

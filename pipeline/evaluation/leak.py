@@ -13,6 +13,7 @@ from pipeline.candles import daily_grid, read_candles
 from pipeline.candles.columns import DATE, PRICES, TRADES, VOLUMES
 from pipeline.errors import CandleFileError
 from pipeline.features.day_axis import day_date
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.models.fitting import fit, issue
 from pipeline.recipes.base import Recipe
@@ -59,7 +60,7 @@ def recipe_forecaster(recipe: Recipe, *, series: Series, seed: int) -> Forecaste
     """Fit `recipe` on candles up to as_of and issue its quantiles, array of shape (7, 23), in price."""
 
     def forecast(candles: pd.DataFrame, as_of: date) -> FloatArray:
-        grid = daily_grid(candles)
+        grid = FeatureGrid.of(daily_grid(candles))
         return issue(fit(recipe, grid, as_of=as_of, seed=seed), grid, series=series, as_of=as_of).quantiles
 
     return forecast

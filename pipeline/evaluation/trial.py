@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from pipeline.evaluation.gate_evidence import Scores, paired_scores
-from pipeline.features.day_axis import DayAxis
-from pipeline.forecasts.quantiles import HORIZONS, FloatArray
-from pipeline.models.fitting import Model, fit, rows_until
-from pipeline.recipes import Recipe, find_recipe
+from pipeline.features.day_axis import day_number
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.forecasts.quantiles import FloatArray
+from pipeline.models.fitting import Model, fit
+from pipeline.models.random_walk import RANDOM_WALK
+from pipeline.models.registry import BASELINES
+from pipeline.models.regression import HAR_RANGE
 from pipeline.scores.metrics import weighted_interval_score
-
-BASELINES: Final = ("random-walk", "har-range", "ewma-range")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,28 +35,23 @@ class Trial:
         apart = champion if champion in self.wis and champion != candidate else None
         return paired_scores(
             candidate=self.wis[candidate],
-            random_walk=self.wis["coincast-random_walk"],
-            har_range=self.wis["coincast-har_range"],
+            random_walk=self.wis[RANDOM_WALK.model_id],
+            har_range=self.wis[HAR_RANGE.model_id],
             champion=self.wis[apart] if apart else None,
         )
 
 
-def issued_recipes(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipes that a day is forecast by: the baselines, and `recipe` where it is none of them."""
-    return tuple({one.model_id: one for one in (*map(find_recipe, BASELINES), recipe)}.values())
-
-
-def fit_baselines(grid: pd.DataFrame, *, as_of: date, seed: int) -> tuple[Model, ...]:
+def fit_baselines(grid: FeatureGrid, *, as_of: date, seed: int) -> tuple[Model, ...]:
     """The baselines fitted on the rows at or before `as_of`."""
-    return tuple(fit(find_recipe(name), grid, as_of=as_of, seed=seed) for name in BASELINES)
+    return tuple(fit(recipe, grid, as_of=as_of, seed=seed) for recipe in BASELINES)
 
 
-def try_models(models: Mapping[str, Model], grid: pd.DataFrame, *, as_of: date, days: int) -> Trial:
+def try_models(models: Mapping[str, Model], grid: FeatureGrid, *, as_of: date, days: int) -> Trial:
     """Each model's forecasts from the `days` calendar days before `as_of`, scored by what came until `as_of`.
 
     Args:
         models: By model_id; each fitted on rows at or before as_of − days.
-        grid: A `daily_grid`; rows after `as_of` are not read.
+        grid: The days; rows after `as_of` are not read.
         as_of: The last day whose close is known.
         days: Calendar days on trial.
 
@@ -70,11 +64,11 @@ def try_models(models: Mapping[str, Model], grid: pd.DataFrame, *, as_of: date, 
         raise ValueError(
             f"{younger[0]} was fitted after {first} and cannot be judged on the days that follow"
         )
-    past = rows_until(grid, as_of)
-    axis = DayAxis.of(past)
-    on_trial = (past["date"] >= pd.Timestamp(first)) & (past["date"] < pd.Timestamp(as_of)) & ~past["filled"]
+    past = grid.until(as_of)
+    observed, numbers = (values[past.days.place] for values in (past.days.observed, past.days.number))
+    on_trial = observed & (numbers >= day_number(first)) & (numbers < day_number(as_of))
     rows = np.flatnonzero(on_trial)
-    outcome = np.stack([axis.log_returns_ahead(h)[axis.place[rows]] for h in HORIZONS], axis=1)
+    outcome = past.days.outcomes[past.days.place[rows]]
     quantiles = {name: model.log_return_quantiles(past, rows) for name, model in models.items()}
     return Trial(
         quantiles=quantiles,

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.day_axis import DayAxis
 from pipeline.features.rolling import lagged, lagged_sum, rolling_mean, rolling_median
 from pipeline.features.volatility import FEWEST_IN_SEASON, RANGE_BOUND, SEASON_DAYS, tamed_log_range
 from pipeline.forecasts.quantiles import FloatArray
@@ -48,9 +48,9 @@ class Features:
     closing_share: FloatArray
     next_weekday: FloatArray
 
-    def at(self, places: IntArray) -> "Features":
-        """The features of those days only."""
-        return Features(**{name: values[places] for name, values in vars(self).items()})
+    def first(self, length: int) -> "Features":
+        """The features of the first `length` days."""
+        return Features(**{name: values[:length] for name, values in vars(self).items()})
 
 
 def build_features(days: DayAxis) -> Features:

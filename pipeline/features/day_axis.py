@@ -1,6 +1,6 @@
 """A daily grid as arrays over every calendar day: what features, baselines and targets are computed on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Final
@@ -79,6 +79,12 @@ class DayAxis:
             observed=observed,
             **columns,
         )
+
+    def first(self, rows: int) -> "DayAxis":
+        """The axis of the grid's first `rows` rows."""
+        length = int(self.place[rows - 1]) + 1
+        cut = {field.name: getattr(self, field.name)[:length] for field in fields(self)}
+        return DayAxis(**cut | {"place": self.place[:rows]})
 
     @cached_property
     def log_close(self) -> FloatArray:

@@ -138,7 +138,7 @@ def model_metadata(recipe: Recipe, *, simulated: bool) -> bytes:
         "team_abbr": _TEAM,
         "model_name": recipe.title,
         "model_abbr": recipe.model_id.partition("-")[2],
-        "designated_model": recipe.kind != "baseline",
+        "designated_model": not recipe.is_baseline,
         "methods": f"{'Fitted to a simulated market. ' if simulated else ''}{recipe.title}"[:200],
     }
     # Every JSON value is a YAML value.

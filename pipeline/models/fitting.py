@@ -2,35 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Protocol
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from pipeline.candles.columns import DATE
-from pipeline.errors import DateError, InputError, TooLittleHistoryError
-from pipeline.features.daily import Features, build_features
-from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.errors import DateError, TooLittleHistoryError
+from pipeline.features.day_axis import IntArray
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.models.callbacks import EpochListener
-from pipeline.models.lstm.ensemble import LearnedRange
-from pipeline.models.lstm.fitting import fit_learned_range
-from pipeline.models.lstm.members import Watch
-from pipeline.models.random_walk import RandomWalk
-from pipeline.models.regression import fit_scaled_range
+from pipeline.models.contract import Learned, Watch
+from pipeline.models.random_walk import RANDOM_WALK
+from pipeline.models.registry import learned_type
 from pipeline.recipes.base import Recipe
-from pipeline.recipes.ranges import BaselineRecipe, RangeRecipe
 from pipeline.series import Series
 
 MINIMUM_DAYS: Final = 400
-
-
-class Learned(Protocol):
-    """What a fit learned: it turns days into quantiles of log returns."""
-
-    def quantiles(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
-        """Array of shape (n, 7, 23), NaN where a day has too little before it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +36,7 @@ class Model:
     recipe: Recipe
     trained_as_of: date
     seed: int
-    learned_: Learned
+    learned_: Learned[Any]
 
     @property
     def model_id(self) -> str:
@@ -57,50 +46,45 @@ class Model:
     @property
     def is_random_walk(self) -> bool:
         """Whether nothing was learned: it is what every other model is compared with."""
-        return isinstance(self.learned_, RandomWalk)
+        return self.model_id == RANDOM_WALK.model_id
 
     @property
     def random_walk_from(self) -> int | None:
         """First horizon that is the random walk's; 1 for the random walk itself, None if none is."""
-        if self.is_random_walk:
-            return 1
-        return self.learned_.random_walk_from_ if isinstance(self.learned_, LearnedRange) else None
+        return self.learned_.random_walk_from
 
     def days_read(self, as_of: date) -> int:
         """Calendar days up to `as_of` that its forecast may depend on: 400, more for an older fit of a network."""
-        if not isinstance(self.learned_, LearnedRange):
-            return MINIMUM_DAYS
         return max(MINIMUM_DAYS, self.learned_.days_read(max((as_of - self.trained_as_of).days, 0)))
 
-    def log_return_quantiles(self, grid: pd.DataFrame, rows: IntArray) -> FloatArray:
+    def log_return_quantiles(self, grid: FeatureGrid, rows: IntArray) -> FloatArray:
         """Quantiles of `log(C[t + h] / C[t])` for the grid's rows t; each row reads the rows up to it only.
 
         Args:
-            grid: A `daily_grid`.
-            rows: Positions in the grid, array of shape (n,).
+            grid: The days.
+            rows: Positions in its table, array of shape (n,).
 
         Returns:
             Array of shape (n, 7, 23), never crossing; NaN for a row with too little history before it.
         """
-        days, features = _with_features(grid)
-        return self.learned_.quantiles(days, features, days.place[np.asarray(rows)])
+        return self.learned_.quantiles(grid, grid.days.place[np.asarray(rows)])
 
 
 def fit(
     recipe: Recipe,
-    grid: pd.DataFrame,
+    grid: FeatureGrid,
     *,
     as_of: date,
     seed: int,
     time_limit_s: float | None = None,
     on_epoch: EpochListener | None = None,
-    watched: pd.DataFrame | None = None,
+    watched: FeatureGrid | None = None,
 ) -> Model:
     """Fit `recipe` on the rows at or before `as_of`; later rows are not read.
 
     Args:
         recipe: Of kind `range` or `baseline`.
-        grid: A `daily_grid`.
+        grid: The days.
         as_of: The last day that the fit may see.
         seed: The same seed on the same rows gives the same bytes.
         time_limit_s: Seconds after which the fit fails; None for no limit.
@@ -113,36 +97,25 @@ def fit(
         TrainingError: The fit diverged or ran past its limit.
         InputError: The recipe forecasts no distribution.
     """
-    days, features = _with_features(rows_until(grid, as_of))
-    _require_history(recipe, int(days.observed.sum()), as_of)
-    last = len(days.number) - 1
-    learned: Learned
-    if isinstance(recipe, RangeRecipe):
-        later = None if watched is None else _with_features(watched)
-        watch = Watch(time_limit_s=time_limit_s, on_epoch=on_epoch)
-        learned = fit_learned_range(recipe, days, features, seed=seed, watch=watch, later=later)
-    elif isinstance(recipe, BaselineRecipe):
-        walks = recipe.method == "random-walk"
-        learned = RandomWalk() if walks else fit_scaled_range(recipe.method, days, features, last=last)
-    else:
-        raise InputError(
-            f"Recipe {recipe.name!r} forecasts a point, not a range; use `coincast train` for it."
-        )
-    return Model(recipe, as_of, seed, learned)
+    learned = learned_type(recipe)
+    past = grid.until(as_of)
+    _require_history(recipe, int(past.days.observed.sum()), as_of)
+    watch = Watch(time_limit_s=time_limit_s, on_epoch=on_epoch, later=watched)
+    return Model(recipe, as_of, seed, learned.fit(recipe, past, seed=seed, watch=watch))
 
 
-def issue(model: Model, grid: pd.DataFrame, *, series: Series, as_of: date) -> Forecast:
+def issue(model: Model, grid: FeatureGrid, *, series: Series, as_of: date) -> Forecast:
     """The forecast made after the close of `as_of`, from the rows at or before it.
 
     Raises:
         DateError: The grid has no candle of that day.
         TooLittleHistoryError: The days before it are too few or broken by a long hole.
     """
-    past = rows_until(grid, as_of)
-    newest = past.iloc[-1]
+    past = grid.until(as_of)
+    newest = past.table.iloc[-1]
     if newest[DATE].date() != as_of or newest["filled"]:
         raise DateError(f"{series} has no candle of {as_of}; the nearest before it is {newest[DATE].date()}.")
-    returns = model.log_return_quantiles(past, np.array([len(past) - 1]))[0]
+    returns = model.log_return_quantiles(past, np.array([len(past.table) - 1]))[0]
     if not np.isfinite(returns).all():
         raise TooLittleHistoryError(
             f"{series} has too few days without a long hole before {as_of} for {model.recipe.name}; "
@@ -157,23 +130,6 @@ def issue(model: Model, grid: pd.DataFrame, *, series: Series, as_of: date) -> F
         quantiles=close * np.exp(returns),
         random_walk_from=model.random_walk_from,
     )
-
-
-def rows_until(grid: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """The rows at or before `as_of`.
-
-    Raises:
-        DateError: There are none.
-    """
-    past = grid[grid[DATE] <= pd.Timestamp(as_of)]
-    if past.empty:
-        raise DateError(f"There is no candle at or before {as_of}; choose a later day.")
-    return past
-
-
-def _with_features(grid: pd.DataFrame) -> tuple[DayAxis, Features]:
-    days = DayAxis.of(grid)
-    return days, build_features(days)
 
 
 def _require_history(recipe: Recipe, observed: int, as_of: date) -> None:

@@ -1,26 +1,43 @@
 """The random walk: the last close, with the ranges of the last year's returns."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pipeline.features.daily import Features
 from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
+from pipeline.models.contract import Learned, Watch
+from pipeline.recipes.ranges import BaselineRecipe
 
 RANDOM_WALK_DAYS: Final = 365
 RANDOM_WALK_FEWEST: Final = 300
+RANDOM_WALK: Final = BaselineRecipe(
+    name="random-walk",
+    title="The last close; its ranges are those of the last 365 days' returns.",
+    method="random-walk",
+)
 
 
 @dataclass(frozen=True, eq=False)
-class RandomWalk:
+class RandomWalk(Learned[BaselineRecipe]):
     """Nothing is learned: the last year's returns are the forecast."""
 
-    def quantiles(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+    @classmethod
+    def fit(cls, recipe: BaselineRecipe, past: FeatureGrid, *, seed: int, watch: Watch) -> Self:
+        """Nothing is learned."""
+        return cls()
+
+    def quantiles(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Log returns, array of shape (n, 7, 23), NaN where fewer than 300 returns are there."""
-        return random_walk_quantiles(days, places)
+        return random_walk_quantiles(grid.days, places)
+
+    @property
+    def random_walk_from(self) -> int:
+        """Every horizon is the random walk's."""
+        return 1
 
 
 def random_walk_quantiles(days: DayAxis, places: IntArray) -> FloatArray:

@@ -1,85 +1,133 @@
 """Ranges from a regression: a deviation forecast for each day times quantiles that do not change."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
 from pipeline.errors import TooLittleHistoryError
-from pipeline.features.daily import Features
-from pipeline.features.day_axis import BoolArray, DayAxis, IntArray
+from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.features.rolling import lagged
 from pipeline.features.volatility import garman_klass_variance, log_range_ahead
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
+from pipeline.models.contract import Learned, Watch
+from pipeline.recipes.ranges import BaselineRecipe
 
 EWMA_DAYS: Final = 250
 EWMA_DECAY: Final = 0.94
 FEWEST_ROWS: Final = 100
+HAR_RANGE: Final = BaselineRecipe(
+    name="har-range",
+    title="Regression of tomorrow's log range on the last day's, week's and month's, by weekday.",
+    source="Corsi 2009; Garman and Klass 1980",
+    method="har-range",
+)
+EWMA_RANGE: Final = BaselineRecipe(
+    name="ewma-range",
+    title="Exponentially weighted daily variance of the range.",
+    source="RiskMetrics 1996; Garman and Klass 1980",
+    method="ewma-range",
+)
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledRange:
+class ScaledRange(Learned[BaselineRecipe]):
     """A regression of the log deviation, and the quantiles of what it leaves.
 
     Attributes:
-        method: `har-range`, `ewma-range` or `anchored-har`: which regressors.
+        symmetric: Whether the quantiles are symmetric about the last close.
         coefficients_: Of the logarithm of the deviation on the regressors, array of shape (7, n_columns).
         shape_: Quantiles of outcome over deviation, array of shape (7, 23).
     """
 
-    method: str
+    symmetric: ClassVar[bool] = False
+
     coefficients_: FloatArray
     shape_: FloatArray
 
-    def deviation(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+    @staticmethod
+    @abstractmethod
+    def regressors(grid: FeatureGrid) -> tuple[FloatArray, FloatArray]:
+        """Regressors of shape (n_days, n_columns), and the level that is taken off and added again, (n_days,)."""
+
+    @classmethod
+    def fit(cls, recipe: BaselineRecipe, past: FeatureGrid, *, seed: int, watch: Watch) -> Self:
+        """`learn`: there is no chance in it, and nothing to watch."""
+        return cls.learn(past)
+
+    @classmethod
+    def learn(cls, past: FeatureGrid) -> Self:
+        """Least squares of the log deviation ahead on the regressors, then the quantiles of what it leaves.
+
+        Raises:
+            TooLittleHistoryError: Fewer than 100 days have all regressors and an outcome.
+        """
+        regressors, level = cls.regressors(past)
+        targets = log_range_ahead(past.days, past.features.log_range)
+        coefficients = np.zeros((len(HORIZONS), regressors.shape[1]))
+        shape = np.zeros((len(HORIZONS), len(LEVELS)))
+        for column, horizon in enumerate(HORIZONS):
+            target = targets[:, column] - level
+            known = np.isfinite(regressors).all(axis=1) & np.isfinite(target)
+            if known.sum() < FEWEST_ROWS:
+                raise TooLittleHistoryError(
+                    f"A regression needs {FEWEST_ROWS} days with a whole month before them, got {known.sum()}: "
+                    "the history is too short or broken by holes of more than 12 days. Choose a later day."
+                )
+            coefficients[column] = np.linalg.lstsq(regressors[known], target[known])[0]
+            outcome = past.days.log_returns_ahead(horizon)
+            known &= np.isfinite(outcome)
+            deviation = np.exp(linear(regressors[known], coefficients[column]) + level[known])
+            scaled = outcome[known] / deviation
+            shape[column] = np.quantile(
+                np.concatenate([scaled, -scaled]) if cls.symmetric else scaled, LEVELS
+            )
+        return cls(coefficients, shape)
+
+    def deviation(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Deviation of the h-day return, array of shape (n, 7)."""
-        regressors, level = _regressors(self.method, days, features)
+        regressors, level = self.regressors(grid)
         rows = [linear(regressors[places], row) + level[places] for row in self.coefficients_]
         return np.exp(np.stack(rows, axis=1))
 
-    def quantiles(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+    def quantiles(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Log returns, array of shape (n, 7, 23), NaN where a regressor is missing."""
-        return self.deviation(days, features, places)[:, :, None] * self.shape_
+        return self.deviation(grid, places)[:, :, None] * self.shape_
 
 
-def fit_scaled_range(method: str, days: DayAxis, features: Features, *, last: int) -> ScaledRange:
-    """Least squares of the log deviation ahead on the regressors, then the quantiles of what it leaves.
+class HarRange(ScaledRange):
+    """Corsi's (2009) regression on the log range of the day, the week and the month, with the next day's weekday."""
 
-    `har-range` is Corsi's (2009) regression on the log range of the day, the week and the month, with the next
-    day's weekday. `ewma-range` regresses on the exponentially weighted deviation (RiskMetrics 1996).
-    `anchored-har` is `har-range` about the mean of the last 300 days instead of a constant level, with
-    quantiles symmetric about the last close: it needs less history and drifts less with the years.
+    @staticmethod
+    def regressors(grid: FeatureGrid) -> tuple[FloatArray, FloatArray]:
+        """About a constant level."""
+        return _har_regressors(grid, np.zeros(len(grid.days.number)))
 
-    Args:
-        method: One of the three.
-        days: The candles.
-        features: Theirs.
-        last: Place of as_of; no outcome after it is read.
 
-    Raises:
-        TooLittleHistoryError: Fewer than 100 days have all regressors and an outcome.
+class AnchoredHar(ScaledRange):
+    """`HarRange` about the mean of the last 300 days instead of a constant level, symmetric about the last close.
+
+    It needs less history and drifts less with the years: what `range-lstm` starts from.
     """
-    regressors, level = _regressors(method, days, features)
-    targets = log_range_ahead(days, features.log_range)
-    coefficients = np.zeros((len(HORIZONS), regressors.shape[1]))
-    shape = np.zeros((len(HORIZONS), len(LEVELS)))
-    for column, horizon in enumerate(HORIZONS):
-        target = targets[:, column] - level
-        known = _training_rows(regressors, target, last=last - horizon)
-        if known.sum() < FEWEST_ROWS:
-            raise TooLittleHistoryError(
-                f"{method} needs {FEWEST_ROWS} days with a whole month before them, got {known.sum()}: "
-                "the history is too short or broken by holes of more than 12 days. Choose a later day."
-            )
-        coefficients[column] = np.linalg.lstsq(regressors[known], target[known])[0]
-        outcome = days.log_returns_ahead(horizon)
-        known &= np.isfinite(outcome)
-        deviation = np.exp(linear(regressors[known], coefficients[column]) + level[known])
-        scaled = outcome[known] / deviation
-        if method == "anchored-har":
-            scaled = np.concatenate([scaled, -scaled])
-        shape[column] = np.quantile(scaled, LEVELS)
-    return ScaledRange(method, coefficients, shape)
+
+    symmetric = True
+
+    @staticmethod
+    def regressors(grid: FeatureGrid) -> tuple[FloatArray, FloatArray]:
+        """About the moving level."""
+        return _har_regressors(grid, grid.features.long_run)
+
+
+class EwmaRange(ScaledRange):
+    """A regression on the exponentially weighted deviation (RiskMetrics 1996)."""
+
+    @staticmethod
+    def regressors(grid: FeatureGrid) -> tuple[FloatArray, FloatArray]:
+        """Without a level."""
+        length = len(grid.days.number)
+        return np.stack([np.ones(length), ewma_log_deviation(grid.days)], axis=1), np.zeros(length)
 
 
 def linear(regressors: FloatArray, coefficients: FloatArray) -> FloatArray:
@@ -107,20 +155,8 @@ def ewma_log_deviation(days: DayAxis) -> FloatArray:
     return np.where(reached, 0.5 * np.log(np.where(reached, total / weight, 1.0)), np.nan)
 
 
-def _regressors(method: str, days: DayAxis, features: Features) -> tuple[FloatArray, FloatArray]:
-    """Regressors of shape (n_days, n_columns), and the level that is taken off and added again, (n_days,)."""
-    constant = np.ones((len(days.number), 1))
-    no_level = np.zeros(len(days.number))
-    if method == "ewma-range":
-        return np.concatenate([constant, ewma_log_deviation(days)[:, None]], axis=1), no_level
-    level = features.long_run if method == "anchored-har" else no_level
-    averages = features.averages[:, :3] - level[:, None]
+def _har_regressors(grid: FeatureGrid, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+    averages = grid.features.averages[:, :3] - level[:, None]
     # Monday is left out: the constant is its level.
-    weekdays = features.next_weekday[:, None] == np.arange(1, 7)
-    return np.concatenate([constant, averages, weekdays], axis=1), level
-
-
-def _training_rows(regressors: FloatArray, target: FloatArray, *, last: int) -> BoolArray:
-    known: BoolArray = np.isfinite(regressors).all(axis=1) & np.isfinite(target)
-    known[max(last + 1, 0) :] = False
-    return known
+    weekdays = grid.features.next_weekday[:, None] == np.arange(1, 7)
+    return np.concatenate([np.ones((len(level), 1)), averages, weekdays], axis=1), level

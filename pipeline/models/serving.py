@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE, PRICES, VOLUME_BASE
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import CandleFileError, TooLittleHistoryError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 from pipeline.models.fitting import MINIMUM_DAYS, Model, issue
 from pipeline.series import Series
@@ -52,7 +53,7 @@ def serve(model: Model, rows: pd.DataFrame, *, series: Series, missing: Collecti
     _refuse_values(newest)
     candles = newest.rename(columns={VOLUME: VOLUME_BASE}).reindex(columns=list(CANDLE_COLUMNS))
     as_of = candles[DATE].iloc[-1].date()
-    forecast = issue(model, daily_grid(candles), series=series, as_of=as_of)
+    forecast = issue(model, FeatureGrid.of(daily_grid(candles)), series=series, as_of=as_of)
     targets = {
         DATE: [forecast.target_date(horizon).isoformat() for horizon in HORIZONS],
         "horizon": np.array(HORIZONS, dtype=np.int64),

@@ -1,7 +1,7 @@
 """What every recipe is: a frozen, named, checked value."""
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,11 @@ class Recipe(BaseModel):
         title: One line for people.
         source: Where it comes from.
         choices: What the source leaves open and we decided, a sentence each.
+        is_baseline: Whether it is one of those that stand beside every forecast: published as configured, never
+            judged nor registered.
     """
+
+    is_baseline: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,12 +32,31 @@ class Recipe(BaseModel):
     @property
     def model_id(self) -> str:
         """Hubverse's team-model form, as `coincast-range_lstm`."""
-        return f"coincast-{self.name.replace('-', '_')}"
+        return model_id_of(self.name)
 
     @property
-    def is_baseline(self) -> bool:
-        """Whether it is what models are compared with: published as configured, never judged nor registered."""
-        return self.kind == "baseline"
+    def rule(self) -> str:
+        """What is fitted: the kind, and the method where a kind has several."""
+        return self.kind
+
+    @property
+    def window_days(self) -> int:
+        """Days of features that a forecast's network sees; 0 without one."""
+        return 0
+
+    @property
+    def total_epochs(self) -> int | None:
+        """Epochs of a fit; None for what is not fitted by epochs."""
+        return None
+
+    @property
+    def tells_a_leak(self) -> bool:
+        """Whether it can be fitted as written: its text tells a leak."""
+        return False
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The recipe with other epochs, for a quick look; as it is where it has none."""
+        return self
 
     @property
     def digest(self) -> str:
@@ -43,3 +66,8 @@ class Recipe(BaseModel):
     def as_values(self) -> dict[str, Any]:
         """JSON values, for manifests and MLflow parameters."""
         return self.model_dump(mode="json")
+
+
+def model_id_of(name: str) -> str:
+    """The model_id of the recipe called `name`."""
+    return f"coincast-{name.replace('-', '_')}"

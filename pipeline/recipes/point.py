@@ -135,10 +135,24 @@ class PointRecipe(Recipe):
             raise ValueError("a recurrent layer cannot follow a dense one")
         return self
 
-    def varied(self, **changes: Any) -> "PointRecipe":
+    @property
+    def total_epochs(self) -> int:
+        """Those of its fitting."""
+        return self.fitting.epochs
+
+    @property
+    def tells_a_leak(self) -> bool:
+        """Whether `as_written` is told."""
+        return self.as_written is not None
+
+    def with_epochs(self, epochs: int) -> Self:
+        """As `varied`."""
+        return self.varied(fitting={"epochs": epochs})
+
+    def varied(self, **changes: Any) -> Self:
         """This recipe with fields replaced and checked again; `fitting` takes a dict of its own changes."""
         fitting = self.fitting.model_dump() | with_one_clip(changes.pop("fitting", {}))
-        return PointRecipe.model_validate(self.model_dump() | changes | {"fitting": fitting})
+        return self.model_validate(self.model_dump() | changes | {"fitting": fitting})
 
 
 def with_one_clip(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Recipes that forecast a distribution: the published network and the baselines beside it."""
+"""Recipes that forecast a distribution: the types, and the published network's."""
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field
 
@@ -11,11 +11,18 @@ class BaselineRecipe(Recipe):
     """A range without a network.
 
     Attributes:
-        method: Which rule of pipeline.models.random_walk.
+        method: Which model of pipeline/models/registry.py.
     """
 
+    is_baseline: ClassVar[bool] = True
+
     kind: Literal["baseline"] = "baseline"
-    method: Literal["random-walk", "har-range", "ewma-range"]
+    method: str = Field(max_length=40)
+
+    @property
+    def rule(self) -> str:
+        """As `baseline/har-range`."""
+        return f"{self.kind}/{self.method}"
 
 
 class RangeRecipe(Recipe):
@@ -42,24 +49,21 @@ class RangeRecipe(Recipe):
     half_life_days: float = Field(default=1000.0, gt=0)
     held_back_days: int = Field(default=180, ge=60, le=200)
 
+    @property
+    def window_days(self) -> int:
+        """Its lookback."""
+        return self.lookback
 
-RANDOM_WALK: Final = BaselineRecipe(
-    name="random-walk",
-    title="The last close; its ranges are those of the last 365 days' returns.",
-    method="random-walk",
-)
-HAR_RANGE: Final = BaselineRecipe(
-    name="har-range",
-    title="Regression of tomorrow's log range on the last day's, week's and month's, by weekday.",
-    source="Corsi 2009; Garman and Klass 1980",
-    method="har-range",
-)
-EWMA_RANGE: Final = BaselineRecipe(
-    name="ewma-range",
-    title="Exponentially weighted daily variance of the range.",
-    source="RiskMetrics 1996; Garman and Klass 1980",
-    method="ewma-range",
-)
+    @property
+    def total_epochs(self) -> int:
+        """Of all members."""
+        return self.epochs * self.members
+
+    def with_epochs(self, epochs: int) -> Self:
+        """Each member's."""
+        return self.model_validate(self.model_dump() | {"epochs": epochs})
+
+
 RANGE_LSTM: Final = RangeRecipe(
     name="range-lstm",
     title="Stacked LSTM that forecasts the ranges of the next seven closes.",
@@ -74,5 +78,3 @@ TINY_RANGE: Final = RangeRecipe(
     batch_size=512,
     learning_rate=5e-3,
 )
-
-RANGE_RECIPES: Final[tuple[Recipe, ...]] = (RANGE_LSTM, HAR_RANGE, EWMA_RANGE, RANDOM_WALK, TINY_RANGE)

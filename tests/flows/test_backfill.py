@@ -26,6 +26,7 @@ from pipeline.candles import read_candles
 from pipeline.candles.columns import PRICES
 from pipeline.errors import InputError, TrainingError
 from pipeline.forecasts.columns import QUANTILES
+from pipeline.models.registry import BASELINES
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
 SERIES = Series("simulated", "BTCUSDT")
 FIRST, LAST = date(2024, 1, 1), date(2025, 6, 30)
 DAYS = 10
+MODELS = len(BASELINES) + 1
 FROM = LAST - timedelta(days=DAYS - 1)
 COMMAND = [
     "-c", "from flows.command import main; main()", "backfill", "--series", str(SERIES),
@@ -137,7 +139,7 @@ def test_every_day_is_there_once_as_a_backfill(reference: tuple[Deployment, Back
         "cancelled": 0,
     }
     rows = deployment.stores.ledger.forecasts(SERIES, latest_only=False)
-    assert len(rows) == DAYS * 7 * 4
+    assert len(rows) == DAYS * 7 * MODELS
     assert set(rows["mode"]) == {"backfill"}
     assert set(rows["issue"]) == {1}
     assert set(rows["model_version"]) == {"-"}
@@ -151,7 +153,7 @@ def test_every_day_is_there_once_as_a_backfill(reference: tuple[Deployment, Back
     }
     assert not (deployment.folder / "site" / "hub").exists()
     assert deployment.stores.ledger.publication(SERIES) is None
-    assert outcome.scored == DAYS * 7 * 4 - sum(range(1, 8)) * 4
+    assert outcome.scored == (DAYS * 7 - sum(range(1, 8))) * MODELS
     assert {row["model_id"] for row in outcome.leaderboard} == set(rows["model_id"])
 
 
@@ -192,7 +194,7 @@ def test_the_values_are_those_of_daily(
             daily(series=[str(SERIES)], as_of=day.isoformat(), overrides=overrides)
     issued, backfilled = deployment.values(), expected.values()
     assert {key[1] for key in issued} == set(days)
-    assert len(issued) == 3 * 7 * 4
+    assert len(issued) == 3 * 7 * MODELS
     assert issued == {key: backfilled[key] for key in issued}
 
     places = deployment.configuration.places

@@ -13,8 +13,8 @@ from flows.reporting.flow_run import ui_url
 from flows.studies.comparison_report import Report
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
+from pipeline.models.catalogue import Recipe, find_recipe
 from pipeline.point.framing import AS_WRITTEN, frame
-from pipeline.recipes import Recipe, find_recipe
 from pipeline.recipes.points import ARTICLE_LSTM, GUIDE_LSTM
 from pipeline.simulation import simulate_candles
 

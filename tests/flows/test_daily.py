@@ -16,6 +16,8 @@ from flows.edges.ledger.store import Ledger
 from flows.edges.sql.database import open_database
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError
+from pipeline.features import feature_grid
+from pipeline.models.registry import BASELINES
 from pipeline.scores.metrics import weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -25,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
 SERIES = Series("simulated", "BTCUSDT")
 FIRST = date(2023, 1, 1)
 LAST = date(2026, 3, 29)
-MODELS = {"coincast-tiny_range", "coincast-random_walk", "coincast-har_range", "coincast-ewma_range"}
+MODELS = {"coincast-tiny_range", *(recipe.model_id for recipe in BASELINES)}
 
 
 def market_file(last: date, series: Series = SERIES, first: date = FIRST) -> bytes:
@@ -73,12 +75,18 @@ def published() -> dict[str, str]:
     return {str(path.relative_to(site)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def test_a_day_is_published_and_the_same_day_again_changes_nothing(run: Callable, ledger: Ledger) -> None:
+def test_a_day_is_published_and_the_same_day_again_changes_nothing(
+    run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flows.edges.machine.locks import turns_of
     from flows.edges.tracking.experiments import open_tracking
     from flows.edges.tracking.registry import RegisteredModel
 
+    built = []
+    build = feature_grid.build_features
+    monkeypatch.setattr(feature_grid, "build_features", lambda days: built.append(days) or build(days))
     (outcome,) = run()
+    assert len(built) == 1
     assert (outcome.outcome, outcome.as_of, outcome.simulated) == ("published", LAST.isoformat(), True)
     rows = ledger.forecasts(SERIES)
     assert set(rows["model_id"]) == MODELS

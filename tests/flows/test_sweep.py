@@ -9,9 +9,9 @@ from flows.edges.configuration import configuration
 from flows.edges.tracking.experiments import Experiment, open_tracking
 from flows.inputs.history import read_history
 from pipeline.errors import InputError, TrainingError
+from pipeline.models.catalogue import parse_recipe
 from pipeline.point.fitting import PointFit
 from pipeline.point.framing import Framing, frame
-from pipeline.recipes import parse_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 

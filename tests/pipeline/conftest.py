@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.candles.grid import daily_grid
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.simulation import simulate_candles
 
 FIRST, LAST = date(2022, 1, 1), date(2024, 6, 30)
@@ -29,3 +30,15 @@ def broken_grid() -> pd.DataFrame:
     candles.loc[mute, "volume_base"] = 0.0
     lost = [*range(200, 205), *range(600, 630)]
     return daily_grid(candles.drop(index=lost).reset_index(drop=True))
+
+
+@pytest.fixture(scope="session")
+def simulated(simulated_grid: pd.DataFrame) -> FeatureGrid:
+    """The simulated market with its features."""
+    return FeatureGrid.of(simulated_grid)
+
+
+@pytest.fixture(scope="session")
+def broken(broken_grid: pd.DataFrame) -> FeatureGrid:
+    """The broken one with its features."""
+    return FeatureGrid.of(broken_grid)

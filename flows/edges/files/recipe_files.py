@@ -5,7 +5,8 @@ from pathlib import Path
 
 from flows.edges.configuration import Places
 from pipeline.errors import InputError
-from pipeline.recipes import Recipe, catalogue, find_recipe, parse_recipe
+from pipeline.models.catalogue import catalogue, find_recipe, parse_recipe
+from pipeline.recipes.base import Recipe
 
 
 def own_recipes(places: Places) -> tuple[Recipe, ...]:

@@ -1,26 +1,31 @@
 """What a fit of `range-lstm` learned, and the quantiles it gives."""
 
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
-from pipeline.features.daily import FEATURE_DAYS, Features
-from pipeline.features.day_axis import DayAxis, IntArray
+from pipeline.features.daily import FEATURE_DAYS
+from pipeline.features.day_axis import IntArray, day_number
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.features.rolling import lagged
 from pipeline.forecasts.quantiles import HORIZONS, FloatArray
 from pipeline.models.calibration import in_units, recalibrated
+from pipeline.models.contract import Learned, Stored, Watch
+from pipeline.models.lstm.files import read_networks, write_networks
 from pipeline.models.lstm.inference import moved_quantiles, network_moves
 from pipeline.models.lstm.network import Weights, network_inputs, scaled_windows
 from pipeline.models.random_walk import random_walk_quantiles
-from pipeline.models.regression import ScaledRange
+from pipeline.models.regression import AnchoredHar
+from pipeline.recipes.ranges import RangeRecipe
 
 # The last year's returns say how far ahead nothing is known: their share grows with the horizon.
 RANDOM_WALK_SHARE: Final = np.minimum(0.1 * np.array(HORIZONS), 0.3)
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedRange:
+class LearnedRange(Learned[RangeRecipe]):
     """A regression's ranges, the networks' moves of them, recent outcomes, and a share of the random walk.
 
     Attributes:
@@ -35,7 +40,9 @@ class LearnedRange:
         lookback: Days that the networks see.
     """
 
-    base_: ScaledRange
+    seeded: ClassVar[bool] = True
+
+    base_: AnchoredHar
     members_: tuple[Weights, ...]
     centre_: FloatArray
     spread_: FloatArray
@@ -44,25 +51,38 @@ class LearnedRange:
     random_walk_from_: int | None
     lookback: int
 
-    def quantiles(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+    @classmethod
+    def fit(cls, recipe: RangeRecipe, past: FeatureGrid, *, seed: int, watch: Watch) -> "LearnedRange":
+        """The regression, the networks on what it leaves, and the calibration."""
+        # The fit makes this class, and what is served needs no fit.
+        from pipeline.models.lstm.fitting import fit_learned_range
+
+        return fit_learned_range(recipe, past, seed=seed, watch=watch)
+
+    def quantiles(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Log returns, array of shape (n, 7, 23), NaN where the window is not whole."""
-        own = self.uncalibrated(days, features, places)
-        recent = self._recent(days, features, last=int(places.max(initial=-1)))
+        own = self.uncalibrated(grid, places)
+        recent = self._recent(grid, last=int(places.max(initial=-1)))
         for row, place in enumerate(places):
             own[row] = recalibrated(own[row], recent[:, place : place + self.window])
-        return with_random_walk(own, random_walk_quantiles(days, places), start=self.random_walk_from_)
+        return with_random_walk(own, random_walk_quantiles(grid.days, places), start=self.random_walk_from_)
 
-    def uncalibrated(self, days: DayAxis, features: Features, places: IntArray) -> FloatArray:
+    def uncalibrated(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """The regression's ranges after the networks' moves: symmetric log returns, array of shape (n, 7, 23)."""
-        inputs = network_inputs(features)
+        inputs = network_inputs(grid.features)
         seen = scaled_windows(inputs, self.centre_, self.spread_, lookback=self.lookback)[places]
         moves = [network_moves(member, seen) for member in self.members_]
         shapes = [moved_quantiles(self.base_.shape_, move) for move in moves]
         mean = sum(shapes[1:], start=shapes[0]) / len(shapes)
-        return mean * self.base_.deviation(days, features, places)[:, :, None]
+        return mean * self.base_.deviation(grid, places)[:, :, None]
+
+    @property
+    def random_walk_from(self) -> int | None:
+        """The calibration's."""
+        return self.random_walk_from_
 
     def days_read(self, age: int) -> int:
-        """Days that a forecast depends on, `age` days after the fit: each calibrating day needs a year of its own."""
+        """Each calibrating day since the fit needs a year of its own."""
         return FEATURE_DAYS + self.lookback + max(HORIZONS) + min(age, self.window)
 
     @property
@@ -70,12 +90,37 @@ class LearnedRange:
         """Days whose outcomes calibrate a forecast."""
         return len(self.recent_)
 
-    def _recent(self, days: DayAxis, features: Features, *, last: int) -> FloatArray:
+    def arrays(self) -> dict[str, FloatArray]:
+        """The regression's, and what scales and calibrates."""
+        own = {"centre": self.centre_, "spread": self.spread_, "recent": self.recent_}
+        return {**self.base_.arrays(), **own}
+
+    def write_files(self, recipe: RangeRecipe, folder: Path) -> None:
+        """The networks, in Keras's formats."""
+        write_networks(recipe, self.members_, folder)
+
+    @classmethod
+    def restore(cls, stored: Stored[RangeRecipe]) -> Self:
+        """From arrays and networks."""
+        arrays, recipe = stored.arrays, stored.recipe
+        return cls(
+            base_=AnchoredHar(arrays["coefficients"], arrays["shape"]),
+            members_=read_networks(recipe, stored.folder),
+            centre_=arrays["centre"],
+            spread_=arrays["spread"],
+            fitted_on_=day_number(stored.trained_as_of),
+            recent_=arrays["recent"],
+            random_walk_from_=stored.random_walk_from,
+            lookback=recipe.lookback,
+        )
+
+    def _recent(self, grid: FeatureGrid, *, last: int) -> FloatArray:
         """What calibrates: array of shape (7, window + n_days).
 
         Columns p to p + window − 1 of horizon h are the outcomes of the `window` days that end at place
         p − h, the newest that are complete at p. Those complete at the fit are the stored ones.
         """
+        days = grid.days
         fitted = self.fitted_on_ - int(days.number[0])
         known = np.full((self.window + len(days.number), len(HORIZONS)), np.nan)
         # Row `window + p` is place p: stored outcomes may lie before the axis.
@@ -84,7 +129,7 @@ class LearnedRange:
         known[stored[inside]] = self.recent_[inside]
         later = np.arange(max(fitted + 1 - max(HORIZONS), 0), last)
         if last > fitted and len(later):
-            scaled = in_units(days.outcomes[later], self.uncalibrated(days, features, later))
+            scaled = in_units(days.outcomes[later], self.uncalibrated(grid, later))
             for column, horizon in enumerate(HORIZONS):
                 open_then = later + horizon > fitted
                 known[self.window + later[open_then], column] = scaled[open_then, column]

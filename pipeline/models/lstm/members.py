@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
-from pipeline.models.callbacks import DivergenceGuard, EpochListener, EpochReport, TimeLimit, deterministic
+from pipeline.models.callbacks import DivergenceGuard, EpochReport, TimeLimit, deterministic
+from pipeline.models.contract import Watch
 from pipeline.models.lstm.inference import TAILNESS, moved_quantiles, network_moves
 from pipeline.models.lstm.network import Weights, build_network
 from pipeline.recipes.ranges import RangeRecipe
@@ -34,23 +35,14 @@ class NetworkRows:
     weights: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class Watch:
-    """How a fit is watched.
-
-    Attributes:
-        time_limit_s: Seconds after which a member's fit is ended.
-        on_epoch: Told of each epoch, counted through all members.
-        rows: Later rows whose loss is told as `val_loss`; nothing is learned or chosen from them.
-    """
-
-    time_limit_s: float | None = None
-    on_epoch: EpochListener | None = None
-    rows: NetworkRows | None = None
-
-
 def fit_members(
-    recipe: RangeRecipe, rows: NetworkRows, shape: FloatArray, *, seed: int, watch: Watch
+    recipe: RangeRecipe,
+    rows: NetworkRows,
+    shape: FloatArray,
+    *,
+    seed: int,
+    watch: Watch,
+    unseen: NetworkRows | None,
 ) -> tuple[Weights, ...]:
     """Fit the members one after the other; each starts from weights of its own.
 
@@ -59,7 +51,8 @@ def fit_members(
         rows: What to learn from.
         shape: Quantiles of the regression in units of its deviation, array of shape (7, 23).
         seed: Of the initial weights and the order of rows.
-        watch: How the fit is watched.
+        watch: The time limit is each member's; epochs are counted through all members.
+        unseen: Later rows whose loss is told as `val_loss`; nothing is learned or chosen from them.
 
     Returns:
         The weights of each member, in Keras's order.
@@ -86,7 +79,11 @@ def fit_members(
             sample_weight=rows.weights.astype("float32"),
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
-            callbacks=_callbacks(recipe, rows, shape, watch, epochs_before=number * recipe.epochs),
+            callbacks=[
+                _cosine_decay(recipe, steps=recipe.epochs * -(-len(rows.windows) // recipe.batch_size)),
+                *([_watched(unseen, shape)] if unseen is not None and len(unseen.windows) else []),
+                *_callbacks(watch, epochs_before=number * recipe.epochs),
+            ],
             verbose=0,
         )
         members.append(tuple(np.asarray(weight, dtype=float) for weight in network.get_weights()))
@@ -141,13 +138,9 @@ def watched_loss(weights: Weights, rows: NetworkRows, shape: FloatArray) -> floa
     return float((losses * rows.weights).mean())
 
 
-def _callbacks(
-    recipe: RangeRecipe, rows: NetworkRows, shape: FloatArray, watch: Watch, *, epochs_before: int
-) -> "list[keras.callbacks.Callback]":
+def _callbacks(watch: Watch, *, epochs_before: int) -> "list[keras.callbacks.Callback]":
     listener = watch.on_epoch
-    callbacks = [_cosine_decay(recipe, steps=recipe.epochs * -(-len(rows.windows) // recipe.batch_size))]
-    callbacks += [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
-    callbacks += [_watched(watch.rows, shape)] if watch.rows is not None else []
+    callbacks = [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
     callbacks.append(DivergenceGuard())
     if listener is not None:
         callbacks.append(EpochReport(lambda epoch, values: listener(epochs_before + epoch, values)))

@@ -24,6 +24,7 @@ from flows.edges.configuration import PROJECT, configuration
 from flows.edges.tracking.experiments import open_tracking
 from pipeline.errors import InputError
 from pipeline.forecasts.columns import QUANTILES
+from pipeline.models.registry import BASELINES
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -31,6 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PATIENCE_S = 150
 UNITS = 60
+MODELS = len(BASELINES) + 1
 SERIES = Series("simulated", "BTCUSDT")
 LAST = date(2025, 6, 30)
 FROM = LAST - timedelta(days=UNITS - 1)
@@ -230,7 +232,7 @@ def test_sixty_units_survive_the_death_of_each_part(
     outcome = resume_backfill("last", configuration(), stores, Execution())
     assert (outcome.units["done"], outcome.units["running"], outcome.failed) == (UNITS, 0, [])
     rows = stores.ledger.forecasts(SERIES, latest_only=False)
-    assert len(rows) == UNITS * 7 * 4
+    assert len(rows) == UNITS * 7 * MODELS
     assert set(rows["issue"]) == {1}
     attempts = [unit["attempts"] for unit in newest(stores)]
     assert UNITS <= sum(attempts) <= UNITS + 6
@@ -277,7 +279,7 @@ def made_inline(source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     execute_plan(make_plan(request, current, stores, now=clock()), current, stores, Execution())
     made = values(stores)
     stores.engine.dispose()
-    assert len(made) == 12 * 7 * 4
+    assert len(made) == 12 * 7 * MODELS
     return made.items()
 
 

@@ -67,7 +67,7 @@ def stored(tmp_path: Path) -> None:
         ([*DAYS, "--source", "htp://127.0.0.1/cdd"], "--source is an http"),
         ([*DAYS, "--vintage", "old"], "vintage: Input should be 'latest' or 'known'"),
         ([*DAYS, "--reprocess", "some"], "reprocess: Input should be"),
-        ([*DAYS, "--recipe", "guide-lstm", "--dry-run"], "cannot be backfilled"),
+        ([*DAYS, "--recipe", "guide-lstm", "--dry-run"], "forecasts no range"),
         ([*DAYS, "--executor", "threads"], "--executor is one of inline, prefect, dask"),
         ([*DAYS, "--executor", "dask"], "--dask ADDRESS go together"),
         ([*DAYS, "--dask", "tcp://127.0.0.1:1"], "--dask ADDRESS go together"),

@@ -16,9 +16,10 @@ from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.edges.tracking.registry import RegisteredModel
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import InputError, RegistryError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.bundle import save_bundle
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 
@@ -39,7 +40,8 @@ def registered(candles: pd.DataFrame, tmp_path: Path) -> None:
     places = configuration().places
     tracking = open_tracking(places)
     model = RegisteredModel(tracking, BTC, turn=turns_of(places))
-    fitted = fit(find_recipe("har-range"), daily_grid(candles), as_of=candles["date"].iloc[-1].date(), seed=1)
+    grid = FeatureGrid.of(daily_grid(candles))
+    fitted = fit(find_recipe("har-range"), grid, as_of=candles["date"].iloc[-1].date(), seed=1)
     save_bundle(fitted, tmp_path / "bundle")
     for number in range(1, 4):
         tags = {

@@ -8,8 +8,8 @@ from flows.command import app
 from flows.command.sweep import print_sweep
 from pipeline.errors import InputError
 from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.models.catalogue import catalogue, parse_recipe
 from pipeline.point.variation import SETTINGS
-from pipeline.recipes import catalogue, parse_recipe
 from pipeline.recipes.points import POINT_RECIPES
 
 run = CliRunner().invoke

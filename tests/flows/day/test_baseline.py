@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from flows.backfills.execution import Execution
@@ -27,13 +26,15 @@ from flows.edges.tracking.experiments import open_tracking
 from flows.edges.tracking.registry import RegisteredModel
 from flows.publishing.reproduction import reproduce
 from pipeline.errors import CoincastError
-from pipeline.evaluation.trial import BASELINES, issued_recipes
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import BY_GATE, BY_RECIPE, RANDOM_WALK
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.hub.validation import Fault, validate_hub
+from pipeline.models.catalogue import catalogue
 from pipeline.models.fitting import Model
-from pipeline.recipes import Recipe, catalogue
+from pipeline.models.registry import BASELINES, issued_recipes
+from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -169,7 +170,7 @@ def test_a_recipe_is_published_scored_backfilled_and_reproduced(
 ) -> None:
     recipe: Recipe = named_recipe(chosen(name), configuration().places)
     models = {one.model_id for one in issued_recipes(recipe)}
-    assert models >= {f"coincast-{one.replace('-', '_')}" for one in BASELINES}
+    assert models >= {one.model_id for one in BASELINES}
 
     assert run(chosen(name)).outcome == "published"
     outcome = run(chosen(name), NEXT)
@@ -279,7 +280,7 @@ def test_a_day_whose_forecasts_do_not_hold_registers_nothing(
 
     sound = issued_fits.issue
 
-    def absurd(model: Model, grid: pd.DataFrame, **options: Any) -> Forecast:
+    def absurd(model: Model, grid: FeatureGrid, **options: Any) -> Forecast:
         forecast = sound(model, grid, **options)
         return replace(forecast, quantiles=forecast.quantiles * (1 if model.recipe.is_baseline else 1e4))
 

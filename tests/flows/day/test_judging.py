@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from flows.edges.configuration import configuration
@@ -18,6 +17,7 @@ from flows.edges.tracking.aliases import CHAMPION, promote, rollback
 from flows.edges.tracking.experiments import open_tracking
 from flows.edges.tracking.registry import RegisteredModel
 from flows.publishing.reproduction import reproduce
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.fitting import Model
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -90,7 +90,7 @@ def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
     run: Callable[[int], Any],
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
-    shuffle_days: Callable[..., pd.DataFrame],
+    shuffle_days: Callable[..., FeatureGrid],
 ) -> None:
     from pipeline.models import fitting as forecasting
 
@@ -98,7 +98,7 @@ def test_a_fit_on_shuffled_labels_is_refused_and_the_page_says_why(
     promote(model, 1)
     sound = forecasting.fit
 
-    def unsound(recipe: Any, grid: pd.DataFrame, *, as_of: date, **options: Any) -> Model:
+    def unsound(recipe: Any, grid: FeatureGrid, *, as_of: date, **options: Any) -> Model:
         bad = recipe.kind == "range"
         return sound(recipe, shuffle_days(grid, until=as_of) if bad else grid, as_of=as_of, **options)
 

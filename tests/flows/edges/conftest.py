@@ -14,10 +14,11 @@ from flows.edges.configuration import configuration
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import Tracking, open_tracking
 from pipeline.candles.grid import daily_grid
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
 from pipeline.models.bundle import save_bundle
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit, issue
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 
@@ -37,7 +38,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     series, as_of = Series.parse("binance/BTCUSDT/1d"), date(2026, 3, 29)
     candles = simulate_candles(seed=3, first=date(2023, 10, 1), last=as_of, price=50_000.0)
     candles = candles.drop(index=range(len(candles) - 60, len(candles) - 55)).reset_index(drop=True)
-    grid = daily_grid(candles)
+    grid = FeatureGrid.of(daily_grid(candles))
     model = fit(find_recipe("har-range"), grid, as_of=as_of, seed=1)
     folder = tmp_path_factory.mktemp("fitted") / "bundle"
     save_bundle(model, folder)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
@@ -20,11 +19,12 @@ from flows.edges.sql.database import open_database
 from flows.publishing.reproduction import Reproduction, reproduce
 from pipeline.candles import daily_grid, read_candles
 from pipeline.errors import InputError, StoreError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.manifest import Manifest
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit, issue
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -62,9 +62,10 @@ class Deployment:
             account=account,
         )
 
-    def grid(self, snapshot: Snapshot) -> pd.DataFrame:
+    def grid(self, snapshot: Snapshot) -> FeatureGrid:
         data = self.snapshots.read(snapshot)
-        return daily_grid(read_candles(data, series=BTC, fetched_at=snapshot.fetched_at).candles)
+        candles = read_candles(data, series=BTC, fetched_at=snapshot.fetched_at).candles
+        return FeatureGrid.of(daily_grid(candles))
 
     def publish(
         self,

@@ -9,11 +9,11 @@ import pytest
 from pipeline.backfill.holes import days_after_holes
 from pipeline.candles.columns import DATE, FILLED
 from pipeline.candles.grid import daily_grid
-from pipeline.features.daily import build_features
-from pipeline.features.day_axis import DayAxis, day_number
+from pipeline.features.day_axis import day_number
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.models.fitting import fit
 from pipeline.models.lstm.network import network_inputs, scaled_windows
-from pipeline.models.random_walk import RandomWalk
-from pipeline.models.regression import fit_scaled_range
+from pipeline.models.registry import BASELINES
 from pipeline.simulation import simulate_candles
 
 FIRST = date(2022, 1, 1)
@@ -23,19 +23,12 @@ HOLE = FIRST + timedelta(days=500)
 
 def refused(candles: pd.DataFrame, lookback: int) -> set[int]:
     """Days that have a candle and for which a baseline or a network's window gives no number."""
-    grid = daily_grid(candles)
-    days = DayAxis.of(grid)
-    features, rows = build_features(days), days.place[~grid[FILLED].to_numpy()]
-    last = days.place_of(SETTLED)
-    models = [
-        RandomWalk(),
-        *(fit_scaled_range(name, days, features, last=last) for name in ("har-range", "ewma-range")),
-    ]
-    whole = np.all(
-        [np.isfinite(one.quantiles(days, features, rows)).all(axis=(1, 2)) for one in models], axis=0
-    )
+    grid = FeatureGrid.of(daily_grid(candles))
+    days, rows = grid.days, grid.days.place[~grid.table[FILLED].to_numpy()]
+    models = [fit(recipe, grid, as_of=SETTLED, seed=1).learned_ for recipe in BASELINES]
+    whole = np.all([np.isfinite(one.quantiles(grid, rows)).all(axis=(1, 2)) for one in models], axis=0)
     if lookback:
-        seen = scaled_windows(network_inputs(features), np.zeros(16), np.ones(16), lookback=lookback)
+        seen = scaled_windows(network_inputs(grid.features), np.zeros(16), np.ones(16), lookback=lookback)
         whole &= np.isfinite(seen[rows]).all(axis=(1, 2))
     return {int(number) for number in days.number[rows[~whole]]}
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pipeline.errors import DateError, TooLittleHistoryError
 from pipeline.evaluation.backtest import COLUMNS, Span, forecast_lines, plan_spans, walk_span
 from pipeline.features.day_axis import day_number
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import LEVELS
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import MINIMUM_DAYS, fit, issue
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 
 pytestmark = pytest.mark.slow
@@ -60,11 +61,11 @@ def test_what_cannot_be_walked_is_said(simulated_grid):
         plan_spans(simulated_grid, first=date(2022, 2, 1), last=date(2022, 12, 1), refit_every=30)
 
 
-def test_a_walk_is_fit_and_issue_day_by_day(broken_grid):
+def test_a_walk_is_fit_and_issue_day_by_day(broken_grid, broken):
     spans = plan_spans(broken_grid, first=FIRST, last=LAST, refit_every=100)
     span = spans[-1]
-    walked = walk_span(HAR, broken_grid, span, seed=1)
-    model = fit(HAR, broken_grid, as_of=span.fit_as_of, seed=1)
+    walked = walk_span(HAR, broken, span, seed=1)
+    model = fit(HAR, broken, as_of=span.fit_as_of, seed=1)
     text = "\n".join(
         [
             ",".join(COLUMNS),
@@ -75,7 +76,7 @@ def test_a_walk_is_fit_and_issue_day_by_day(broken_grid):
     assert len(rows) == len(span.rows) * 2 * len(LEVELS)
     for position in (0, len(span.rows) - 1):
         as_of = broken_grid["date"].iloc[span.rows[position]].date()
-        forecast = issue(model, broken_grid, series=SERIES, as_of=as_of)
+        forecast = issue(model, broken, series=SERIES, as_of=as_of)
         mine = [row for row in rows if row["reference_date"] == as_of.isoformat()]
         for horizon in (1, 3):
             found = [row for row in mine if row["horizon"] == str(horizon)]
@@ -87,8 +88,8 @@ def test_a_walk_is_fit_and_issue_day_by_day(broken_grid):
             }
 
 
-def test_a_day_without_a_forecast_has_no_line(broken_grid):
-    walked = walk_span(HAR, broken_grid, Span(date(2023, 6, 1), np.array([600, 700])), seed=1)
+def test_a_day_without_a_forecast_has_no_line(broken_grid, broken):
+    walked = walk_span(HAR, broken, Span(date(2023, 6, 1), np.array([600, 700])), seed=1)
     lines = list(forecast_lines(walked, broken_grid, model_id="m", location="x", horizons=(1,)))
     assert {line.split(",")[1] for line in lines} == {str(broken_grid["date"].iloc[700].date())}
 
@@ -98,5 +99,5 @@ def test_a_walk_reads_no_row_after_its_days(simulated_grid):
     garbage = simulated_grid.copy()
     later = garbage["date"] > np.datetime64(date(2023, 12, 31))
     garbage.loc[later, ["open", "high", "low", "close", "volume_base"]] = 7.0
-    expected = walk_span(HAR, simulated_grid, span, seed=1).quantiles
-    assert np.array_equal(walk_span(HAR, garbage, span, seed=1).quantiles, expected)
+    expected = walk_span(HAR, FeatureGrid.of(simulated_grid), span, seed=1).quantiles
+    assert np.array_equal(walk_span(HAR, FeatureGrid.of(garbage), span, seed=1).quantiles, expected)

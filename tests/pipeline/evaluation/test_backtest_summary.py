@@ -9,7 +9,7 @@ from pipeline.evaluation.backtest import plan_spans, walk_span
 from pipeline.evaluation.backtest_summary import collect_outcomes, summarise
 from pipeline.figures.backtest import coverage_figure, cumulative_figure, fan_figure, pit_figure
 from pipeline.forecasts.quantiles import LEVELS
-from pipeline.recipes import find_recipe
+from pipeline.models.catalogue import find_recipe
 
 
 def naive_wis(actual, quantiles):
@@ -20,11 +20,11 @@ def naive_wis(actual, quantiles):
 
 
 @pytest.fixture(scope="module")
-def outcomes(broken_grid):
+def outcomes(broken_grid, broken):
     spans = plan_spans(broken_grid, first=date(2023, 3, 1), last=date(2024, 6, 30), refit_every=200)
-    walked = [walk_span(find_recipe("har-range"), broken_grid, span, seed=1) for span in spans]
+    walked = [walk_span(find_recipe("har-range"), broken, span, seed=1) for span in spans]
     rows = np.concatenate([one.span.rows for one in walked])
-    return collect_outcomes(broken_grid, rows, np.concatenate([one.quantiles for one in walked]))
+    return collect_outcomes(broken.days, rows, np.concatenate([one.quantiles for one in walked]))
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
@@ -60,8 +60,8 @@ def test_overall_counts_every_day_once(outcomes):
     assert summary["overall"]["1"]["days"] == sum(years)
 
 
-def test_a_year_without_an_outcome_is_none_and_not_nan(outcomes, broken_grid):
-    last = collect_outcomes(broken_grid, np.array([len(broken_grid) - 1]), outcomes.quantiles[-1:])
+def test_a_year_without_an_outcome_is_none_and_not_nan(outcomes, broken):
+    last = collect_outcomes(broken.days, np.array([len(broken.table) - 1]), outcomes.quantiles[-1:])
     cell = summarise(last, (1,))["overall"]["1"]
     assert cell["days"] == 0
     assert cell["relative_wis"] is None

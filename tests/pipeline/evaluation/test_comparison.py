@@ -1,5 +1,4 @@
 from datetime import date
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,9 @@ from pipeline.candles import daily_grid
 from pipeline.errors import TimeLimitError, TooLittleHistoryError
 from pipeline.evaluation.comparison import RANDOM_WALK, random_walk_of, ranges_of, require_days, setting_of
 from pipeline.evaluation.leaderboard import rank
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.models.catalogue import find_recipe
 from pipeline.point.framing import AS_WRITTEN, frame
-from pipeline.recipes import find_recipe
 from pipeline.recipes.points import ARTICLE_LSTM, GUIDE_LSTM
 from pipeline.simulation import simulate_candles
 
@@ -47,21 +47,22 @@ def test_settings_differ_where_scores_cannot_be_compared(grid: pd.DataFrame) -> 
 def test_a_range_recipe_is_refused_before_a_fit_where_its_fit_would_be(grid: pd.DataFrame) -> None:
     recipe = find_recipe("har-range")
     # Of 500 days the newest 99 are the test; the 401 before them are enough, and 398 are not.
-    require_days(recipe, grid.iloc[:500])
-    ranges_of(recipe, grid.iloc[:500], seed=1)
-    for refuse in (require_days, partial(ranges_of, seed=1)):
-        with pytest.raises(TooLittleHistoryError, match="400 daily candles"):
-            refuse(recipe, grid.iloc[:497])
+    require_days(grid.iloc[:500])
+    ranges_of(recipe, FeatureGrid.of(grid.iloc[:500]), seed=1)
+    with pytest.raises(TooLittleHistoryError, match="400 daily candles"):
+        require_days(grid.iloc[:497])
+    with pytest.raises(TooLittleHistoryError, match="400 daily candles"):
+        ranges_of(recipe, FeatureGrid.of(grid.iloc[:497]), seed=1)
 
 
 @pytest.mark.slow
 def test_a_range_recipe_keeps_to_its_time_limit(grid: pd.DataFrame) -> None:
     with pytest.raises(TimeLimitError, match="ran past its limit"):
-        ranges_of(find_recipe("tiny-range"), grid, seed=1, time_limit_s=1e-6)
+        ranges_of(find_recipe("tiny-range"), FeatureGrid.of(grid), seed=1, time_limit_s=1e-6)
 
 
 def test_a_range_recipe_is_compared_by_its_median(grid: pd.DataFrame) -> None:
-    outcome, walk = ranges_of(find_recipe("har-range"), grid, seed=1)
+    outcome, walk = ranges_of(find_recipe("har-range"), FeatureGrid.of(grid), seed=1)
     assert outcome.seed is None
     assert outcome.setting == walk.setting
     assert len(outcome.test) == 729 // 5

@@ -3,25 +3,25 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 
-import pandas as pd
 import pytest
 
 from pipeline.candles import daily_grid
 from pipeline.evaluation.gate import FIT_DAYS, RECORD_DAYS, Contenders, Decision, FitShape, decide
 from pipeline.evaluation.gate_evidence import response
 from pipeline.evaluation.trial import Trial, fit_baselines, try_models
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit
-from pipeline.recipes import find_recipe
 from pipeline.simulation import simulate_candles
 
 pytestmark = pytest.mark.slow
 
-Shuffle = Callable[..., pd.DataFrame]
+Shuffle = Callable[..., FeatureGrid]
 AS_OF = date(2026, 3, 29)
 HAR, CANDIDATE, EWMA = "coincast-har_range", "coincast-candidate", "coincast-ewma_range"
 
 
-def trial(grid: pd.DataFrame, *, days: int, candidate: str, shuffle: Shuffle | None) -> Trial:
+def trial(grid: FeatureGrid, *, days: int, candidate: str, shuffle: Shuffle | None) -> Trial:
     fit_day = AS_OF - timedelta(days=days)
     seen = shuffle(grid, until=fit_day) if shuffle else grid
     models = {model.model_id: model for model in fit_baselines(grid, as_of=fit_day, seed=1)}
@@ -30,7 +30,8 @@ def trial(grid: pd.DataFrame, *, days: int, candidate: str, shuffle: Shuffle | N
 
 
 def judge(seed: int, *, candidate: str, shuffle: Shuffle | None) -> Decision:
-    grid = daily_grid(simulate_candles(seed=seed, first=date(2021, 1, 1), last=AS_OF, price=5e4))
+    candles = simulate_candles(seed=seed, first=date(2021, 1, 1), last=AS_OF, price=5e4)
+    grid = FeatureGrid.of(daily_grid(candles))
     on_fit, on_record = (
         trial(grid, days=days, candidate=candidate, shuffle=shuffle) for days in (FIT_DAYS, RECORD_DAYS)
     )

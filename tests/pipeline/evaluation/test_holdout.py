@@ -10,8 +10,9 @@ from sklearn.metrics import mean_absolute_percentage_error, mean_squared_error
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation.holdout import evaluate
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit, issue
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 
 AS_OF = date(2024, 5, 31)
@@ -19,8 +20,8 @@ SERIES = Series.parse("binance/BTCUSDT/1d")
 
 
 @pytest.fixture(scope="module")
-def judged(simulated_grid):
-    return evaluate(find_recipe("har-range"), simulated_grid, as_of=AS_OF, seed=1)
+def judged(simulated):
+    return evaluate(find_recipe("har-range"), simulated, as_of=AS_OF, seed=1)
 
 
 def test_the_test_days_are_the_newest_90_and_unseen(judged):
@@ -30,10 +31,10 @@ def test_the_test_days_are_the_newest_90_and_unseen(judged):
     ]
 
 
-def test_each_row_is_the_forecast_of_the_day_before(judged, simulated_grid):
-    model = fit(find_recipe("har-range"), simulated_grid, as_of=judged.model.trained_as_of, seed=1)
+def test_each_row_is_the_forecast_of_the_day_before(judged, simulated):
+    model = fit(find_recipe("har-range"), simulated, as_of=judged.model.trained_as_of, seed=1)
     row = judged.table.iloc[40]
-    forecast = issue(model, simulated_grid, series=SERIES, as_of=row["date"].date() - timedelta(days=1))
+    forecast = issue(model, simulated, series=SERIES, as_of=row["date"].date() - timedelta(days=1))
     assert row["predicted"] == forecast.median[0]
     assert row["random_walk"] == forecast.last_close
     assert row["lower_80"] < row["predicted"] < row["upper_80"]
@@ -64,8 +65,8 @@ def test_metrics_are_those_of_scikit_learn_and_scaled_by_training_rows_only(judg
     assert all(np.isfinite(value) for value in metrics.values())
 
 
-def test_the_random_walk_against_itself_has_no_skill(simulated_grid):
-    judged = evaluate(find_recipe("random-walk"), simulated_grid, as_of=AS_OF, seed=1)
+def test_the_random_walk_against_itself_has_no_skill(simulated):
+    judged = evaluate(find_recipe("random-walk"), simulated, as_of=AS_OF, seed=1)
     assert judged.metrics["test_relative_wis"] == pytest.approx(1)
     assert judged.history == {}
 
@@ -74,7 +75,7 @@ def test_days_that_stood_still_have_no_direction(simulated_grid):
     still = simulated_grid.copy()
     rows = still.index[still["date"] <= np.datetime64(AS_OF)][-40:-30]
     still.loc[rows, "close"] = still.loc[rows[0] - 1, "close"]
-    judged = evaluate(find_recipe("har-range"), still, as_of=AS_OF, seed=1)
+    judged = evaluate(find_recipe("har-range"), FeatureGrid.of(still), as_of=AS_OF, seed=1)
     hits = [
         (row.predicted > row.random_walk) == (row.actual > row.random_walk)
         for row in judged.table.itertuples()
@@ -85,8 +86,8 @@ def test_days_that_stood_still_have_no_direction(simulated_grid):
     assert "random_walk_test_direction_pct" not in judged.metrics
 
 
-def test_one_day_persistence_does_not_cross_a_long_hole(broken_grid):
-    judged = evaluate(find_recipe("har-range"), broken_grid, as_of=AS_OF, seed=1)
+def test_one_day_persistence_does_not_cross_a_long_hole(broken_grid, broken):
+    judged = evaluate(find_recipe("har-range"), broken, as_of=AS_OF, seed=1)
     rows = list(broken_grid[broken_grid["date"] <= np.datetime64(judged.model.trained_as_of)].itertuples())
     assert rows[-1].segment == 1
     changes = [
@@ -100,28 +101,33 @@ def test_one_day_persistence_does_not_cross_a_long_hole(broken_grid):
 
 def test_rows_after_as_of_change_nothing(judged, simulated_grid):
     cut = simulated_grid[simulated_grid["date"] <= np.datetime64(AS_OF)]
-    again = evaluate(find_recipe("har-range"), cut, as_of=AS_OF, seed=1)
+    again = evaluate(find_recipe("har-range"), FeatureGrid.of(cut), as_of=AS_OF, seed=1)
     assert again.metrics == judged.metrics
     assert again.table.equals(judged.table)
 
 
-def test_missing_days_are_not_judged(broken_grid):
-    judged = evaluate(find_recipe("har-range"), broken_grid, as_of=date(2023, 10, 31), seed=1)
+def test_missing_days_are_not_judged(broken_grid, broken):
+    judged = evaluate(find_recipe("har-range"), broken, as_of=date(2023, 10, 31), seed=1)
     assert not set(judged.table["date"]) & set(broken_grid.loc[broken_grid["filled"], "date"])
     assert 0 < len(judged.table) < 90
 
 
 def test_too_little_history_for_fit_and_test_days_is_said(simulated_grid):
     with pytest.raises(TooLittleHistoryError):
-        evaluate(find_recipe("har-range"), simulated_grid.iloc[:450], as_of=date(2023, 3, 26), seed=1)
+        evaluate(
+            find_recipe("har-range"),
+            FeatureGrid.of(simulated_grid.iloc[:450]),
+            as_of=date(2023, 3, 26),
+            seed=1,
+        )
 
 
 @pytest.mark.slow
-def test_a_network_has_a_loss_curve_in_training_and_on_the_test_days(simulated_grid):
+def test_a_network_has_a_loss_curve_in_training_and_on_the_test_days(simulated):
     told = []
     judged = evaluate(
         find_recipe("tiny-range"),
-        simulated_grid,
+        simulated,
         as_of=AS_OF,
         seed=1,
         on_epoch=lambda *epoch: told.append(epoch),

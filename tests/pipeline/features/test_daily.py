@@ -16,17 +16,6 @@ def of(grid):
     return build_features(DayAxis.of(grid))
 
 
-@pytest.mark.parametrize("name", ["simulated_grid", "broken_grid"])
-@given(cut=st.integers(60, 880))
-@settings(max_examples=25)
-def test_prefix_law_no_feature_reads_a_later_row(name, cut, request):
-    grid = request.getfixturevalue(name)
-    whole, past = of(grid), of(grid.iloc[:cut])
-    length = len(past.log_range)
-    for field, values in vars(past).items():
-        assert np.array_equal(values, getattr(whole, field)[:length], equal_nan=True), field
-
-
 @given(end=st.integers(MEMORY_DAYS, 912))
 @settings(max_examples=25)
 def test_the_last_400_days_give_the_same_bits_as_the_whole_file(end, simulated_grid):
@@ -70,9 +59,3 @@ def test_a_quiet_weekend_becomes_a_habit(simulated_grid):
     ahead_is_sunday = features.next_weekday == 6
     habits = features.weekday_habit[250:]
     assert habits[ahead_is_sunday[250:]].max() < habits[~ahead_is_sunday[250:]].min()
-
-
-def test_at_picks_days(simulated_grid):
-    features = of(simulated_grid)
-    picked = features.at(np.array([100, 300]))
-    assert np.array_equal(picked.averages, features.averages[[100, 300]])

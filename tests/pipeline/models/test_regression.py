@@ -4,25 +4,16 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from pipeline.features.daily import build_features
-from pipeline.features.day_axis import DayAxis
+from pipeline.features.day_axis import day_date
 from pipeline.features.volatility import log_range_ahead
 from pipeline.forecasts.quantiles import LEVELS
-from pipeline.models.regression import ewma_log_deviation, fit_scaled_range, linear
-
-METHODS = ["har-range", "ewma-range", "anchored-har"]
+from pipeline.models.regression import AnchoredHar, HarRange, ewma_log_deviation, linear
 
 
-@pytest.fixture
-def market(simulated_grid):
-    days = DayAxis.of(simulated_grid)
-    return days, build_features(days)
-
-
-def test_har_is_least_squares_on_day_week_month_and_weekday(market):
-    days, features = market
+def test_har_is_least_squares_on_day_week_month_and_weekday(simulated):
+    days, features = simulated.days, simulated.features
     last = 700
-    model = fit_scaled_range("har-range", days, features, last=last)
+    model = HarRange.learn(simulated.until(day_date(int(days.number[last]))))
     columns = np.column_stack(
         [features.averages[:, :3], *(features.next_weekday == day for day in range(1, 7))]
     )
@@ -37,8 +28,8 @@ def test_har_is_least_squares_on_day_week_month_and_weekday(market):
         assert model.shape_[horizon - 1] == pytest.approx(np.quantile(scaled, LEVELS))
 
 
-def test_the_exponential_average_is_that_of_a_naive_loop(market):
-    days, _ = market
+def test_the_exponential_average_is_that_of_a_naive_loop(simulated):
+    days = simulated.days
     found = ewma_log_deviation(days)
     spread, body = np.log(days.high / days.low), np.log(days.close / days.open)
     variance = 0.5 * spread**2 - (2 * np.log(2) - 1) * body**2
@@ -49,30 +40,8 @@ def test_the_exponential_average_is_that_of_a_naive_loop(market):
     assert np.isfinite(found[249:]).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_row_after_as_of_is_learned_from(method, market, simulated_grid):
-    days, features = market
-    known = fit_scaled_range(method, days, features, last=600)
-    past = DayAxis.of(simulated_grid.iloc[:601])
-    alone = fit_scaled_range(method, past, build_features(past), last=600)
-    assert np.array_equal(known.coefficients_, alone.coefficients_)
-    assert np.array_equal(known.shape_, alone.shape_)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_day_s_quantiles_do_not_depend_on_which_days_are_asked(method, market):
-    days, features = market
-    model = fit_scaled_range(method, days, features, last=600)
-    places = np.arange(650, 700)
-    together = model.quantiles(days, features, places)
-    for row in (0, 31, 49):
-        assert np.array_equal(model.quantiles(days, features, places[[row]])[0], together[row])
-    assert (np.diff(together, axis=2) >= 0).all()
-
-
-def test_anchored_har_is_symmetric_about_the_last_close(market):
-    days, features = market
-    shape = fit_scaled_range("anchored-har", days, features, last=700).shape_
+def test_anchored_har_is_symmetric_about_the_last_close(simulated):
+    shape = AnchoredHar.learn(simulated).shape_
     assert shape == pytest.approx(-shape[:, ::-1])
 
 

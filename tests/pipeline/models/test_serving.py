@@ -8,9 +8,10 @@ import pytest
 
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import CandleFileError, InputError, TooLittleHistoryError
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import Model, fit, issue
 from pipeline.models.serving import INPUT_COLUMNS, OUTPUT_COLUMNS, QUANTILE_COLUMNS, serve
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 
@@ -27,7 +28,7 @@ def candles() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model(candles: pd.DataFrame) -> Model:
-    return fit(find_recipe("har-range"), daily_grid(candles), as_of=AS_OF, seed=1)
+    return fit(find_recipe("har-range"), FeatureGrid.of(daily_grid(candles)), as_of=AS_OF, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,11 @@ def rows(candles: pd.DataFrame) -> pd.DataFrame:
     return posted.assign(date=posted["date"].dt.strftime("%Y-%m-%d"))
 
 
-@pytest.mark.parametrize("recipe", ["har-range", "ewma-range", "random-walk"])
 @pytest.mark.parametrize("days", [400, 401, 600, None])
 def test_the_same_bits_as_the_daily_job_however_much_is_sent(
-    candles: pd.DataFrame, rows: pd.DataFrame, recipe: str, days: int | None
+    model: Model, candles: pd.DataFrame, rows: pd.DataFrame, days: int | None
 ) -> None:
-    model = fit(find_recipe(recipe), daily_grid(candles), as_of=AS_OF, seed=1)
-    expected = issue(model, daily_grid(candles), series=SERIES, as_of=AS_OF)
+    expected = issue(model, FeatureGrid.of(daily_grid(candles)), series=SERIES, as_of=AS_OF)
     sent = rows if days is None else rows.tail(days - len(LOST))
     served = serve(model, sent.iloc[::-1], series=SERIES, missing=frozenset(LOST))
     assert tuple(served.columns) == OUTPUT_COLUMNS

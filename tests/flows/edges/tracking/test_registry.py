@@ -17,6 +17,7 @@ from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 from flows.edges.tracking.retention import plan_pruning, prune
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import RegistryError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.bundle import load_bundle
 from pipeline.models.fitting import issue
 from pipeline.models.serving import QUANTILE_COLUMNS
@@ -87,7 +88,9 @@ def test_a_version_holds_the_bundle_and_answers_with_the_ledgers_bits(
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib", ".pyc"))]
 
     kept = load_bundle(model.bundle(made))
-    again = issue(kept, daily_grid(fitted.candles), series=fitted.series, as_of=date(2026, 3, 29))
+    again = issue(
+        kept, FeatureGrid.of(daily_grid(fitted.candles)), series=fitted.series, as_of=date(2026, 3, 29)
+    )
     assert np.array_equal(again.quantiles, fitted.forecast.quantiles)
 
     served = mlflow.pyfunc.load_model(made.uri)
@@ -117,7 +120,7 @@ def test_a_version_runs_on_the_code_that_it_carries_without_a_network_library(
     told = subprocess.run(
         [sys.executable, "-c", script, made.uri], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout
-    carried = model.bundle(made).parents[1] / "code" / "pipeline" / "serving.py"
+    carried = model.bundle(made).parents[1] / "code" / "pipeline" / "models" / "serving.py"
     assert told.strip() == f"{carried} set()"
 
 

@@ -14,6 +14,7 @@ from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.edges.tracking.registry import RegisteredModel
 from flows.edges.tracking.retention import plan_pruning, prune
 from pipeline.candles.grid import daily_grid
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.bundle import load_bundle
 from pipeline.models.fitting import issue
 
@@ -51,7 +52,9 @@ def test_runs_models_and_champions_live_on_a_server(places: Places, fitted: Any,
     champion = model.at("champion")
     assert champion is not None
     kept = load_bundle(model.bundle(champion))
-    again = issue(kept, daily_grid(fitted.candles), series=fitted.series, as_of=date(2026, 3, 29))
+    again = issue(
+        kept, FeatureGrid.of(daily_grid(fitted.candles)), series=fitted.series, as_of=date(2026, 3, 29)
+    )
     assert np.array_equal(again.quantiles, fitted.forecast.quantiles)
     stored = boto3.client("s3", endpoint_url=model_bucket).list_objects_v2(Bucket="coincast-models")[
         "Contents"

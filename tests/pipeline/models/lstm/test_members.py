@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.candles import daily_grid
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit, issue
-from pipeline.recipes import find_recipe
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_threads_that_draw_random_numbers_change_no_bit() -> None:
-    grid = daily_grid(simulate_candles(seed=12, first=date(2024, 1, 1), last=date(2025, 6, 30), price=2e4))
+    grid = FeatureGrid.of(
+        daily_grid(simulate_candles(seed=12, first=date(2024, 1, 1), last=date(2025, 6, 30), price=2e4))
+    )
 
     def fitted() -> bytes:
         model = fit(find_recipe("tiny-range"), grid, as_of=date(2025, 6, 1), seed=1)

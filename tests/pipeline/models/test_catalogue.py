@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.recipes import catalogue, find_recipe, parse_recipe, with_epochs
+from pipeline.models.catalogue import catalogue, find_recipe, parse_recipe
 from pipeline.recipes.point import PointRecipe, Recurrent
 from pipeline.recipes.toml import as_toml
 
@@ -110,6 +110,10 @@ def test_every_recipe_survives_its_toml() -> None:
         (MINE + "learning_rate = inf", r"fitting\.learning_rate: .*finite"),
         (MINE + "clip_norm = 1.0\nclip_value = 1.0", "clip_norm or clip_value, not both"),
         (MINE + 'batch = "none"', r"fitting\.batch"),
+        (
+            'based_on = "har-range"\nname = "mine"\nmethod = "oracle"',
+            r"mine\.toml: method: expected one of .*baseline/har-range, .*, got baseline/oracle",
+        ),
     ],
 )
 def test_a_faulty_file_is_named_with_what_is_wrong(text: str, words: str) -> None:
@@ -126,6 +130,6 @@ def test_a_name_cannot_be_taken_twice() -> None:
 
 def test_epochs_may_be_cut_for_a_quick_look() -> None:
     for recipe in catalogue():
-        quick = with_epochs(recipe, 2).as_values()
+        quick = recipe.with_epochs(2).as_values()
         assert quick.get("fitting", quick).get("epochs", 2) == 2
-        assert with_epochs(recipe, None) is recipe
+        assert quick == recipe.as_values() or recipe.total_epochs is not None

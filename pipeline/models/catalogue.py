@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.errors import InputError
+from pipeline.models.registry import RANGE_RECIPES
 from pipeline.recipes.base import Recipe
-from pipeline.recipes.point import PointRecipe, with_one_clip
+from pipeline.recipes.point import with_one_clip
 from pipeline.recipes.points import POINT_RECIPES
-from pipeline.recipes.ranges import RANGE_RECIPES
 
 
 def catalogue(own: Sequence[Recipe] = ()) -> tuple[Recipe, ...]:
@@ -70,21 +70,15 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
             f"{origin}: 'kind' must be one of {', '.join(kinds)}; or start from one by 'based_on'."
         )
     try:
-        return kind.model_validate(values)
+        recipe = kind.model_validate(values)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in fault["loc"])
         raise InputError(f"{origin}: {field or 'recipe'}: {fault['msg'][:200]}.") from error
-
-
-def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
-    """The recipe with other epochs, for a quick look; as it is where `epochs` is None or it has none."""
-    if epochs is None:
-        return recipe
-    if isinstance(recipe, PointRecipe):
-        return recipe.varied(fitting={"epochs": epochs})
-    values = recipe.model_dump()
-    return type(recipe).model_validate(values | {"epochs": epochs}) if "epochs" in values else recipe
+    if recipe.rule not in {one.rule for one in catalogue()}:
+        known = ", ".join(one.rule for one in catalogue() if one.kind == recipe.kind)
+        raise InputError(f"{origin}: method: expected one of {known}, got {recipe.rule}.")
+    return recipe
 
 
 def _based_on(name: object, changes: dict[str, Any], *, origin: str) -> dict[str, Any]:
