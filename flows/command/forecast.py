@@ -13,7 +13,7 @@ from flows.command.output import console, print_json, print_table
 def forecast(*, series: SeriesOption = None, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
     """Show the last published forecast: each day's 50, 80 and 95 % ranges beside the random walk's.
 
-    Exit 2 if none of the series has a forecast yet, or not of that day.
+    Exit 2 if none of the series has a forecast yet, or not of that day; 1 if what is kept of one cannot be read.
 
     Example: coincast forecast --series binance/BTCUSDT/1d --as-of 2026-03-29
     """
@@ -44,7 +44,8 @@ def forecast(*, series: SeriesOption = None, as_of: AsOfOption = None, as_json: 
     if missing and not told and not failures:
         raise InputError(_nothing(missing, as_of))
     if as_json:
-        print_json({"forecasts": told, "missing": missing})
+        failed = {name: str(error) for name, error in failures.items()}
+        print_json({"forecasts": told, "missing": missing, "failed": failed})
     else:
         for said in told:
             _show(said)

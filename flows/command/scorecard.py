@@ -71,7 +71,8 @@ def scorecard(
             "lines": [line.as_dict() for line in lines],
             "alarms": [alarm.as_dict() for alarm in alarms],
         }
-        print_json({**values, "notes": notes})
+        failed = {name: str(error) for name, error in failures.items()}
+        print_json({**values, "notes": notes, "failed": failed})
     else:
         _show(lines, alarms)
         for note in notes:

@@ -121,27 +121,32 @@ def make_candles() -> Callable[..., pd.DataFrame]:
 
 
 @pytest.fixture
-def damage(own_state: Path) -> Callable[..., AbstractContextManager[None]]:
-    """While a block lasts, one forecast of the test's own ledger has no numbers: what no run of ours would write."""
+def damaged_forecast(own_state: Path) -> Callable[..., AbstractContextManager[None]]:
+    """While a block lasts, one row of the test's own ledger holds what no run of ours would write: no numbers."""
+
+    no_numbers = np.full(len(LEVELS), np.nan).tobytes()
 
     @contextmanager
-    def work(series: Series, *, as_of: date, model_id: str, horizon: int) -> Iterator[None]:
+    def work(
+        series: Series, *, as_of: date, model_id: str, horizon: int, quantiles: bytes = no_numbers
+    ) -> Iterator[None]:
         key = (str(series), as_of.isoformat(), model_id, horizon)
         same = "series = ? AND as_of = ? AND model_id = ? AND horizon = ?"
         with closing(sqlite3.connect(own_state / "coincast.db", isolation_level=None)) as database:
+            database.execute("PRAGMA ignore_check_constraints = ON")
             guards = database.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'forecasts'"
             ).fetchall()
             (whole,) = database.execute(f"SELECT quantiles FROM forecasts WHERE {same}", key).fetchone()
 
-            def write(quantiles: bytes) -> None:
+            def write(content: bytes) -> None:
                 for name, _ in guards:
                     database.execute(f"DROP TRIGGER {name}")
-                database.execute(f"UPDATE forecasts SET quantiles = ? WHERE {same}", (quantiles, *key))
+                database.execute(f"UPDATE forecasts SET quantiles = ? WHERE {same}", (content, *key))
                 for _, order in guards:
                     database.execute(order)
 
-            write(np.full(len(LEVELS), np.nan).tobytes())
+            write(quantiles)
             yield
             write(whole)
 

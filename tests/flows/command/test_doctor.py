@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,23 @@ def test_a_damaged_snapshot(doctor: Doctor, ran: Path, damage: bytes) -> None:
     status, findings = doctor()
     assert (status, failed(findings)) == (1, {f"series {SERIES}"})
     assert "damaged" in findings[f"series {SERIES}"]["said"]
+
+
+def test_a_forecast_that_cannot_be_read_hides_no_other_series(
+    doctor: Doctor,
+    ran: Path,
+    yesterday: date,
+    damaged_forecast: Callable[..., AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COINCAST_SERIES", f"{SERIES},binance/ETHUSDT/1d")
+    where = {"as_of": yesterday, "model_id": "coincast-range_lstm", "horizon": 1}
+    with damaged_forecast(SERIES, **where, quantiles=b"cut off"):
+        status, findings = doctor()
+    assert (status, failed(findings)) == (1, {"clock", f"series {SERIES}"})
+    assert "ValueError" in findings[f"series {SERIES}"]["said"]
+    assert "--series binance/ETHUSDT/1d" in findings["last run binance/ETHUSDT/1d"]["remedy"]
+    assert doctor()[0] == 0
 
 
 def test_a_late_vendor_and_a_missed_day(

@@ -203,17 +203,18 @@ def test_nothing_slow_is_imported_for_an_answer(verb: str) -> None:
 def test_a_damaged_series_is_told_and_hides_no_other(
     run: Run,
     filled: Ledger,
-    damage: Callable[..., AbstractContextManager[None]],
+    damaged_forecast: Callable[..., AbstractContextManager[None]],
     make_forecast: Callable[..., Forecast],
     make_context: Callable[..., IssueContext],
 ) -> None:
     other = Series("binance", "ETHUSDT")
     filled.issue([make_forecast(NEWEST, series=other)], issue=make_context(NEWEST))
     both = ("--series", f"{other},{BITCOIN}", "--json")
-    with damage(other, as_of=NEWEST, model_id=MODEL, horizon=3):
+    with damaged_forecast(other, as_of=NEWEST, model_id=MODEL, horizon=3):
         code, out, err = run("forecast", *both)
     said = json.loads(out)
     assert (code, [one["series"] for one in said["forecasts"]]) == (1, [str(BITCOIN)])
+    assert list(said["failed"]) == [str(other)]
     assert f"1 of 2 series failed. {other}: ValueError" in err.splitlines()[-1]
     code, out, _ = run("forecast", *both)
     assert [one["series"] for one in json.loads(out)["forecasts"]] == [str(other), str(BITCOIN)]

@@ -90,7 +90,7 @@ def assert_fails(night: Night, said: str) -> None:
 def test_a_series_that_cannot_be_drawn_stops_no_other_and_heals(
     night: Night,
     overrides: dict[str, Any],
-    damage: Damage,
+    damaged_forecast: Damage,
     own_state: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -100,7 +100,7 @@ def test_a_series_that_cannot_be_drawn_stops_no_other_and_heals(
     assert_whole(healthy, drawn={SOUND, DAMAGED}, undrawn=set())
 
     page = f"{DAMAGED.slug}.html"
-    with damage(DAMAGED, as_of=LAST - timedelta(days=1), model_id=MODEL, horizon=1):
+    with damaged_forecast(DAMAGED, as_of=LAST - timedelta(days=1), model_id=MODEL, horizon=1):
         caplog.clear()
         assert_fails(night, f"The page of {DAMAGED} as of {LAST} cannot be drawn, and a short one stands")
         told = [one for one in caplog.records if one.levelno >= logging.ERROR and one.exc_info]
@@ -118,7 +118,7 @@ def test_a_series_that_cannot_be_drawn_stops_no_other_and_heals(
     assert published() == healthy
 
     # The forecast of the day itself is lost: the page can say no more than that.
-    with damage(DAMAGED, as_of=LAST, model_id=MODEL, horizon=3):
+    with damaged_forecast(DAMAGED, as_of=LAST, model_id=MODEL, horizon=3):
         assert_fails(night, "ValueError")
         bare = published()
         assert_whole(bare, drawn={SOUND}, undrawn={DAMAGED})
@@ -126,7 +126,10 @@ def test_a_series_that_cannot_be_drawn_stops_no_other_and_heals(
         assert b"cannot be shown either" in bare[page]
 
     # The next day replaces the short page, also where what was said before cannot be scored.
-    with damage(DAMAGED, as_of=LAST, model_id=MODEL, horizon=1), pytest.raises(SeriesFailedError) as failed:
+    with (
+        damaged_forecast(DAMAGED, as_of=LAST, model_id=MODEL, horizon=1),
+        pytest.raises(SeriesFailedError) as failed,
+    ):
         night(LAST + timedelta(days=1))
     assert list(failed.value.failures) == [str(DAMAGED)]
     assert_whole(published(), drawn={SOUND, DAMAGED}, undrawn=set())
