@@ -51,7 +51,7 @@ class Service:
 
     def members(self) -> list[Process]:
         """Its first process and all that it started and left behind, now or before it was started again."""
-        return marked(self.mark)
+        return marked(self.mark, known=self.leader())
 
     @property
     def wanted(self) -> bool:

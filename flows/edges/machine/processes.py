@@ -19,9 +19,16 @@ _IDLE_S: Final = 10.0
 _CLOCK_S: Final = 2.0
 
 
-def marked(mark: str) -> list[Process]:
-    """Every process that carries this mark, and all that they started."""
+def marked(mark: str, *, known: Process | None = None) -> list[Process]:
+    """Every process that carries this mark, and all that they started.
+
+    Args:
+        mark: Which.
+        known: One that is known to, for a system that does not show environments.
+    """
     found = {one for one in psutil.process_iter() if _environment(one).get(MARK) == mark}
+    if known is not None:
+        found.add(known)
     for one in tuple(found):
         found |= started_by(one)
     return [one for one in found if is_alive(one)]

@@ -79,7 +79,7 @@ class Machine:
             env=self.environment | variables,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=480,
             check=False,
         )
 

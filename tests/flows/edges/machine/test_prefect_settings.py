@@ -77,7 +77,7 @@ def test_they_hold_in_a_foreign_folder_and_in_what_is_started_from_there(tmp_pat
     here, child, handlers = told(tmp_path)
     assert here == IN_FORCE
     assert child == IN_FORCE
-    assert handlers == ["APILogHandler", "PrefectConsoleHandler"]
+    assert handlers == ["APILogHandler"]
 
 
 @pytest.mark.slow
