@@ -36,6 +36,10 @@ class Places:
     publish_url: Address
     tracking_uri: Address
 
+    def __post_init__(self) -> None:
+        for name in ("database_url", "snapshots_url", "publish_url", "tracking_uri"):
+            object.__setattr__(self, name, Address(getattr(self, name)))
+
 
 @dataclass(frozen=True)
 class Configuration:

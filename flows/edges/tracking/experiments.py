@@ -35,6 +35,9 @@ class Tracking:
     client: "MlflowClient"
     artifacts: Path | None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uri", Address(self.uri))
+
     @property
     def ui(self) -> str:
         """Address of the UI: the server's, or where `ui_command` puts one."""

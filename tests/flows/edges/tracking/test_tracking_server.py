@@ -30,7 +30,7 @@ def test_runs_models_and_champions_live_on_a_server(places: Places, fitted: Any,
     import boto3
 
     tracking = open_tracking(places)
-    assert (tracking.artifacts, tracking.ui, tracking.ui_command) == (None, places.tracking_uri, "")
+    assert (tracking.artifacts, tracking.ui, tracking.ui_command) == (None, str(places.tracking_uri), "")
     model = RegisteredModel(tracking, fitted.series, turn=turns_of(places))
     experiment = tracking.experiment(fitted.series.slug)
     for day in ("2026-03-27", "2026-03-28", "2026-03-29"):
