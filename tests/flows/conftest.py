@@ -147,8 +147,10 @@ def damaged_forecast(own_state: Path) -> Callable[..., AbstractContextManager[No
                     database.execute(order)
 
             write(quantiles)
-            yield
-            write(whole)
+            try:
+                yield
+            finally:
+                write(whole)
 
     return work
 

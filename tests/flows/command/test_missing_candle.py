@@ -14,7 +14,7 @@ from pipeline.page import latest
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 BITCOIN = Series("binance", "BTCUSDT")
 MISSING, LAST = "2026-03-25", date(2026, 3, 29)

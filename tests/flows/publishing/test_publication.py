@@ -20,7 +20,7 @@ from pipeline.page import latest
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.usefixtures("prefect_harness")]
 
 SOUND, DAMAGED = Series("simulated", "BTCUSDT"), Series("simulated", "ETHUSDT")
 FIRST, LAST = date(2023, 10, 1), date(2026, 3, 29)
