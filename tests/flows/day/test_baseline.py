@@ -288,5 +288,5 @@ def test_a_day_whose_forecasts_do_not_hold_registers_nothing(
     with pytest.raises(CoincastError):
         run("tiny-range")
     assert registered.versions() == ()
-    assert open_tracking(configuration().places).experiment(SERIES.slug).find_runs() == []
+    assert open_tracking(configuration().places).experiment(SERIES.slug).find_runs() == ()
     assert ledger.forecasts(SERIES).empty
