@@ -141,7 +141,7 @@ def test_days_that_the_fit_cannot_forecast_count_for_neither(simulated_grid):
     day = simulated_grid["date"].dt.date
     lost = (day > date(2024, 3, 31)) & (day <= date(2024, 4, 20))
     broken = daily_grid(simulated_grid[~lost].drop(columns=["filled", "segment"]).reset_index(drop=True))
-    judged = evaluate(find_recipe("har-range"), broken, as_of=AS_OF, seed=1)
+    judged = evaluate(find_recipe("har-range"), FeatureGrid.of(broken), as_of=AS_OF, seed=1)
     both = judged.table.dropna()
     assert 0 < len(both) < len(judged.table)
     squared = {
