@@ -102,7 +102,7 @@ def test_a_sweep_tells_a_skill_that_is_not_defined_and_what_failed(
             "series": "a/B1/1d",
             "vary": {"window": ["3"]},
             "validation": {"first": "2024-01-01", "days": 30},
-            "trials": [{"settings": {"window": "3"}, "validation_skill_vs_random_walk": None}],
+            "trials": [{"settings": {"window": "3"}, "validation_skill_vs_random_walk": None, "failure": ""}],
             "judged": [judged],
             "failed": [{"trial": "as given", "reason": "The fit diverged."}],
             "mlflow": {"url": "http://127.0.0.1:5000/1", "open_with": None},
