@@ -265,6 +265,8 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
         {"database_url": f"postgresql:/u:{secrets.plant('misspelt')}@x"},
         {"snapshots_to": f"s3://K:{secrets.plant('bucket')}@bucket/x"},
         {"snapshots_to": f"nothing://u:{secrets.plant('kind')}@x/y"},
+        {"snapshots_to": f"ftp:/u:{secrets.plant('folder')}@x/y"},
+        {"snapshots_to": f"file://u:{secrets.plant('local')}@x/y"},
     ):
         with pytest.raises(CoincastError) as refused:
             open_stores(configuration(overrides).places).snapshots.stored()
@@ -277,7 +279,11 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
         open_tracking(configuration().places)
     said += str(refused.value)
     target = address(secrets, "site", f"ftp://{gone}/site")
-    for url in (target, f"s3://K:{secrets.plant('site-bucket')}@bucket/site"):
+    for url in (
+        target,
+        f"s3://K:{secrets.plant('site-bucket')}@bucket/site",
+        f"s3:/u:{secrets.plant('site')}@x",
+    ):
         with pytest.raises(CoincastError) as refused:
             publish({"index.html": b"x"}, url)
         said += str(refused.value)

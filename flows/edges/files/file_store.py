@@ -41,7 +41,20 @@ def open_file_store(address: Address | str) -> tuple[Any, str]:
             f"Cannot keep files at {str(Address(address))[:120]!r}: {one_line(error, limit=160)}."
             " Give a folder, or an s3:// URL."
         ) from error
+    refuse_misspelt(store, Address(url))
     return store, root.rstrip("/")
+
+
+def refuse_misspelt(store: Any, address: Address) -> None:
+    """Refuse a URL that was taken for a folder: its login would become the folder's name.
+
+    Raises:
+        SettingsError: It is one.
+    """
+    if is_local(store) and address != Address(str(address)):
+        raise SettingsError(
+            f"{str(address)[:120]!r} is neither a folder nor a URL: write it as in s3://bucket/x."
+        )
 
 
 def is_local(store: Any) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
 from flows.edges.credentials import full_address
+from flows.edges.files.file_store import refuse_misspelt
 from flows.edges.files.release_folder import RELEASES, ReleaseFolder
 from flows.edges.words import one_line
 from pipeline.addresses.address import Address
@@ -190,6 +191,7 @@ def _open(target: Address) -> tuple[Any, str]:
         raise SettingsError(
             f"Cannot publish to {str(target)!r}: {one_line(error, limit=160)}. Give a folder, or an s3:// URL."
         ) from error
+    refuse_misspelt(store, Address(target_url))
     return store, root.rstrip("/")
 
 

@@ -197,7 +197,8 @@ def _place(source: Address | str) -> SplitResult | Path:
         return parts
     if parts.scheme == "file" and parts.path:
         return Path(unquote(parts.path)).resolve()
-    if not full or "://" in full:
+    # What hides a part of itself is a URL that was misspelt.
+    if not full or "://" in full or str(Address(full)) != full:
         raise SourceError(f"{_EXPECTED}; got {str(Address(full))[:80]!r}.")
     return Path(full).expanduser().resolve()
 
