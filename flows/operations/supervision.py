@@ -7,6 +7,7 @@ from typing import Final
 
 from flows.edges.machine.background import RunFolder, Service
 from flows.reporting.progress import log
+from pipeline.addresses.address import Address
 from pipeline.errors import InputError, ServiceError
 
 _LOOK_S: Final = 0.25
@@ -85,7 +86,8 @@ def _require_same(known: Service, wanted: Mapping[str, str]) -> None:
         raise InputError(f"{name} runs already at {known.url}, not {url}; run `coincast down` first.")
     if known.host != host:
         raise InputError(f"{name} listens on {known.host} already, not on {host}; run `coincast down` first.")
-    if known.store != wanted["store"]:
+    # An earlier version recorded the password too.
+    if Address(known.store).stored != wanted["store"]:
         raise InputError(
             f"{name} runs already on another database; name that one again, or run `coincast down` first."
         )
