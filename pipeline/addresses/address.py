@@ -136,5 +136,7 @@ class WebhookAddress(Address):
     def _public(self, link: str) -> str:
         parts = parts_of(link)
         if parts.scheme:
-            return f"{parts.scheme}://{parts.place.partition('/')[0]}"
+            # An `@` behind the host is of the path, or of a password with a `/`: the host cannot be told from it.
+            host = "…" if parts.place.startswith("…") else parts.place.partition("/")[0]
+            return f"{parts.scheme}://{host}"
         return "…" if _REFERENCE.sub("", link) else link

@@ -12,6 +12,11 @@ _CHAINED: Final = re.compile(r"::(?=[a-z][a-z0-9+.-]*(?:://|::|$))")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _FIELD: Final = re.compile(r"[\w.%-]+=")
+# Drivers' own forms of an address are fields alone: host=h password=p.
+_FIELDS: Final = re.compile(r"[\w.%-]+=[^/]*")
+# Some put fields behind a path, or take `&` for `?`.
+_URL_END: Final = re.compile(r"[?#]|[;&](?=[\w.%-]+=)")
+_FOLDER_END: Final = re.compile(r"[?#]")
 _WEB: Final = frozenset({"http", "https"})
 
 
@@ -58,10 +63,10 @@ def parts_of(link: str) -> Parts:
 
 
 def _of_url(scheme: str, text: str) -> Parts:
-    visible, rest = _cut(text)
+    visible, rest = _cut(text, _URL_END)
     login, _, place = visible.rpartition("@")
     host = place.partition("/")[0]
-    if "@" in rest or not _HOST.fullmatch(host):
+    if "@" in rest or "%40" in host or not _HOST.fullmatch(host):
         return Parts(scheme, text.rpartition("@")[0] or host, "…", rest)
     return Parts(scheme, login, f"…@{place}" if "/" in login else place, rest)
 
@@ -70,13 +75,15 @@ def _of_folder(text: str) -> Parts:
     """A folder is all public, unless it is a URL whose `://` was forgotten or misspelt."""
     if text.startswith(("/", ".", "~")) and not text.startswith("//"):
         return Parts("", "", text, "")
+    if _FIELDS.fullmatch(text):
+        return Parts("", "", "…", text)
     login, at, place = text.rpartition("@")
     if at and (":" in login or text.startswith("//")):
-        return Parts("", login.rpartition("/")[2] if "//" in login else login, *_cut(place))
-    visible, rest = _cut(text)
+        return Parts("", login.rpartition("/")[2] if "//" in login else login, *_cut(place, _FOLDER_END))
+    visible, rest = _cut(text, _FOLDER_END)
     return Parts("", "", visible, rest) if _FIELD.match(rest) else Parts("", "", text, "")
 
 
-def _cut(text: str) -> tuple[str, str]:
-    found = re.search(r"[?#]", text)
+def _cut(text: str, end: re.Pattern[str]) -> tuple[str, str]:
+    found = end.search(text)
     return (text[: found.start()], text[found.start() + 1 :]) if found else (text, "")

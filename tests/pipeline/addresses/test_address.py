@@ -110,6 +110,22 @@ def test_public_forms(written: str, shown: str) -> None:
     assert str(Address(written)) == shown
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("https://host/x;key=K", "https://host/x"),
+        ("https://host/x&key=K", "https://host/x"),
+        ("https://user%3Apw%40host/x", "https://…"),
+        ("host=h user=mia password=p", "…"),
+        ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=K==", "…"),
+    ],
+)
+def test_a_credential_outside_its_usual_place_is_hidden_and_not_recorded(written: str, shown: str) -> None:
+    address = Address(written)
+    assert (str(address), address.stored) == (shown, shown)
+    assert address.holds_secret
+
+
 def test_the_path_of_a_webhook_is_hidden_too() -> None:
     hook = WebhookAddress("https://u:p@hooks.example:444/services/T1/B2/key?x=1")
     assert str(hook) == "https://hooks.example:444"
@@ -119,6 +135,7 @@ def test_the_path_of_a_webhook_is_hidden_too() -> None:
         Holder(where=Address(), hook=hook).model_dump_json()
         == '{"where":"","hook":"https://hooks.example:444"}'
     )
+    assert str(WebhookAddress("https://hooks.example/services/@key/x")) == "https://…"
     assert (str(WebhookAddress("hooks.example/key")), str(WebhookAddress("{secret:HOOK}"))) == (
         "…",
         "{secret:HOOK}",
