@@ -62,7 +62,8 @@ def telling_no_secrets(work: Callable[_P, _R]) -> Callable[_P, _R]:
 def public_parameters(value: Any, name: str = "") -> Any:
     """Parameters as they may be recorded: a credential is left out, a reference to one stays."""
     if isinstance(value, Mapping):
-        return {key: public_parameters(one, str(key)) for key, one in value.items()}
+        # A key that is none of ours may be an address that was put in the wrong place.
+        return {_address(str(key), "").stored: public_parameters(one, str(key)) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [public_parameters(one, name) for one in value]
     if isinstance(value, str | Address):
@@ -99,6 +100,8 @@ def _refuse_recorded(parameters: Mapping[str, Any]) -> None:
 def _secret_names(value: Any, name: str = "") -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, one in value.items():
+            if _address(str(key), "").holds_secret:
+                yield name
             yield from _secret_names(one, f"{name}.{key}".lstrip("."))
     elif isinstance(value, list):
         for one in value:
