@@ -52,7 +52,8 @@ def begin(program: Program, folder: RunFolder) -> tuple[Program, Standing]:
     if known is not None and known.leader() is not None:
         _require_same(known, program.wanted)
         return program, Standing(known, "running")
-    if known is not None and not program.keeps:
+    # Without its record a worker cannot be told from its flows.
+    if known is not None and not (program.keeps and known.url):
         folder.end(known, patience_s=_LEFT_S)
     return program, Standing(program.start(), "started")
 

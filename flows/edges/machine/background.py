@@ -27,9 +27,9 @@ class Service:
 
     Attributes:
         name: `prefect`, `mlflow` or `worker`.
-        pid: Number of its first process; 0 where it was ended on purpose.
+        pid: Number of its first process; 0 where it was ended on purpose, and where its record is lost.
         created: When that process began, in seconds since 1970.
-        url: What it serves, or of the server that it works for.
+        url: What it serves, or of the server that it works for; empty where its record is lost.
         store: Where its data lie, without a password; empty for the worker.
         log: File of its output.
         host: Address that it listens on; empty for the worker.
@@ -94,23 +94,30 @@ class RunFolder:
         return tuple(found for name in ("prefect", "mlflow", "worker") if (found := self.service(name)))
 
     def service(self, name: str) -> Service | None:
-        """What is known of one; None before it was first started.
+        """What is known of one; None where there is no record of it and nothing of it runs.
 
         Raises:
             StoreError: The record cannot be read.
         """
         record = self._record(name)
-        if not record.exists():
-            return None
         try:
-            values = json.loads(record.read_text(encoding="utf-8"))
+            text = record.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return self._unrecorded(name)
+        try:
+            values = dict(json.loads(text))
             # An earlier version told processes by this.
             values.pop("started", 0.0)
             return Service(**{"created": 0.0, **values})
         except (ValueError, TypeError) as error:
             raise StoreError(
-                f"{record} is damaged ({type(error).__name__}); end what it named by hand, then remove it."
+                f"{record} is damaged ({type(error).__name__}); remove it, then run `coincast down`."
             ) from error
+
+    def _unrecorded(self, name: str) -> Service | None:
+        """What runs although its record is gone, or `up` was killed before it wrote one."""
+        lost = Service(name, 0, 0.0, url="", store="", log=str(self._log(name)), mark=self._mark(name))
+        return lost if lost.members() else None
 
     def start(
         self,
@@ -133,7 +140,7 @@ class RunFolder:
             host: For the record.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        log, mark = self.path / f"{name}.log", f"{self.path}/{name}"
+        log, mark = self._log(name), self._mark(name)
         with log.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command],
@@ -160,6 +167,12 @@ class RunFolder:
 
     def _record(self, name: str) -> Path:
         return self.path / f"{name}.json"
+
+    def _log(self, name: str) -> Path:
+        return self.path / f"{name}.log"
+
+    def _mark(self, name: str) -> str:
+        return f"{self.path}/{name}"
 
     def _write(self, service: Service) -> None:
         record = self._record(service.name)

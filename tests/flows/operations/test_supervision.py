@@ -15,7 +15,7 @@ import pytest
 from flows.edges.machine.background import RunFolder, Service, require_free
 from flows.edges.machine.processes import is_alive
 from flows.operations.supervision import Program, Standing, answering, begin
-from pipeline.errors import InputError
+from pipeline.errors import InputError, StoreError
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +132,36 @@ def test_what_is_left_of_a_killed_one_is_ended(tree: Tree, killed: tuple[str, ..
     tree.folder.end(service, patience_s=1)
     assert not any(is_alive(one) for one in there.values())
     assert service.members() == []
+
+
+@pytest.mark.parametrize("killed", [(), *SUBSETS[:3]], ids="+".join)
+def test_one_whose_record_is_lost_is_repaired(tree: Tree, killed: tuple[str, ...]) -> None:
+    """`up` was killed before it wrote one, or somebody removed it."""
+    before = roles(tree.up().service)
+    kill(before[role] for role in killed)
+    (tree.folder.path / "mlflow.json").unlink()
+    assert tree.up().state == "started"
+    assert answers(tree.port)
+    assert not any(is_alive(one) for one in before.values())
+
+
+def test_one_whose_record_is_lost_is_ended(tree: Tree) -> None:
+    assert tree.folder.service("mlflow") is None
+    there = roles(tree.up().service)
+    (tree.folder.path / "mlflow.json").unlink()
+    lost = tree.folder.service("mlflow")
+    assert lost is not None
+    assert tree.folder.end(lost, patience_s=1) in ("ended", "killed")
+    assert not any(is_alive(one) for one in there.values())
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "3", '{"name": "mlflow"}', '{"pid"'])
+def test_a_damaged_record_is_told(tmp_path: Path, text: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.path.mkdir()
+    (folder.path / "mlflow.json").write_text(text)
+    with pytest.raises(StoreError, match=r"mlflow.json is damaged .*run `coincast down`"):
+        folder.service("mlflow")
 
 
 def test_another_program_on_the_port_is_told_and_left_alone(tree: Tree) -> None:
