@@ -1,4 +1,4 @@
-"""What is recorded of parameters that are not what they should be; real runs are in tests/flows/test_credentials_stay.py."""
+"""Parameters that are not what they should be; real runs are in tests/flows/test_credentials_stay.py."""
 
 import pytest
 
