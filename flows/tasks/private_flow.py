@@ -39,15 +39,20 @@ class PrivateFlow(Flow[_P, _R]):
 
 
 def telling_no_secrets(work: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The same work; what it raises has no credential in its words, which Prefect keeps as the state's message."""
+    """The same work; what it raises has no credential in its words, which Prefect keeps as the state's message.
+
+    Nor has what it was raised from, which notebooks show: where that has one, it is left out.
+    """
 
     @wraps(work)
     def run(*args: _P.args, **values: _P.kwargs) -> _R:
         try:
             return work(*args, **values)
         except Exception as error:
-            told = str(error)
-            if (shown := without_secrets(told)) == told:
+            shown = without_secrets(told := str(error))
+            if any(without_secrets(words) != words for words in _words_behind(error)):
+                error.__cause__ = error.__context__ = None
+            if shown == told:
                 raise
             if isinstance(error, CoincastError):
                 error.args = (shown,)
@@ -57,6 +62,13 @@ def telling_no_secrets(work: Callable[_P, _R]) -> Callable[_P, _R]:
             ) from None
 
     return run
+
+
+def _words_behind(error: BaseException) -> Iterator[str]:
+    """Of the errors that this one was raised from or beside, down to the first."""
+    while (behind := error.__cause__ or error.__context__) is not None:
+        yield str(behind)
+        error = behind
 
 
 def public_parameters(value: Any, name: str = "") -> Any:
