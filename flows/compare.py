@@ -16,6 +16,7 @@ from flows.studies.recipe_runs import (
     Judged,
     Trial,
     frame_of,
+    log_common_days,
     log_outcome,
     study_run,
 )
@@ -81,6 +82,7 @@ def compare(request: CompareRequest) -> dict[str, Any]:
         judged, failed = _fit_all(trials, history, experiment, parent)
         walks = _walks(judged) or (random_walk_of(frame_of(GUIDE_LSTM, history)),)
         outcomes = on_common_days([*(each.outcome for each in judged), *walks])
+        log_common_days(judged, outcomes[: len(judged)])
         _track_walks(outcomes[len(judged) :], history, experiment, parent)
         report = Report(
             history=history,

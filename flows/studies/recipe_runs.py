@@ -51,11 +51,12 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A trial's outcome, the random walk's in its setting, and the fit where it is a network of points."""
+    """A trial's outcome, the random walk's in its setting, the fit where it is a network of points, the trial's run."""
 
     outcome: Outcome
     random_walk: Outcome
     fit: PointFit | None
+    run: Run | None = None
 
     def on_common_days(self) -> "Judged":
         """The two on the days that both forecast."""
@@ -93,7 +94,20 @@ def frame_of(recipe: PointRecipe, history: History, *, variant: Variant = LEAK_F
 def tracked_trial(trial: Trial, history: History, *, experiment: Experiment, parent: Run) -> Judged:
     """`run_trial` as a child of the parent's MLflow run; FAILED with the reason if it fails."""
     with study_run(experiment, trial.name, history, tags=trial_tags(trial), parent=parent) as run:
-        return log_trial(run, trial, history)
+        return replace(log_trial(run, trial, history), run=run)
+
+
+def log_common_days(judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> None:
+    """Give the runs of trials their scores on the days that all of a comparison have, where those are fewer.
+
+    Args:
+        judged: The trials.
+        outcomes: Theirs on the common days, in the same order.
+    """
+    for each, outcome in zip(judged, outcomes, strict=True):
+        if each.run is not None and outcome is not each.outcome:
+            each.run.log_metrics(outcome.metrics)
+            each.run.set_tags(verdict_tags(outcome))
 
 
 def log_trial(run: Run, trial: Trial, history: History) -> Judged:

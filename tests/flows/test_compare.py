@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.compare import CompareRequest, plan_trials, require_enough
-from flows.edges.tracking.experiments import Experiment, Tracking
+from flows.compare import CompareRequest, compare, plan_trials, require_enough
+from flows.edges.configuration import configuration
+from flows.edges.tracking.experiments import Experiment, Tracking, open_tracking
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History
 from flows.reporting.flow_run import ui_url
@@ -16,7 +17,8 @@ from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
 from pipeline.models.catalogue import Recipe, find_recipe
 from pipeline.point.framing import AS_WRITTEN, frame
 from pipeline.recipes.points import ARTICLE_LSTM, GUIDE_LSTM
-from pipeline.simulation import simulate_candles
+from pipeline.series import Series
+from pipeline.simulation import simulate_candles, wire_format
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +62,27 @@ def test_only_what_shares_its_days_and_units_is_ranked_together(history: History
     for table in tables:
         assert [row["recipe"] for row in table["rows"]] == [RANDOM_WALK]
         assert [row["setting"] for row in table["rows"]] == [table["setting"]]
+
+
+@pytest.mark.usefixtures("prefect_harness")
+def test_every_run_of_a_comparison_is_scored_on_the_days_that_all_have(tmp_path: Path) -> None:
+    """After a hole har-range has no forecast for three weeks; ewma-range and the random walk go on."""
+    candles = simulate_candles(seed=3, first=date(2022, 1, 1), last=date(2024, 12, 31), price=20000.0)
+    hole = candles["date"].between("2024-08-01", "2024-08-20")
+    file = tmp_path / "candles.csv"
+    file.write_bytes(wire_format(candles[~hole].reset_index(drop=True), Series("binance", "BTCUSDT")))
+    (table,) = compare(CompareRequest(recipes=("har-range", "ewma-range"), file=str(file)))["tables"]
+    ranked = {row["recipe"]: row for row in table["rows"]}
+    experiment = open_tracking(configuration().places).find_experiment("candles")
+    assert experiment is not None
+    runs = {run.tags["recipe"]: run for run in experiment.find_runs(tags={"kind": "trial"})}
+    assert set(runs) == {"har-range", "ewma-range", RANDOM_WALK}
+    for name, run in runs.items():
+        assert run.metrics["test_days"] == 177
+        assert run.metrics["test_mse_price"] == pytest.approx(
+            ranked[name]["metrics"]["test_mse_price"]["mean"]
+        )
+        assert run.tags["setting"].startswith("177 of 198 test days")
 
 
 def test_where_no_ui_is_known_no_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
