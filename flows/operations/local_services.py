@@ -157,7 +157,7 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[Address, str]
     if str(uri).rstrip("/") == wish.mlflow_url:
         # Its own line, exported: the store is the one of the last time.
         known = folder.service("mlflow")
-        uri = Address(known.store if known else f"sqlite:///{places.mlruns / 'mlflow.db'}")
+        uri = Address((known.store if known else "") or f"sqlite:///{places.mlruns / 'mlflow.db'}")
     elif str(uri).startswith("http"):
         raise InputError(
             f"MLFLOW_TRACKING_URI names the server {uri}; unset it, or name a database, so that "
