@@ -36,10 +36,9 @@ from pipeline.monitoring.week import score_week
 from pipeline.page.assembly import build_record
 from pipeline.point.fitting import PointFit
 from pipeline.point.framing import Framing, frame
-from pipeline.point.scores import direction_hits
 from pipeline.point.sweeping import validation_scores
 from pipeline.recipes.point import Dense, PointRecipe
-from pipeline.scores import metrics as scoring
+from pipeline.scores import formulas as scoring
 from pipeline.scores.common_days import common_cells, common_forecasts, on_common_cells
 from pipeline.scores.score_history import beside_random_walk, recent_forecasts, skill_over_time
 from pipeline.scores.scorecard import build_scorecard
@@ -259,7 +258,7 @@ def alone(who: str, missing: Cells, how: str) -> Result:
         scoring.mean_absolute_error(*prices),
         scoring.mean_absolute_percentage_error(*prices),
         scoring.mean_absolute_scaled_error(*prices, scale=2.0),
-        direction_hits(*prices, last),
+        scoring.direction_hits(*prices, last),
     ]
 
 
@@ -372,7 +371,6 @@ _SCORES: Final = (
     *(
         "relative_wis",
         "diebold_mariano",
-        "skill",
         "coverage",
         "probability_integral_transform",
         "pinball_loss",
@@ -380,7 +378,8 @@ _SCORES: Final = (
     *("weighted_interval_score", "direction_hits", "ratio_path", "relative_score", "cautious_t"),
     *("mean_squared_error", "mean_absolute_error", "mean_absolute_scaled_error"),
     *("mean_absolute_percentage_error", "beside_random_walk", "daily_scores", "fit_difference", "response"),
-    *("paired_scores", "score_points", "score_random_walk", "point_metrics", "common_forecasts"),
+    *("paired_scores", "score_points", "score_random_walk", "measure", "common_forecasts", "skill"),
+    "relative_wis_over_horizons",
     *("WIS", "BASELINE_WIS", "ABSOLUTE_ERROR", "PIT", "hit", "HITS"),
 )
 
