@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeVar
 
-from pipeline.forecasts.quantiles import COVERAGES
+from pipeline.forecasts.quantiles import COVERAGES, FloatArray
 from pipeline.scores.formulas import (
     coverage,
     diebold_mariano,
@@ -62,6 +62,13 @@ def measure(metrics: Iterable[Metric[_Scored]], scored: _Scored, *, of: str = ""
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
+def _points(
+    formula: Callable[[FloatArray, FloatArray], float], *, times: int = 1
+) -> Callable[[Points], float]:
+    return lambda s: times * formula(s.actual, s.predicted)
+
+
+_MAPE = _points(mean_absolute_percentage_error, times=100)
 _PERCENT, _CURRENCY, _RETURNS, _RATIO = "percent", "quote currency", "log returns", "–"
 
 DAYS: Final[Metric[Points]] = Metric(
@@ -71,7 +78,6 @@ DAYS: Final[Metric[Points]] = Metric(
     "none",
     "the days that the others are on: those that all who are compared have a forecast for",
     lambda s: float(len(s.actual)),
-    ",.0f",
 )
 MSE_SCALED: Final[Metric[Points]] = Metric(
     "mse_scaled",
@@ -79,7 +85,7 @@ MSE_SCALED: Final[Metric[Points]] = Metric(
     "scaled units²",
     "lower",
     "mean of (y − ŷ)² in the scaler's units, as the texts print it",
-    lambda s: mean_squared_error(s.actual, s.predicted),
+    _points(mean_squared_error),
 )
 MAPE_SCALED: Final[Metric[Points]] = Metric(
     "mape_scaled_pct",
@@ -87,15 +93,10 @@ MAPE_SCALED: Final[Metric[Points]] = Metric(
     _PERCENT,
     "lower",
     "100 × mean of abs((y − ŷ) / y) in the scaler's units, targets of exactly 0 left out",
-    lambda s: 100 * mean_absolute_percentage_error(s.actual, s.predicted),
+    _MAPE,
 )
 MSE: Final[Metric[Prices]] = Metric(
-    "mse_price",
-    "MSE",
-    "quote currency²",
-    "lower",
-    "mean of (y − ŷ)²",
-    lambda s: mean_squared_error(s.actual, s.predicted),
+    "mse_price", "MSE", "quote currency²", "lower", "mean of (y − ŷ)²", _points(mean_squared_error)
 )
 RMSE: Final[Metric[Prices]] = Metric(
     "rmse_price",
@@ -106,20 +107,10 @@ RMSE: Final[Metric[Prices]] = Metric(
     lambda s: math.sqrt(mean_squared_error(s.actual, s.predicted)),
 )
 MAE: Final[Metric[Prices]] = Metric(
-    "mae_price",
-    "MAE",
-    _CURRENCY,
-    "lower",
-    "mean of abs(y − ŷ)",
-    lambda s: mean_absolute_error(s.actual, s.predicted),
+    "mae_price", "MAE", _CURRENCY, "lower", "mean of abs(y − ŷ)", _points(mean_absolute_error)
 )
 MAPE: Final[Metric[Prices]] = Metric(
-    "mape_price_pct",
-    "MAPE %",
-    _PERCENT,
-    "lower",
-    "100 × mean of abs((y − ŷ) / y)",
-    lambda s: 100 * mean_absolute_percentage_error(s.actual, s.predicted),
+    "mape_price_pct", "MAPE %", _PERCENT, "lower", "100 × mean of abs((y − ŷ) / y)", _MAPE
 )
 MASE: Final[Metric[Prices]] = Metric(
     "mase",
@@ -137,7 +128,6 @@ DIRECTION: Final[Metric[Prices]] = Metric(
     "higher",
     "days whose rise or fall was predicted, of those that moved; the random walk has no direction",
     lambda s: 100 * direction_hits(s.actual, s.predicted, s.last),
-    ".1f",
 )
 SKILL: Final[Metric[Prices]] = Metric(
     "skill_vs_random_walk",
@@ -146,7 +136,6 @@ SKILL: Final[Metric[Prices]] = Metric(
     "higher",
     "1 − MSE / MSE of the random walk, in price",
     lambda s: skill(mean_squared_error(s.actual, s.predicted), mean_squared_error(s.actual, s.last)),
-    "+.3f",
     reference=0.0,
 )
 WIS: Final[Metric[Losses]] = Metric(
@@ -179,7 +168,6 @@ DM_P: Final[Metric[Ranges]] = Metric(
     "none",
     "its two-sided p",
     lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon).p,
-    ".3f",
 )
 ABSOLUTE_ERROR: Final[Metric[Issued]] = Metric(
     "absolute_error", "MAE", _CURRENCY, "lower", "mean of abs(y − median)", lambda s: mean(s.absolute_error)
