@@ -16,6 +16,7 @@ from flows.publishing.reproduction import kept_recipe
 from pipeline.backfill.scores import compared_models, leaderboard, scores_by_day
 from pipeline.errors import CoincastError
 from pipeline.forecasts.columns import AS_OF, BACKFILL, SERIES
+from pipeline.scores.metrics import RELATIVE_WIS, WIS
 from pipeline.series import Series
 
 
@@ -109,10 +110,10 @@ def log_backfill(
             **{f"backfill_units_{status}": count for status, count in counts.items()},
             **{f"backfill_{name}_s": value for name, value in seconds.items()},
             **{
-                f"backfill_{name}_{row['model_id'].removeprefix('coincast-')}": row[name]
+                f"backfill_{metric.name}_{row['model_id'].removeprefix('coincast-')}": row[metric.name]
                 for row in board
-                for name in ("wis", "relative_wis")
-                if row[name] is not None
+                for metric in (WIS, RELATIVE_WIS)
+                if row[metric.name] is not None
             },
             **({"backfill_forecasts_compared": board[0]["n"]} if board else {}),
         }

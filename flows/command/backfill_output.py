@@ -91,18 +91,15 @@ def _print_outcome(outcome: "BackfillOutcome") -> None:
     if not outcome.id:
         typer.echo(f"nothing to do: {_told(outcome.units)}")
         return
+    from pipeline.scores.metrics import LEADERBOARD_TABLE
+
     rows = [
-        (
-            row["model_id"],
-            row["n"],
-            _number(row["wis"], 5),
-            _number(row["relative_wis"], 3),
-            "–" if row["hit_80"] is None else f"{100 * row['hit_80']:.0f}",
-        )
+        (row["model_id"], row["n"], *(metric.text(row[metric.name]) for metric in LEADERBOARD_TABLE))
         for row in outcome.leaderboard
     ]
     if rows:
-        print_table("Backfilled forecasts", ("model", "scored", "WIS", "WIS/walk", "in 80 %"), rows)
+        heads = ("model", "scored", *(metric.title for metric in LEADERBOARD_TABLE))
+        print_table("Backfilled forecasts", heads, rows)
     typer.echo(f"backfill {outcome.id}: {_told(outcome.units)}; {outcome.published} files published")
     console().print(f"MLflow run: {outcome.run_url}", markup=False)
     seconds = outcome.seconds
@@ -121,10 +118,6 @@ def _print_reasons(failed: Sequence[Mapping[str, Any]], backfill_id: str) -> Non
 
 def _told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _duration(seconds: float) -> str:

@@ -12,8 +12,6 @@ from flows.command.output import print_json, print_table
 from pipeline.errors import InputError
 from pipeline.series import Series
 
-_COLUMNS = ("period", "days", "rel. WIS", "DM t", "50 %", "80 %", "90 %", "95 %", "MASE")
-
 
 @app.command()
 def backtest(
@@ -98,22 +96,18 @@ def parse_horizons(text: str) -> tuple[int, ...]:
 
 
 def _print(result: dict[str, Any]) -> None:
+    from pipeline.scores.metrics import BACKTEST_TABLE
+
     title = f"{result['recipe']} on {result['series']}, {result['first_as_of']} to {result['last_as_of']}"
     for horizon in (str(h) for h in result["horizons"]):
         periods = {year: cells[horizon] for year, cells in result["years"].items()}
         periods["all"] = result["overall"][horizon]
-        rows = [_row(period, cell) for period, cell in periods.items()]
-        print_table(f"{title}, {horizon} day(s) ahead", _COLUMNS, rows)
+        rows = [
+            (period, cell["days"], *(metric.text(cell[metric.name]) for metric in BACKTEST_TABLE))
+            for period, cell in periods.items()
+        ]
+        heads = ("period", "days", *(metric.title for metric in BACKTEST_TABLE))
+        print_table(f"{title}, {horizon} day(s) ahead", heads, rows)
     typer.echo(f"{result['forecasts']['rows']} rows in {result['forecasts']['file']}")
     if "mlflow" in result:
         typer.echo(f"MLflow run: {result['mlflow']['url']}")
-
-
-def _row(period: str, cell: dict[str, Any]) -> list[str]:
-    coverages = [_number(cell[f"coverage_{percent}_pct"], 1) for percent in (50, 80, 90, 95)]
-    skill = [_number(cell["relative_wis"], 4), _number(cell["dm_t"], 2)]
-    return [period, str(cell["days"]), *skill, *coverages, _number(cell["mase"], 3)]
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,8 +1,8 @@
 """`coincast compare`: recipes beside the random walk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -23,22 +23,6 @@ EpochsOption = Annotated[
 LimitOption = Annotated[
     float | None, typer.Option("--time-limit", min=0.1, help="Seconds after which a fit fails.")
 ]
-# Heading and metric of every column, table by table: narrow enough for a terminal of 80 columns.
-TABLES: Final = {
-    "scaled units": (
-        ("MSE", "test_mse_scaled"),
-        ("MAPE %", "test_mape_scaled_pct"),
-        ("train MSE", "train_mse_scaled"),
-        ("skill", "skill_vs_random_walk"),
-    ),
-    "price": (
-        ("RMSE", "test_rmse_price"),
-        ("MAE", "test_mae_price"),
-        ("MAPE %", "test_mape_price_pct"),
-        ("MASE", "test_mase"),
-        ("direction %", "test_direction_pct"),
-    ),
-}
 
 
 @app.command()
@@ -120,9 +104,9 @@ def split_names(texts: list[str]) -> tuple[str, ...]:
 def print_comparison(result: dict[str, Any]) -> None:
     """The leaderboards, then each verdict in a sentence, then what failed and where the runs are."""
     for table in result["tables"]:
-        for unit, columns in TABLES.items():
+        for unit, columns in _tables().items():
             title = f"{result['series']} up to {result['as_of']}, {table['variant']}, {unit}"
-            heads = ("recipe", "#", *(head for head, _ in columns))
+            heads = ("recipe", "#", *columns.values())
             print_table(title, heads, [_row(row, columns) for row in table["rows"]])
         for row in table["rows"]:
             typer.echo(f"  {row['rank']}. {row['recipe']}: {row['verdict']}; {row['setting']}.")
@@ -139,8 +123,19 @@ def print_ending(result: dict[str, Any]) -> None:
         typer.echo(f"Open it with: {result['mlflow']['open_with']}")
 
 
-def _row(row: dict[str, Any], columns: Sequence[tuple[str, str]]) -> list[object]:
-    return [row["recipe"], row["rank"], *(_cell(row["metrics"].get(metric)) for _, metric in columns)]
+def _tables() -> dict[str, dict[str, str]]:
+    """Metric and heading of every column, table by table: narrow enough for a terminal of 80 columns."""
+    from pipeline.scores.metrics import MSE, MSE_SCALED, PRICE, SCALED, SKILL
+
+    learned = {f"train_{MSE_SCALED.name}": f"train {MSE_SCALED.title}", SKILL.name: SKILL.title}
+    return {
+        "scaled units": {f"test_{metric.name}": metric.title for metric in SCALED} | learned,
+        "price": {f"test_{metric.name}": metric.title for metric in PRICE if metric is not MSE},
+    }
+
+
+def _row(row: dict[str, Any], metrics: Iterable[str]) -> list[object]:
+    return [row["recipe"], row["rank"], *(_cell(row["metrics"].get(metric)) for metric in metrics)]
 
 
 def _cell(spread: dict[str, float | None] | None) -> str:

@@ -56,7 +56,7 @@ def compare(
         give_usual_mode(page)
         compared.append({**comparison.as_dict(), "report": str(page)})
         if not as_json:
-            heads = ("run", "gate", *(head for head, _ in COLUMNS))
+            heads = ("run", "gate", *(metric.title for metric in COLUMNS.values()))
             print_table(str(one), heads, comparison.rows())
             typer.echo(f"Report: {page}\nIn the MLflow UI: {comparison.experiment.url}")
             if tracking.ui_command:

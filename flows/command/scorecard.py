@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pipeline.monitoring.alarms import Alarm
     from pipeline.scores.scorecard import ScoreLine, Skill
 
-_COLUMNS = ("model", "day", "n", "50 80 90 95 %", "WIS/walk", "t", "p", "MAE")
-
 
 @app.command()
 def scorecard(
@@ -94,6 +92,9 @@ def _nothing(series: str, since: str | None, *, issued: bool) -> str:
 def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
     from rich.markup import escape
 
+    from pipeline.scores.metrics import MAE, RELATIVE_WIS
+
+    heads = ("model", "day", "n", "50 80 90 95 %", RELATIVE_WIS.title, "t", "p", MAE.title)
     for series, mode in dict.fromkeys((line.series, line.mode) for line in lines):
         group = [line for line in lines if (line.series, line.mode) == (series, mode)]
         flags = {
@@ -103,7 +104,7 @@ def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
         marks = "".join(f" [{text}]" for text, holds in flags.items() if holds)
         first, last = min(line.first for line in group), max(line.last for line in group)
         title = escape(f"{series}, {mode}, {first} to {last}{marks}")
-        print_table(title, _COLUMNS, [_cells(line) for line in group])
+        print_table(title, heads, [_cells(line) for line in group])
     for alarm in alarms:
         console().print(
             f"ALARM {alarm.series} {alarm.kind}, since {alarm.since}: {alarm.message}", markup=False

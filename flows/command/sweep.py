@@ -16,8 +16,6 @@ from flows.command.compare import (
 from flows.command.options import AsOfOption, JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json, print_table
 
-_SCORE = "validation_skill_vs_random_walk"
-
 
 @app.command()
 def sweep(
@@ -92,21 +90,23 @@ def sweep(
 
 def print_sweep(result: dict[str, Any]) -> None:
     """Every trial, best first, then what the test rows say of the chosen and the given recipe."""
-    names = list(result["vary"])
-    ranked = sorted(result["trials"], key=lambda trial: -_sortable(trial[_SCORE]))
+    from pipeline.scores.metrics import SKILL
+
+    names, score = list(result["vary"]), f"validation_{SKILL.name}"
+    ranked = sorted(result["trials"], key=lambda trial: -_sortable(trial[score]))
     validation = result["validation"]
     title = f"{result['recipe']} on {result['series']}, {validation['days']} validation days from {validation['first']}"
     rows = [
         [
             *(trial["settings"][name] for name in names),
-            _unscored(trial) if trial[_SCORE] is None else f"{trial[_SCORE]:+.3f}",
+            _unscored(trial) if trial[score] is None else f"{trial[score]:+.3f}",
         ]
         for trial in ranked
     ]
     print_table(title, (*names, "skill on validation"), rows)
     for judged in result["judged"]:
         settings = ", ".join(f"{name} {value}" for name, value in judged["settings"].items()) or "as it is"
-        skill = _skill(judged["metrics"].get("skill_vs_random_walk"))
+        skill = _skill(judged["metrics"].get(SKILL.name))
         typer.echo(
             f"  {judged['role']} ({settings}): test skill {skill}, {judged['verdict']}; {judged['setting']}."
         )

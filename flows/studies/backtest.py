@@ -27,10 +27,8 @@ from pipeline.figures.backtest import coverage_figure, cumulative_figure, fan_fi
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.models.registry import require_range
 from pipeline.recipes.base import Recipe
+from pipeline.scores.metrics import BACKTEST, DAYS, RELATIVE_WIS
 from pipeline.series import Series
-
-# Of a run's thirty names: skill at every horizon, the rest at the first.
-_FIRST_HORIZON_METRICS = ("wis", "mae", "mase", "dm_t", "dm_p")
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,7 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
     walked = list(_walk(request, recipe, history, spans, parts))
     written = _write(request, recipe, history, walked)
     rows = np.concatenate([one.span.rows for one in walked])
-    outcomes = collect_outcomes(
-        history.features.days, rows, np.concatenate([one.quantiles for one in walked])
-    )
+    outcomes = collect_outcomes(history.features, rows, np.concatenate([one.quantiles for one in walked]))
     result = _facts(request, recipe, history, walked) | summarise(outcomes, request.horizons)
     result["forecasts"] = {"file": str(request.out), "rows": written}
     if request.track:
@@ -200,13 +196,12 @@ def _log(
 
 
 def backtest_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
-    """At most thirty numbers: relative WIS of every horizon and its days, everything of the shortest one."""
+    """At most thirty numbers: relative WIS of every horizon and its days, the model's own of the shortest one."""
     overall: Mapping[str, Mapping[str, float | None]] = summary["overall"]
     shortest = min(overall, key=int)
-    values = {f"backtest_relative_wis_h{h}": cell["relative_wis"] for h, cell in overall.items()}
-    values |= {f"backtest_days_h{h}": cell["days"] for h, cell in overall.items()}
-    names = [*_FIRST_HORIZON_METRICS, *(name for name in overall[shortest] if name.startswith("coverage_"))]
-    values |= {f"backtest_{name}_h{shortest}": overall[shortest][name] for name in names}
+    everywhere = ((name, h) for name in (RELATIVE_WIS.name, DAYS.name) for h in overall)
+    own = ((metric.name, shortest) for metric in BACKTEST if not metric.name.endswith("_random_walk"))
+    values = {f"backtest_{name}_h{h}": overall[h][name] for name, h in (*everywhere, *own)}
     return {name: float(value) for name, value in values.items() if value is not None}
 
 

@@ -1,6 +1,6 @@
 """Runs side by side: values for programs, and a page that needs no server."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flows.edges.tracking.experiments import Experiment
 from flows.edges.tracking.run import RunRecord
+from pipeline.scores.metrics import COVERAGE, DAYS, MAPE, RELATIVE_WIS, RMSE, SKILL, Metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Heading and metric.
-COLUMNS: Final = (
-    ("WIS / walk", "test_relative_wis"),
-    ("skill", "skill_vs_random_walk"),
-    ("RMSE", "test_rmse_price"),
-    ("MAPE %", "test_mape_price_pct"),
-    ("in 80 %", "test_coverage_80_pct"),
-    ("days", "test_days"),
-)
-_CHARTED: Final = (
-    ("test_relative_wis", "WIS over the random walk's", 1.0),
-    ("test_coverage_80_pct", "outcomes inside the 80 % range, percent", 80.0),
-    ("skill_vs_random_walk", "1 − MSE / MSE of the random walk", 0.0),
-)
+# By its key: what a terminal has room for; a chart is drawn of what has a reference.
+COLUMNS: Final[Mapping[str, Metric[Any]]] = {
+    f"test_{RELATIVE_WIS.name}": RELATIVE_WIS,
+    SKILL.name: SKILL,
+    **{f"test_{metric.name}": metric for metric in (RMSE, MAPE, COVERAGE[80], DAYS)},
+}
 _STYLE: Final = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
@@ -62,7 +55,7 @@ class Comparison:
             (
                 run.name.removeprefix(self.experiment.name).strip() or run.name,
                 run.tags.get("gate", "–") if run.status == "FINISHED" else run.status.lower(),
-                *(_number(run, name) for _, name in COLUMNS),
+                *(_number(run, name) for name in COLUMNS),
             )
             for run in self.runs
         ]
@@ -122,11 +115,11 @@ def _html_row(run: RunRecord, names: Sequence[str]) -> str:
 def _charts(runs: Sequence[RunRecord]) -> list[str]:
     """A figure for each charted metric that at least two runs have."""
     charts = []
-    for name, words, reference in _CHARTED:
+    for name, metric in COLUMNS.items():
         having = [run for run in reversed(runs) if name in run.metrics]
-        if len(having) > 1:
-            drawn = _svg(_figure(having, name, words, reference))
-            charts.append(f"<figure role='img' aria-label='{escape(words)}'>{drawn}</figure>")
+        if len(having) > 1 and metric.reference is not None:
+            drawn = _svg(_figure(having, name, metric.description, metric.reference))
+            charts.append(f"<figure role='img' aria-label='{escape(metric.description)}'>{drawn}</figure>")
     return charts
 
 

@@ -22,8 +22,9 @@ from pipeline.point.sweeping import Sampler, Tried, name_of, shared_days, valida
 from pipeline.point.variation import Settings, variation
 from pipeline.recipes.point import PointRecipe
 from pipeline.scores.common_days import DayArray
+from pipeline.scores.metrics import SKILL
 
-SCORE: Final = "validation_skill_vs_random_walk"
+SCORE: Final = f"validation_{SKILL.name}"
 # The two that are judged on the test rows.
 CHOSEN: Final = "chosen"
 AS_GIVEN: Final = "as given"
@@ -214,7 +215,7 @@ def _judged(metrics: Mapping[str, float], tags: Mapping[str, Any]) -> dict[str, 
     return {
         "role": tags["role"],
         "settings": json.loads(tags["settings"]),
-        "metrics": {name: metrics[name] for name in metrics if name.startswith(("test_", "skill_"))},
+        "metrics": {name: metrics[name] for name in metrics if name.startswith(("test_", SKILL.name))},
         "diebold_mariano_p": None if p is None else float(p),
         "verdict": tags["verdict"],
         "setting": tags["setting"],

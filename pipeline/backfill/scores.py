@@ -3,8 +3,12 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from pipeline.forecasts.columns import ABSOLUTE_ERROR, AS_OF, MODEL_ID, RANDOM_WALK, SERIES, WIS, hit
 from pipeline.scores.common_days import CELL, common_forecasts, with_score
+from pipeline.scores.metrics import LEADERBOARD, measure
+from pipeline.scores.scored import Issued
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -37,19 +41,13 @@ def leaderboard(scores: "DataFrame", *, models: Collection[str] | None = None) -
         models: Model ids to compare; None compares all that have a score.
 
     Returns:
-        model_id; n, forecasts compared; days, of which they are; wis, their mean; relative_wis, that over the random
-        walk's; absolute_error, mean in quote currency; hit_80, share of outcomes inside. None where nothing is
-        common, or where the random walk is not among them.
+        model_id; n, forecasts compared; days, of which they are; the metrics of `LEADERBOARD`, over all horizons, None
+        where nothing is common, and what is relative also where the random walk is not among them.
     """
     known = with_score(scores)
     names = sorted(set(known[MODEL_ID]) if models is None else models)
     compared = common_forecasts(known, names)
-    walk = _means(compared, RANDOM_WALK)["wis"]
-    rows = []
-    for name in names:
-        means = _means(compared, name)
-        both = means["wis"] is not None and walk is not None and walk > 0
-        rows.append({**means, "relative_wis": means["wis"] / walk if both else None})
+    rows = [_row(compared, name) for name in names]
     return sorted(rows, key=lambda row: (row["wis"] is None, row["wis"]))
 
 
@@ -67,15 +65,14 @@ def scores_by_day(scores: "DataFrame", *, models: Collection[str] | None = None)
     return table.assign(**{AS_OF: table[AS_OF].dt.strftime("%Y-%m-%d")})
 
 
-def _means(compared: "DataFrame", model_id: str) -> dict[str, Any]:
-    own = compared[compared[MODEL_ID] == model_id]
-    there = len(own) > 0
+def _row(compared: "DataFrame", model_id: str) -> dict[str, Any]:
+    own, walk = (compared[compared[MODEL_ID] == name] for name in (model_id, RANDOM_WALK))
+    wis, error, held = (own[name].to_numpy(dtype=float) for name in (WIS, ABSOLUTE_ERROR, _HELD))
+    walk_wis = walk[WIS].to_numpy(dtype=float) if len(walk) else np.full(len(own), np.nan)
+    values = measure(LEADERBOARD, Issued(wis, walk_wis, error, held))
     return {
         "model_id": model_id,
         "n": len(own),
         "days": len(own[[SERIES, AS_OF]].drop_duplicates()),
-        "wis": float(own[WIS].mean()) if there else None,
-        "relative_wis": None,
-        "absolute_error": float(own[ABSOLUTE_ERROR].mean()) if there else None,
-        "hit_80": float(own[_HELD].mean()) if there else None,
+        **{metric.name: values.get(metric.name) for metric in LEADERBOARD},
     }

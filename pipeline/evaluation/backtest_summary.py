@@ -1,23 +1,18 @@
 """A backtest in numbers: skill, coverage and errors by calendar year and by horizon."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline.features.day_axis import DayAxis, IntArray, day_date
-from pipeline.forecasts.quantiles import COVERAGES, MEDIAN, FloatArray
+from pipeline.features.day_axis import IntArray, day_date
+from pipeline.features.feature_grid import FeatureGrid
+from pipeline.forecasts.quantiles import MEDIAN, FloatArray
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.scores.common_days import on_common_cells
-from pipeline.scores.metrics import (
-    coverage,
-    diebold_mariano,
-    mean_absolute_error,
-    mean_absolute_scaled_error,
-    relative_wis,
-    weighted_interval_score,
-)
+from pipeline.scores.formulas import one_day_persistence, weighted_interval_score
+from pipeline.scores.metrics import BACKTEST, measure
+from pipeline.scores.scored import Ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +46,16 @@ class Outcomes:
         return common["own"], common["walk"]
 
 
-def collect_outcomes(days: DayAxis, rows: IntArray, quantiles: FloatArray) -> Outcomes:
+def collect_outcomes(grid: FeatureGrid, rows: IntArray, quantiles: FloatArray) -> Outcomes:
     """What came after each forecast, and what the random walk said.
 
     Args:
-        days: The candles; a filled day is no outcome.
+        grid: The days; a filled day is no outcome.
         rows: As_of rows of the grid, rising, array of shape (n,).
         quantiles: Of log returns, array of shape (n, 7, 23).
     """
+    days = grid.days
     places = days.place[rows]
-    before = days.close[: int(places[0]) + 1][days.observed[: int(places[0]) + 1]]
     numbers = days.number[places]
     return Outcomes(
         years=np.array([day_date(int(number)).year for number in numbers]),
@@ -69,16 +64,15 @@ def collect_outcomes(days: DayAxis, rows: IntArray, quantiles: FloatArray) -> Ou
         actual=days.outcomes[places],
         quantiles=quantiles,
         walk=random_walk_quantiles(days, places),
-        persistence=float(np.abs(np.diff(before)).mean()),
+        persistence=one_day_persistence(grid.table.iloc[: int(rows[0]) + 1]),
     )
 
 
 def summarise(outcomes: Outcomes, horizons: tuple[int, ...]) -> dict[str, Any]:
     """`overall` by horizon, and `years` by calendar year of as_of and horizon; NaN as None.
 
-    Each cell is of the days that model and random walk both have at that horizon: `days`, how many; `wis`,
-    `wis_random_walk`, `relative_wis`, `coverage_50_pct` … `coverage_95_pct`, `mae` and `mae_random_walk` (quote
-    currency), `mase`, `dm_t` (above 0: better than the random walk), `dm_p`.
+    Each cell is of the days that model and random walk both have at that horizon: `days`, how many, and the metrics
+    of `BACKTEST`.
     """
     years = sorted(set(outcomes.years.tolist()))
     everything = np.ones(len(outcomes.years), dtype=bool)
@@ -92,29 +86,21 @@ def summarise(outcomes: Outcomes, horizons: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _cell(outcomes: Outcomes, chosen: "np.ndarray[Any, np.dtype[np.bool_]]", horizon: int) -> dict[str, Any]:
-    column = horizon - 1
-    own, walk = (scores[chosen] for scores in outcomes.scores(horizon))
-    scored = np.isfinite(own)
-    actual = np.where(scored, outcomes.actual[chosen, column], np.nan)
-    quantiles = outcomes.quantiles[chosen, column]
-    close = outcomes.close[chosen]
-    price, predicted = close * np.exp(actual), close * np.exp(quantiles[:, MEDIAN])
-    test = diebold_mariano(own, walk, horizon=horizon)
-    values = {
-        "days": int(scored.sum()),
-        "wis": _mean(own),
-        "wis_random_walk": _mean(walk),
-        "relative_wis": relative_wis(own, walk),
-        **{f"coverage_{percent}_pct": 100 * coverage(actual, quantiles, percent) for percent in COVERAGES},
-        "mae": mean_absolute_error(price, predicted),
-        "mae_random_walk": mean_absolute_error(price, close),
-        "mase": mean_absolute_scaled_error(price, predicted, scale=outcomes.persistence),
-        "dm_t": test.t,
-        "dm_p": test.p,
-    }
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def _mean(scores: FloatArray) -> float:
-    known = scores[np.isfinite(scores)]
-    return float(known.mean()) if len(known) else math.nan
+    own, _ = outcomes.scores(horizon)
+    scored, column = chosen & np.isfinite(own), horizon - 1
+    close, outcome = outcomes.close[scored], outcomes.actual[scored, column]
+    quantiles = outcomes.quantiles[scored, column]
+    values = measure(
+        BACKTEST,
+        Ranges(
+            actual=close * np.exp(outcome),
+            predicted=close * np.exp(quantiles[:, MEDIAN]),
+            last=close,
+            persistence=outcomes.persistence,
+            outcome=outcome,
+            quantiles=quantiles,
+            walk=outcomes.walk[scored, column],
+            horizon=horizon,
+        ),
+    )
+    return {"days": int(scored.sum()), **{metric.name: values.get(metric.name) for metric in BACKTEST}}

@@ -22,6 +22,7 @@ from pipeline.point.framing import AS_WRITTEN, LEAK_FREE, Framing, Variant
 from pipeline.point.scores import score_points, score_random_walk
 from pipeline.recipes.base import Recipe
 from pipeline.scores.common_days import BoolArray, DayArray, Score, chosen_days, common_cells
+from pipeline.scores.metrics import SKILL
 
 RANDOM_WALK: Final = WALK.name
 _WALK: Final = "random_walk_"
@@ -37,7 +38,7 @@ class Outcome:
         variant: `leak-free` or `as-written`.
         setting: Days and units that it could be scored in: outcomes of one setting are compared.
         seed: None for what has no chance in it.
-        metrics: By the names of `point_scores`, of the days whose row of `table` is whole; what is not defined is
+        metrics: By the names of the table of metrics, of the days whose row of `table` is whole; what is not defined is
             absent.
         history: Curves by epoch, as `PointFit.history`; empty for what is not fitted by epochs.
         table: `date`, `part` (`train` or `test`), and `actual`, `predicted`, `random_walk` in quote
@@ -214,7 +215,7 @@ def _walk_scores(sample: Sample, days: DayArray | None = None) -> dict[str, floa
     """The random walk's, whose skill against itself is 0."""
     metrics = sample.metrics(days)
     walk = {name.removeprefix(_WALK): value for name, value in metrics.items() if name.startswith(_WALK)}
-    still = {"skill_vs_random_walk": 0.0} if metrics["test_days"] else {}
+    still = {SKILL.name: 0.0} if metrics["test_days"] else {}
     return {"test_days": metrics["test_days"]} | walk | still
 
 

@@ -12,23 +12,15 @@ from pipeline.candles.columns import CLOSE, FILLED
 from pipeline.errors import TooLittleHistoryError
 from pipeline.features.day_axis import DayAxis, IntArray
 from pipeline.features.feature_grid import FeatureGrid
-from pipeline.forecasts.quantiles import COVERAGES, MEDIAN, FloatArray, interval
+from pipeline.forecasts.quantiles import MEDIAN, FloatArray, interval
 from pipeline.models.callbacks import EpochListener
 from pipeline.models.fitting import Model, fit
 from pipeline.models.random_walk import random_walk_quantiles
-from pipeline.point.framing import one_day_persistence
-from pipeline.point.scores import direction_hits, skill
 from pipeline.recipes.base import Recipe
 from pipeline.scores.common_days import BoolArray, DayArray, chosen_days, common_cells
-from pipeline.scores.metrics import (
-    coverage,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_absolute_scaled_error,
-    mean_squared_error,
-    relative_wis,
-    weighted_interval_score,
-)
+from pipeline.scores.formulas import one_day_persistence
+from pipeline.scores.metrics import DAYS, PRICE, RANGES, SCALED, SKILL, measure
+from pipeline.scores.scored import Points, Prices, Ranges
 
 TEST_DAYS: Final = 90
 
@@ -191,50 +183,29 @@ def evaluate(
 
 def _metrics(sample: Sample) -> dict[str, float]:
     """Of a sample in which nothing is missing."""
-    days, places, quantiles = sample.days, sample.places, sample.quantiles
-    outcome = sample.outcome
-    median = days.close[places] * np.exp(quantiles[:, MEDIAN])
-    values = point_metrics(days, places, median, trained=sample.trained)
-    last = point_metrics(days, places, days.close[places], trained=sample.trained)
-    values |= {f"random_walk_{name}": value for name, value in last.items()}
-    values["skill_vs_random_walk"] = skill(values["test_mse_price"], last["test_mse_price"])
-    values["test_relative_wis"] = relative_wis(
-        weighted_interval_score(outcome, quantiles), weighted_interval_score(outcome, sample.walk)
+    last = sample.days.close[sample.places]
+    scored = Ranges(
+        actual=sample.days.close[sample.places + 1],
+        predicted=last * np.exp(sample.quantiles[:, MEDIAN]),
+        last=last,
+        persistence=one_day_persistence(sample.trained),
+        outcome=sample.outcome,
+        quantiles=sample.quantiles,
+        walk=sample.walk,
     )
-    for percent in COVERAGES:
-        values[f"test_coverage_{percent}_pct"] = 100 * coverage(outcome, quantiles, percent)
-    defined = {name: value for name, value in values.items() if np.isfinite(value)}
-    return {"test_days": float(len(places)), **defined}
+    still = _point_metrics(replace(scored, predicted=last), sample.trained)
+    return {
+        **measure([DAYS], scored, of="test_"),
+        **_point_metrics(scored, sample.trained),
+        **{f"random_walk_{name}": value for name, value in still.items()},
+        **measure([SKILL], scored),
+        **measure(RANGES, scored, of="test_"),
+    }
 
 
-def point_metrics(
-    days: DayAxis, places: IntArray, predicted: FloatArray, *, trained: pd.DataFrame
-) -> dict[str, float]:
-    """Errors of point forecasts of the next close.
-
-    Args:
-        days: The candles.
-        places: Where each forecast was made, array of shape (n,).
-        predicted: Closes, array of shape (n,).
-        trained: The grid's training rows: their closes give the scaled unit (mean 0, deviation 1) and the
-            scale of MASE.
-
-    Returns:
-        Values in scaled units, in price and without a unit, by their names in the tracking server; NaN where
-        one is not defined.
-    """
-    actual, before = days.close[places + 1], days.close[places]
+def _point_metrics(scored: Prices, trained: pd.DataFrame) -> dict[str, float]:
+    """In the units of the training rows' closes (mean 0, deviation 1), and in price."""
     training = trained.loc[~trained[FILLED], CLOSE].to_numpy()
     centre, spread = float(training.mean()), float(training.std()) or 1.0
-    scaled = ((actual - centre) / spread, (predicted - centre) / spread)
-    squared = mean_squared_error(actual, predicted)
-    return {
-        "test_mse_scaled": mean_squared_error(*scaled),
-        "test_mape_scaled_pct": 100 * mean_absolute_percentage_error(*scaled),
-        "test_mse_price": squared,
-        "test_rmse_price": squared**0.5,
-        "test_mae_price": mean_absolute_error(actual, predicted),
-        "test_mape_price_pct": 100 * mean_absolute_percentage_error(actual, predicted),
-        "test_mase": mean_absolute_scaled_error(actual, predicted, scale=one_day_persistence(trained)),
-        "test_direction_pct": 100 * direction_hits(actual, predicted, before),
-    }
+    scaled = Points((scored.actual - centre) / spread, (scored.predicted - centre) / spread)
+    return measure(SCALED, scaled, of="test_") | measure(PRICE, scored, of="test_")

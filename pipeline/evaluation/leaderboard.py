@@ -14,7 +14,8 @@ from pipeline.evaluation.comparison import RANDOM_WALK, Outcome
 from pipeline.evaluation.outcome_days import on_common_days
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.point.framing import Variant
-from pipeline.scores.metrics import diebold_mariano
+from pipeline.scores.formulas import diebold_mariano
+from pipeline.scores.metrics import SKILL
 
 # Of a test with this many false alarms in a hundred.
 SIGNIFICANT: Final = 0.05
@@ -81,7 +82,7 @@ def rank(outcomes: Sequence[Outcome]) -> tuple[Standing, ...]:
         return outcome.recipe, outcome.setting
 
     groups = [list(group) for _, group in groupby(sorted(compared, key=key), key=key)]
-    groups.sort(key=lambda group: -_mean(group, "skill_vs_random_walk"))
+    groups.sort(key=lambda group: -_mean(group, SKILL.name))
     return tuple(_standing(group, place) for place, group in enumerate(groups, start=1))
 
 
@@ -113,7 +114,7 @@ def _standing(group: Sequence[Outcome], place: int) -> Standing:
         seeds=tuple(sorted(outcome.seed for outcome in group if outcome.seed is not None)),
         metrics=_spreads(group),
         p=p,
-        verdict=_verdict(first, _mean(group, "skill_vs_random_walk"), p),
+        verdict=_verdict(first, _mean(group, SKILL.name), p),
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.models.fitting import Model, fit
 from pipeline.models.random_walk import RANDOM_WALK
 from pipeline.models.registry import BASELINES
 from pipeline.models.regression import HAR_RANGE
-from pipeline.scores.metrics import weighted_interval_score
+from pipeline.scores.formulas import weighted_interval_score
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.evaluation.backtest_summary import Outcomes
 from pipeline.forecasts.quantiles import COVERAGES, HORIZONS, MEDIAN, FloatArray, interval
 from pipeline.scores.common_days import common_cells
-from pipeline.scores.metrics import probability_integral_transform
+from pipeline.scores.formulas import probability_integral_transform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
-from pipeline.scores.metrics import diebold_mariano, weighted_interval_score
+from pipeline.scores.formulas import diebold_mariano, weighted_interval_score
 
 # The quantile that outcomes are measured in. Of symmetric ranges one quantile tells the width.
 UNIT_LEVEL: Final = LEVELS.index(0.8)

@@ -20,6 +20,7 @@ from pipeline.forecasts.columns import (
     hit,
 )
 from pipeline.forecasts.quantiles import COVERAGES
+from pipeline.scores.formulas import relative_wis_over_horizons
 from pipeline.scores.score_history import BASELINE_WIS, beside_random_walk
 from pipeline.series import Series
 
@@ -200,6 +201,6 @@ def missing_days(monday: date, said: Collection[date]) -> tuple[date, ...]:
 def _compared(rows: "DataFrame") -> tuple[float | None, int]:
     """Relative WIS on what both have, and how many forecasts those are."""
     both = rows.dropna(subset=[BASELINE_WIS])
-    scale = np.sqrt(both[HORIZON].to_numpy(dtype=float))
-    own, walk = (float(np.sum(both[name].to_numpy(dtype=float) / scale)) for name in (WIS, BASELINE_WIS))
-    return (own / walk if walk > 0 and math.isfinite(own) else None), len(both)
+    columns = (both[name].to_numpy(dtype=float) for name in (WIS, BASELINE_WIS, HORIZON))
+    ratio = relative_wis_over_horizons(*columns)
+    return ratio if math.isfinite(ratio) else None, len(both)

@@ -12,6 +12,7 @@ from pipeline.candles.columns import CLOSE, DATE, FILLED, PRICES, SEGMENT
 from pipeline.errors import InputError, TooLittleHistoryError
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.recipes.point import PointRecipe
+from pipeline.scores.formulas import one_day_persistence
 from pipeline.windows.scaling import Scaling, learn_scaling
 from pipeline.windows.sliding import sliding_windows, whole_windows
 from pipeline.windows.splits import Parts, divide
@@ -161,17 +162,6 @@ def _parts(recipe: PointRecipe, dates: NDArray[np.datetime64], *, n_rows: int, c
     fit = int(np.searchsorted(dates, np.datetime64(cut.validation)))
     share = 1 - fit / training if training else 0.0
     return divide(len(dates), training=training, validation=share)
-
-
-def one_day_persistence(training: pd.DataFrame) -> float:
-    """Mean absolute change of the close from one row to the next, the scale of MASE.
-
-    Changes of filled days and across a hole between segments are left out.
-    """
-    changes = training[CLOSE].diff().abs()
-    if FILLED in training:
-        changes = changes[~training[FILLED] & (training[SEGMENT].diff() == 0)]
-    return float(changes.mean())
 
 
 def _select(windows: FloatArray, usable: NDArray[np.bool_]) -> FloatArray:

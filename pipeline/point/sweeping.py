@@ -12,11 +12,11 @@ import numpy as np
 from pipeline.errors import TooLittleHistoryError
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.point.framing import Cut, Framing
-from pipeline.point.scores import skill
+from pipeline.point.scores import prices
 from pipeline.point.variation import Settings, grid, variation
 from pipeline.recipes.point import PointRecipe
 from pipeline.scores.common_days import DayArray, chosen_days, common_cells
-from pipeline.scores.metrics import mean_squared_error
+from pipeline.scores.metrics import VALIDATION, measure
 from pipeline.windows.splits import divide
 
 Sampler = Literal["grid", "tpe"]
@@ -127,16 +127,13 @@ def validation_scores(
         `validation_days`, how many days the others are on; `validation_mse_price` and
         `validation_skill_vs_random_walk`, absent where they are not defined.
     """
-    part = framing.parts.validation
-    known = common_cells(predicted[part])
+    places, part = np.arange(len(predicted)), framing.parts.validation
+    known = common_cells(predicted) & (places >= part.start) & (places < part.stop)
     if days is not None:
-        known &= chosen_days(framing.dates[part], days)
-    actual = framing.closes[part][known]
-    squared = mean_squared_error(actual, framing.to_price(predicted[part], part)[known])
-    walk = mean_squared_error(actual, framing.last_closes[part][known])
-    values = {"validation_mse_price": squared, "validation_skill_vs_random_walk": skill(squared, walk)}
-    defined = {name: value for name, value in values.items() if math.isfinite(value)}
-    return {"validation_days": float(known.sum()), **defined}
+        known &= chosen_days(framing.dates, days)
+    return measure(
+        VALIDATION, prices(framing, framing.to_price(predicted, slice(None)), known), of="validation_"
+    )
 
 
 def best(tried: Sequence[Tried]) -> Tried | None:

@@ -1,152 +1,237 @@
-"""Scores of forecasts against what happened, each with its formula, unit and direction."""
+"""The table of metrics: every number that forecasts are judged by, with its formula, unit and direction.
+
+Whatever evaluates, compares, logs or shows selects from the groups at the end and spells no name itself: a metric that
+is added to a group is there wherever the group is, in MLflow, in JSON and in tables. `docs/recipes.md` lists them.
+"""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Generic, Literal, TypeVar
 
-import numpy as np
+from pipeline.forecasts.quantiles import COVERAGES, FloatArray
+from pipeline.scores.formulas import (
+    coverage,
+    diebold_mariano,
+    direction_hits,
+    mean,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_absolute_scaled_error,
+    mean_squared_error,
+    relative_wis,
+    skill,
+)
+from pipeline.scores.scored import Issued, Losses, Points, Prices, Ranges
 
-from pipeline.forecasts.quantiles import LEVELS, FloatArray, interval
-from pipeline.scores.common_days import common_cells
+_Scored = TypeVar("_Scored", contravariant=True)
 
 
-class DieboldMariano(NamedTuple):
-    """Test of equal accuracy: `t` above 0 says that the second loss is the larger one."""
+@dataclass(frozen=True)
+class Metric(Generic[_Scored]):
+    """A number that forecasts are judged by.
 
-    t: float
-    p: float
-
-
-def pinball_loss(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
-    """Pinball (quantile) loss of each level; lower is better.
-
-    `max(τ·(y − q), (τ − 1)·(y − q))` (Koenker and Bassett 1978), in the unit of y.
-
-    Args:
-        actual: Array of shape (...), NaN where there is no outcome.
-        quantiles: Array of shape (..., 23) in the order of `LEVELS`.
-
-    Returns:
-        Array of shape (..., 23); NaN where the outcome is NaN.
+    Attributes:
+        name: Its key, after what it is of, as in `test_mae_price`; what is multiplied by 100 ends in `_pct`.
+        title: Its heading in a table.
+        unit: What it is measured in.
+        direction: Which value is better: `lower`, `higher`, the `reference`, or none.
+        description: What it is, and what is left out.
+        function: Gives it of scored forecasts; NaN where it is not defined.
+        form: How a table shows it, as a format specification; a share in percent.
+        reference: Its value without skill, or the nominal one; None without either.
     """
-    levels = np.array(LEVELS)
-    error = np.asarray(actual)[..., None] - quantiles
-    return np.maximum(levels * error, (levels - 1) * error)
+
+    name: str
+    title: str
+    unit: str
+    direction: Literal["lower", "higher", "reference", "none"]
+    description: str
+    function: Callable[[_Scored], float]
+    form: str = ".4g"
+    reference: float | None = None
+
+    def text(self, value: float | None) -> str:
+        """As a table shows it; a dash where it is not defined."""
+        return "–" if value is None else format(value, self.form).rstrip("%")
 
 
-def weighted_interval_score(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
-    """WIS of each forecast: 2 × mean over the 23 levels of the pinball loss; lower is better, 0 is perfect.
-
-    Equal to the weighted interval score of Bracher et al. (2021) over the median and the eleven central
-    ranges. The unit is that of y; coincast scores log returns.
-
-    Args:
-        actual: Array of shape (...), NaN where there is no outcome.
-        quantiles: Array of shape (..., 23).
-
-    Returns:
-        Array of shape (...); NaN where the outcome is NaN.
-    """
-    score: FloatArray = 2 * pinball_loss(actual, quantiles).mean(axis=-1)
-    return score
+def measure(metrics: Iterable[Metric[_Scored]], scored: _Scored, *, of: str = "") -> dict[str, float]:
+    """Values by key, what they are `of` before each name; what is not defined is left out."""
+    values = {f"{of}{metric.name}": metric.function(scored) for metric in metrics}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
-def relative_wis(scores: FloatArray, baseline: FloatArray) -> float:
-    """Mean WIS over the baseline's mean WIS on the days that both have; 1 is no skill, lower is better.
-
-    NaN where no day is common or the baseline's mean is 0.
-    """
-    common = common_cells(scores, baseline)
-    reference = float(baseline[common].mean()) if common.any() else 0.0
-    return float(scores[common].mean()) / reference if reference > 0 else math.nan
+def _points(
+    formula: Callable[[FloatArray, FloatArray], float], *, times: int = 1
+) -> Callable[[Points], float]:
+    return lambda s: times * formula(s.actual, s.predicted)
 
 
-def coverage(actual: FloatArray, quantiles: FloatArray, percent: int) -> float:
-    """Fraction of outcomes inside the central `percent` range, both ends included; best at percent / 100.
+_MAPE = _points(mean_absolute_percentage_error, times=100)
+_PERCENT, _CURRENCY, _RETURNS, _RATIO = "percent", "quote currency", "log returns", "–"
 
-    Outcomes without a forecast are left out; NaN where nothing is left.
-    """
-    lower, upper = interval(quantiles, percent)
-    known = common_cells(actual, lower, upper, axes=np.ndim(actual))
-    inside = (actual >= lower) & (actual <= upper)
-    return float(inside[known].mean()) if known.any() else math.nan
+DAYS: Final[Metric[Points]] = Metric(
+    "days",
+    "days",
+    "days",
+    "none",
+    "the days that the others are on: those that all who are compared have a forecast for",
+    lambda s: float(len(s.actual)),
+)
+MSE_SCALED: Final[Metric[Points]] = Metric(
+    "mse_scaled",
+    "MSE",
+    "scaled units²",
+    "lower",
+    "mean of (y − ŷ)² in the scaler's units, as the texts print it",
+    _points(mean_squared_error),
+)
+MAPE_SCALED: Final[Metric[Points]] = Metric(
+    "mape_scaled_pct",
+    "MAPE %",
+    _PERCENT,
+    "lower",
+    "100 × mean of abs((y − ŷ) / y) in the scaler's units, targets of exactly 0 left out",
+    _MAPE,
+)
+MSE: Final[Metric[Prices]] = Metric(
+    "mse_price", "MSE", "quote currency²", "lower", "mean of (y − ŷ)²", _points(mean_squared_error)
+)
+RMSE: Final[Metric[Prices]] = Metric(
+    "rmse_price",
+    "RMSE",
+    _CURRENCY,
+    "lower",
+    "square root of the MSE",
+    lambda s: math.sqrt(mean_squared_error(s.actual, s.predicted)),
+)
+MAE: Final[Metric[Prices]] = Metric(
+    "mae_price", "MAE", _CURRENCY, "lower", "mean of abs(y − ŷ)", _points(mean_absolute_error)
+)
+MAPE: Final[Metric[Prices]] = Metric(
+    "mape_price_pct", "MAPE %", _PERCENT, "lower", "100 × mean of abs((y − ŷ) / y)", _MAPE
+)
+MASE: Final[Metric[Prices]] = Metric(
+    "mase",
+    "MASE",
+    _RATIO,
+    "lower",
+    "MAE / MAE of one-day persistence on the training rows",
+    lambda s: mean_absolute_scaled_error(s.actual, s.predicted, scale=s.persistence),
+    ".3f",
+)
+DIRECTION: Final[Metric[Prices]] = Metric(
+    "direction_pct",
+    "direction %",
+    _PERCENT,
+    "higher",
+    "days whose rise or fall was predicted, of those that moved; the random walk has no direction",
+    lambda s: 100 * direction_hits(s.actual, s.predicted, s.last),
+)
+SKILL: Final[Metric[Prices]] = Metric(
+    "skill_vs_random_walk",
+    "skill",
+    _RATIO,
+    "higher",
+    "1 − MSE / MSE of the random walk, in price",
+    lambda s: skill(mean_squared_error(s.actual, s.predicted), mean_squared_error(s.actual, s.last)),
+    reference=0.0,
+)
+WIS: Final[Metric[Losses]] = Metric(
+    "wis", "WIS", _RETURNS, "lower", "mean weighted interval score", lambda s: mean(s.wis), ".5f"
+)
+RELATIVE_WIS: Final[Metric[Losses]] = Metric(
+    "relative_wis",
+    "rel. WIS",
+    _RATIO,
+    "lower",
+    "mean WIS / the random walk's on the same days",
+    lambda s: relative_wis(s.wis, s.walk_wis),
+    ".4f",
+    reference=1.0,
+)
+DM_T: Final[Metric[Ranges]] = Metric(
+    "dm_t",
+    "DM t",
+    _RATIO,
+    "higher",
+    "Diebold–Mariano t of WIS against the random walk's, Newey–West with h − 1 lags",
+    lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon).t,
+    ".2f",
+    reference=0.0,
+)
+DM_P: Final[Metric[Ranges]] = Metric(
+    "dm_p",
+    "DM p",
+    _RATIO,
+    "none",
+    "its two-sided p",
+    lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon).p,
+)
+ABSOLUTE_ERROR: Final[Metric[Issued]] = Metric(
+    "absolute_error", "MAE", _CURRENCY, "lower", "mean of abs(y − median)", lambda s: mean(s.absolute_error)
+)
+HIT_80: Final[Metric[Issued]] = Metric(
+    "hit_80",
+    "in 80 %",
+    "share",
+    "reference",
+    "outcomes inside the 80 % range",
+    lambda s: mean(s.hit_80),
+    ".0%",
+    reference=0.8,
+)
 
 
-def probability_integral_transform(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
-    """Level at which each outcome fell, linear between the 23 quantiles; uniform when calibrated.
-
-    Outcomes outside the outermost quantiles get half the tail's level (0.005 or 0.995).
-
-    Args:
-        actual: Array of shape (n,), NaN where there is no outcome.
-        quantiles: Array of shape (n, 23), NaN where there is no forecast.
-
-    Returns:
-        Array of shape (n,), NaN where there is no outcome or no forecast.
-    """
-    tail = LEVELS[0] / 2
-    pairs = zip(actual, quantiles, strict=True)
-    fallen = np.array([np.interp(y, row, LEVELS, left=tail, right=1 - tail) for y, row in pairs], dtype=float)
-    return np.where(common_cells(actual, quantiles), fallen, np.nan)
+def _coverage(percent: int) -> Metric[Ranges]:
+    return Metric(
+        f"coverage_{percent}_pct",
+        f"{percent} %",
+        _PERCENT,
+        "reference",
+        f"outcomes inside the {percent} % range, both ends included",
+        lambda s: 100 * coverage(s.outcome, s.quantiles, percent),
+        ".1f",
+        reference=float(percent),
+    )
 
 
-def diebold_mariano(loss: FloatArray, baseline_loss: FloatArray, *, horizon: int = 1) -> DieboldMariano:
-    """Diebold–Mariano test that two losses have the same mean, Newey–West variance with h − 1 lags.
+COVERAGE: Final = {percent: _coverage(percent) for percent in COVERAGES}
+# A backtest has prices and no scaled units beside them.
+_BACKTEST_MAE: Final = replace(MAE, name="mae")
+_WALK_MAE: Final[Metric[Prices]] = replace(
+    MAE,
+    name="mae_random_walk",
+    description="MAE of the random walk",
+    function=lambda s: mean_absolute_error(s.actual, s.last),
+)
+_WALK_WIS: Final[Metric[Losses]] = replace(
+    WIS, name="wis_random_walk", description="WIS of the random walk", function=lambda s: mean(s.walk_wis)
+)
 
-    `t = mean(d) / sqrt(V / n)`, d = baseline_loss − loss and V = γ₀ + 2 Σₖ (1 − k/h) γₖ for k < h
-    (Diebold and Mariano 1995; Newey and West 1987). p is two-sided, of the normal distribution.
-
-    Args:
-        loss: Array of shape (n,) in time order, NaN where there is none.
-        baseline_loss: Array of shape (n,) on the same days.
-        horizon: Steps ahead of the forecasts, 1 or more.
-
-    Returns:
-        t above 0 where `loss` is the lower one. Both NaN with fewer than two common days or no spread.
-    """
-    difference = np.asarray(baseline_loss) - np.asarray(loss)
-    difference = difference[np.isfinite(difference)]
-    count = len(difference)
-    if count < 2:
-        return DieboldMariano(math.nan, math.nan)
-    centred = difference - difference.mean()
-    variance = float(centred @ centred) / count
-    for lag in range(1, min(horizon, count)):
-        variance += 2 * (1 - lag / horizon) * float(centred[lag:] @ centred[:-lag]) / count
-    if variance <= 0:
-        return DieboldMariano(math.nan, math.nan)
-    t = float(difference.mean()) / math.sqrt(variance / count)
-    return DieboldMariano(t, math.erfc(abs(t) / math.sqrt(2)))
-
-
-def mean_squared_error(actual: FloatArray, predicted: FloatArray) -> float:
-    """Mean of (y − ŷ)², in the unit of y squared; lower is better, NaN without an outcome."""
-    return _mean((np.asarray(actual) - predicted) ** 2)
-
-
-def mean_absolute_error(actual: FloatArray, predicted: FloatArray) -> float:
-    """Mean of |y − ŷ|, in the unit of y; lower is better, NaN without an outcome."""
-    return _mean(np.abs(np.asarray(actual) - predicted))
-
-
-def mean_absolute_scaled_error(actual: FloatArray, predicted: FloatArray, *, scale: float) -> float:
-    """MAE over `scale`, the MAE of one-day persistence on the training rows (Hyndman and Koehler 2006).
-
-    No unit; below 1 is better than persistence was in training; NaN where the scale is 0.
-    """
-    return mean_absolute_error(actual, predicted) / scale if scale > 0 else math.nan
-
-
-def mean_absolute_percentage_error(actual: FloatArray, predicted: FloatArray) -> float:
-    """Mean of |(y − ŷ) / y| as a fraction (0.01 is one percent); lower is better.
-
-    Outcomes of exactly 0 are left out; NaN where nothing is left.
-    """
-    actual = np.asarray(actual, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.abs((actual - predicted) / actual)
-    return _mean(np.where(actual == 0, np.nan, relative))
-
-
-def _mean(values: FloatArray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else math.nan
+# Of `test_` and `train_`, in the units that a recipe learns in.
+SCALED: Final = (MSE_SCALED, MAPE_SCALED)
+# Of `test_`, the random walk's beside them.
+PRICE: Final = (MSE, RMSE, MAE, MAPE, MASE, DIRECTION)
+# Of `test_`, of recipes that forecast ranges.
+RANGES: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, *COVERAGE.values())
+# Of `validation_`: what a sweep chooses by.
+VALIDATION: Final[tuple[Metric[Prices], ...]] = (DAYS, MSE, SKILL)
+# Of each horizon and year of a backtest, and those that its table in a terminal has room for.
+BACKTEST: Final[tuple[Metric[Ranges], ...]] = (
+    WIS,
+    _WALK_WIS,
+    RELATIVE_WIS,
+    *COVERAGE.values(),
+    _BACKTEST_MAE,
+    _WALK_MAE,
+    MASE,
+    DM_T,
+    DM_P,
+)
+BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, DM_T, *COVERAGE.values(), MASE)
+# Of each model of a backfill, over all series and horizons.
+LEADERBOARD: Final[tuple[Metric[Issued], ...]] = (WIS, RELATIVE_WIS, ABSOLUTE_ERROR, HIT_80)
+# A mean in several currencies says nothing at a glance.
+LEADERBOARD_TABLE: Final = tuple(metric for metric in LEADERBOARD if metric is not ABSOLUTE_ERROR)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.forecasts.columns import ABSOLUTE_ERROR, PIT, WIS, hit
 from pipeline.forecasts.quantiles import COVERAGES, MEDIAN, FloatArray, interval
-from pipeline.scores.metrics import probability_integral_transform, weighted_interval_score
+from pipeline.scores.formulas import probability_integral_transform, weighted_interval_score
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -23,8 +23,10 @@ from pipeline.forecasts.columns import (
     hit,
 )
 from pipeline.forecasts.quantiles import COVERAGES
-from pipeline.scores.metrics import diebold_mariano
+from pipeline.scores import metrics
+from pipeline.scores.formulas import diebold_mariano
 from pipeline.scores.score_history import BASELINE_WIS, GROUP, beside_random_walk
+from pipeline.scores.scored import Issued
 from pipeline.scores.uncertainty import Interval, ratio_path, wilson_interval
 
 if TYPE_CHECKING:
@@ -145,6 +147,9 @@ def _groups(scores: "DataFrame") -> "Iterator[DataFrame]":
 def _line(group: "DataFrame") -> ScoreLine:
     head = group.iloc[0]
     horizon = int(head[HORIZON])
+    rows = Issued(
+        *(group[name].to_numpy(dtype=float) for name in (WIS, BASELINE_WIS, ABSOLUTE_ERROR, hit(80)))
+    )
     return ScoreLine(
         series=str(head[SERIES]),
         model_id=str(head[MODEL_ID]),
@@ -154,8 +159,8 @@ def _line(group: "DataFrame") -> ScoreLine:
         first=head[TARGET_DATE].date(),
         last=group.iloc[-1][TARGET_DATE].date(),
         coverage=tuple(_coverage(group, nominal, horizon) for nominal in COVERAGES),
-        mean_wis=float(group[WIS].mean()),
-        mae=float(group[ABSOLUTE_ERROR].mean()),
+        mean_wis=metrics.WIS.function(rows),
+        mae=metrics.ABSOLUTE_ERROR.function(rows),
         pit=tuple(np.histogram(group[PIT], bins=PIT_BINS, range=(0, 1))[0].tolist()),
         skill=None if head[MODEL_ID] == RANDOM_WALK else _skill(group, horizon),
         simulated_time=int(group[SIMULATED_TIME].sum()),

@@ -18,7 +18,7 @@ from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError
 from pipeline.features import feature_grid
 from pipeline.models.registry import BASELINES
-from pipeline.scores.metrics import weighted_interval_score
+from pipeline.scores.formulas import weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 

@@ -14,7 +14,7 @@ from pipeline.models.contract import Watch
 from pipeline.models.lstm.inference import TAILNESS, moved_quantiles, network_moves
 from pipeline.models.lstm.network import Weights, build_network
 from pipeline.recipes.ranges import RangeRecipe
-from pipeline.scores.metrics import pinball_loss
+from pipeline.scores.formulas import pinball_loss
 
 if TYPE_CHECKING:
     import keras

@@ -1,6 +1,7 @@
 """A backtest's numbers against naive loops, and its figures against what they were given."""
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def outcomes(broken_grid, broken):
     spans = plan_spans(broken_grid, first=date(2023, 3, 1), last=date(2024, 6, 30), refit_every=200)
     walked = [walk_span(find_recipe("har-range"), broken, span, seed=1) for span in spans]
     rows = np.concatenate([one.span.rows for one in walked])
-    return collect_outcomes(broken.days, rows, np.concatenate([one.quantiles for one in walked]))
+    return collect_outcomes(broken, rows, np.concatenate([one.quantiles for one in walked]))
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
@@ -61,10 +62,23 @@ def test_overall_counts_every_day_once(outcomes):
 
 
 def test_a_year_without_an_outcome_is_none_and_not_nan(outcomes, broken):
-    last = collect_outcomes(broken.days, np.array([len(broken.table) - 1]), outcomes.quantiles[-1:])
+    last = collect_outcomes(broken, np.array([len(broken.table) - 1]), outcomes.quantiles[-1:])
     cell = summarise(last, (1,))["overall"]["1"]
     assert cell["days"] == 0
     assert cell["relative_wis"] is None
+
+
+def test_the_scale_of_mase_is_of_changes_from_one_day_to_the_next_and_not_across_a_long_hole(
+    outcomes, broken_grid, broken
+):
+    last = len(broken_grid) - 1
+    steps = [
+        abs(after.close - before.close)
+        for before, after in pairwise(broken_grid.itertuples())
+        if before.segment == after.segment and not after.filled
+    ]
+    walk = collect_outcomes(broken, np.array([last]), outcomes.quantiles[-1:])
+    assert walk.persistence == pytest.approx(np.mean(steps), rel=1e-12)
 
 
 def test_figures_draw_what_they_are_given(outcomes):

@@ -11,7 +11,7 @@ import pytest
 from pipeline.evaluation.gate import FIT_DAYS, Contenders, Decision, FitShape, decide
 from pipeline.evaluation.gate_evidence import Scores, daily_scores, fit_difference, relative_score, response
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
-from pipeline.scores.metrics import weighted_interval_score
+from pipeline.scores.formulas import weighted_interval_score
 
 WORLDS = 40
 DAYS = 365

@@ -7,7 +7,7 @@ import pytest
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome
 from pipeline.evaluation.leaderboard import Spread, in_words, rank
 from pipeline.point.framing import LEAK_FREE
-from pipeline.scores.metrics import diebold_mariano
+from pipeline.scores.formulas import diebold_mariano
 
 DAYS = 300
 

@@ -17,7 +17,7 @@ from pipeline.forecasts.quantiles import COVERAGES, HORIZONS, LEVELS, MEDIAN, in
 from pipeline.monitoring.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 from pipeline.page.assembly import build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
-from pipeline.scores.metrics import probability_integral_transform, weighted_interval_score
+from pipeline.scores.formulas import probability_integral_transform, weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 

@@ -14,7 +14,7 @@ from pipeline.point.framing import Framing, frame
 from pipeline.point.network import build_network
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import POINT_RECIPES
-from pipeline.scores.metrics import mean_absolute_percentage_error
+from pipeline.scores.formulas import mean_absolute_percentage_error
 
 pytestmark = pytest.mark.slow
 PARAMETERS = {

@@ -7,8 +7,9 @@ import pytest
 from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, mean_squared_error
 
 from pipeline.point.framing import Framing, frame
-from pipeline.point.scores import direction_hits, score_points, score_random_walk
+from pipeline.point.scores import score_points, score_random_walk
 from pipeline.recipes.point import Dense, PointRecipe
+from pipeline.scores.formulas import direction_hits
 from pipeline.windows.splits import Split
 
 

@@ -1,142 +1,134 @@
-"""Scores against naive loops and an independent library."""
+"""The table of metrics: what each states, that every key is one of it, and that the docs list it."""
 
-import math
+import re
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
-import scoringrules
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pipeline.forecasts.quantiles import COVERAGES, LEVELS, MEDIAN, interval_levels
-from pipeline.scores.metrics import (
-    coverage,
-    diebold_mariano,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_absolute_scaled_error,
-    mean_squared_error,
-    pinball_loss,
-    probability_integral_transform,
-    relative_wis,
-    weighted_interval_score,
-)
+from flows.studies.backtest import backtest_metrics
+from pipeline.backfill.scores import leaderboard
+from pipeline.evaluation.backtest import plan_spans, walk_span
+from pipeline.evaluation.backtest_summary import collect_outcomes, summarise
+from pipeline.evaluation.holdout import evaluate
+from pipeline.forecasts.quantiles import COVERAGES, HORIZONS
+from pipeline.models.catalogue import find_recipe
+from pipeline.point.fitting import _CURVES
+from pipeline.point.framing import frame
+from pipeline.point.scores import score_points, score_random_walk
+from pipeline.point.sweeping import validation_scores
+from pipeline.recipes.points import GUIDE_LSTM
+from pipeline.scores import metrics
+from pipeline.scores.metrics import Metric, measure
+from pipeline.scores.scored import Issued, Points, Prices
 
-
-@pytest.fixture
-def sample() -> tuple[np.ndarray, np.ndarray]:
-    """200 outcomes and as many rising quantile rows."""
-    chance = np.random.default_rng(7)
-    return chance.normal(size=200), np.sort(chance.normal(size=(200, len(LEVELS))), axis=1)
-
-
-def test_pinball_equals_a_naive_loop(sample):
-    actual, quantiles = sample
-    losses = pinball_loss(actual, quantiles)
-    for row in range(20):
-        for column, level in enumerate(LEVELS):
-            error = actual[row] - quantiles[row, column]
-            expected = level * error if error >= 0 else (level - 1) * error
-            assert losses[row, column] == pytest.approx(expected, abs=1e-15)
+AS_OF = date(2024, 5, 31)
+DOCS = Path(__file__).parents[3] / "docs" / "recipes.md"
+GROUPS = [
+    group for group in vars(metrics).values() if isinstance(group, tuple) and isinstance(group[0], Metric)
+]
+TABLE = {metric.name: metric for group in GROUPS for metric in (*group, metrics.SKILL)}
+# What a key is of, before the metric's name; a horizon or a model after it.
+OF = r"(random_walk_)?(test_|train_|validation_|epoch_train_|epoch_validation_|backtest_)?"
 
 
-def test_wis_is_twice_the_mean_quantile_score_of_scoringrules(sample):
-    actual, quantiles = sample
-    each = np.stack(
-        [scoringrules.quantile_score(actual, quantiles[:, i], level) for i, level in enumerate(LEVELS)],
-        axis=1,
+def known(key: str) -> bool:
+    """Whether the key is a metric's name with what it is of."""
+    return any(re.fullmatch(rf"{OF}{name}(_h\d)?", key) for name in TABLE)
+
+
+def test_every_metric_states_unit_direction_title_and_formula():
+    for name, metric in TABLE.items():
+        assert all((metric.title, metric.unit, metric.description)), name
+        assert name.endswith("_pct") == (metric.unit == "percent"), name
+        assert (metric.direction == "reference") <= (metric.reference is not None), name
+    assert all(TABLE[metric.name] == metric for group in GROUPS for metric in group)
+    higher = {name for name, metric in TABLE.items() if metric.direction == "higher"}
+    assert higher == {"direction_pct", "skill_vs_random_walk", "dm_t"}
+    assert {metric.reference for metric in metrics.COVERAGE.values()} == {float(one) for one in COVERAGES}
+
+
+def test_every_key_that_is_logged_is_in_the_table(simulated, simulated_grid):
+    har = find_recipe("har-range")
+    framing = frame(GUIDE_LSTM, simulated_grid)
+    (span,) = plan_spans(simulated_grid, first=AS_OF, last=AS_OF, refit_every=1)
+    summary = summarise(
+        collect_outcomes(simulated, span.rows, walk_span(har, simulated, span, seed=1).quantiles), HORIZONS
     )
-    assert weighted_interval_score(actual, quantiles) == pytest.approx(2 * each.mean(axis=1), abs=1e-12)
+    keys = {
+        *evaluate(har, simulated, as_of=AS_OF, seed=1).metrics,
+        *score_points(framing, framing.targets),
+        *score_random_walk(framing),
+        *validation_scores(framing, framing.targets),
+        *backtest_metrics(summary),
+        *(name for cell in summary["overall"].values() for name in cell),
+        *_CURVES.values(),
+    }
+    assert len(keys) > 60
+    assert [key for key in sorted(keys) if not known(key)] == []
 
 
-def test_wis_is_the_weighted_sum_of_the_interval_scores_of_scoringrules(sample):
-    actual, quantiles = sample
-    total = 0.5 * np.abs(actual - quantiles[:, MEDIAN])
-    for index, level in enumerate(LEVELS[:MEDIAN]):
-        lower, upper = quantiles[:, index], quantiles[:, -1 - index]
-        total += level * scoringrules.interval_score(actual, lower, upper, 2 * level)
-    assert weighted_interval_score(actual, quantiles) == pytest.approx(total / 11.5, abs=1e-12)
+def test_a_backfills_leaderboard_is_of_the_table():
+    from pandas import DataFrame
+
+    nothing = DataFrame(
+        columns=["series", "as_of", "horizon", "mode", "model_id", "wis", "absolute_error", "hit_80"]
+    )
+    (row,) = leaderboard(nothing.astype({"wis": float}), models=["coincast-har_range"])
+    assert set(row) - {"model_id", "n", "days"} == {metric.name for metric in metrics.LEADERBOARD}
+    assert [row[metric.name] for metric in metrics.LEADERBOARD] == [None] * len(metrics.LEADERBOARD)
 
 
-def test_wis_is_zero_for_a_certain_and_right_forecast_and_nan_without_an_outcome():
-    quantiles = np.tile([[0.3]], (2, len(LEVELS)))
-    scores = weighted_interval_score(np.array([0.3, np.nan]), quantiles)
-    assert scores[0] == 0
-    assert np.isnan(scores[1])
+def test_the_docs_list_the_table():
+    text = DOCS.read_text()
+    better = {"reference": "the nominal one", "none": "–"}
+    missing = [
+        name
+        for name, metric in TABLE.items()
+        if f"| `{name}` | {metric.description} | {metric.unit} | {better.get(metric.direction, metric.direction)} |"
+        not in text
+    ]
+    assert missing == []
+    listed = set(re.findall(r"^\| `([a-z_0-9]+)` \| .* \| .* \| .* \|$", text, flags=re.MULTILINE))
+    assert listed == set(TABLE)
 
 
-@given(shift=st.floats(-1, 1), scale=st.floats(0.01, 10))
-@settings(max_examples=30)
-def test_wis_moves_with_the_unit_and_not_with_the_place(shift, scale):
-    chance = np.random.default_rng(3)
-    actual, quantiles = chance.normal(size=5), np.sort(chance.normal(size=(5, len(LEVELS))), axis=1)
-    moved = weighted_interval_score(scale * (actual + shift), scale * (quantiles + shift))
-    assert moved == pytest.approx(scale * weighted_interval_score(actual, quantiles), rel=1e-9, abs=1e-12)
+def test_what_is_not_defined_is_left_out_and_shown_as_a_dash():
+    nothing = np.array([])
+    assert measure(metrics.VALIDATION, Prices(nothing, nothing, nothing, 1.0), of="validation_") == {
+        "validation_days": 0
+    }
+    assert metrics.HIT_80.text(None) == "–"
+    assert (metrics.HIT_80.text(0.805), metrics.RELATIVE_WIS.text(0.98765)) == ("80", "0.9877")
 
 
-def test_relative_wis_counts_common_days_only():
-    scores = np.array([1.0, np.nan, 3.0, 100.0])
-    baseline = np.array([2.0, 50.0, 6.0, np.nan])
-    assert relative_wis(scores, baseline) == 0.5
-    assert math.isnan(relative_wis(np.array([1.0]), np.array([np.nan])))
-    assert math.isnan(relative_wis(np.array([1.0]), np.array([0.0])))
+def test_each_function_is_its_formula_on_numbers_that_are_seen():
+    prices = Prices(np.array([110.0, 90.0]), np.array([104.0, 98.0]), np.array([100.0, 100.0]), 4.0)
+    values = measure([*metrics.PRICE, metrics.SKILL], prices)
+    assert values == pytest.approx(
+        {
+            "mse_price": 50.0,
+            "rmse_price": 50.0**0.5,
+            "mae_price": 7.0,
+            "mape_price_pct": 100 * (6 / 110 + 8 / 90) / 2,
+            "mase": 7 / 4,
+            "direction_pct": 100.0,
+            "skill_vs_random_walk": 0.5,
+        }
+    )
+    scaled = measure(metrics.SCALED, Points(np.array([2.0, 0.0]), np.array([1.0, 1.0])))
+    assert scaled == {"mse_scaled": 1.0, "mape_scaled_pct": 50.0}
+    rows = Issued(np.array([1.0, 2.0]), np.array([2.0, 4.0]), np.array([10.0, 30.0]), np.array([1.0, 0.0]))
+    assert measure(metrics.LEADERBOARD, rows) == {
+        "wis": 1.5,
+        "relative_wis": 0.5,
+        "absolute_error": 20.0,
+        "hit_80": 0.5,
+    }
 
 
-def test_coverage_counts_what_lies_inside_ends_included(sample):
-    actual, quantiles = sample
-    for percent in COVERAGES:
-        lower, upper = (LEVELS.index(level) for level in interval_levels(percent))
-        inside = sum(row[lower] <= value <= row[upper] for value, row in zip(actual, quantiles, strict=True))
-        assert coverage(actual, quantiles, percent) == pytest.approx(inside / len(actual))
-    edges = np.array([quantiles[0, LEVELS.index(0.25)]])
-    assert coverage(edges, quantiles[:1], 50) == 1
-    assert math.isnan(coverage(np.array([np.nan]), quantiles[:1], 50))
-
-
-def test_pit_is_the_level_where_an_outcome_fell():
-    quantiles = np.array([LEVELS, LEVELS, LEVELS, LEVELS])
-    fallen = probability_integral_transform(np.array([0.3, -1.0, 2.0, np.nan]), quantiles)
-    assert fallen[:3] == pytest.approx([0.3, 0.005, 0.995])
-    assert np.isnan(fallen[3])
-
-
-def test_diebold_mariano_of_one_day_is_the_t_of_the_mean_difference():
-    chance = np.random.default_rng(5)
-    better, worse = chance.normal(1, 1, 400) ** 2, chance.normal(1.2, 1, 400) ** 2
-    difference = worse - better
-    test = diebold_mariano(better, worse)
-    assert test.t == pytest.approx(difference.mean() / (difference.std() / 20))
-    assert test.p == pytest.approx(math.erfc(abs(test.t) / math.sqrt(2)))
-    assert diebold_mariano(worse, better).t == pytest.approx(-test.t)
-
-
-@pytest.mark.parametrize("horizon", [2, 3, 7])
-def test_diebold_mariano_weighs_autocovariances_as_newey_and_west(horizon):
-    chance = np.random.default_rng(11)
-    difference = np.convolve(chance.normal(0.1, 1, 300), np.ones(horizon), mode="valid")
-    mean = difference.mean()
-    variance = 0.0
-    for lag in range(-(horizon - 1), horizon):
-        products = [
-            (difference[day] - mean) * (difference[day - abs(lag)] - mean)
-            for day in range(abs(lag), len(difference))
-        ]
-        variance += (1 - abs(lag) / horizon) * sum(products) / len(difference)
-    expected = mean / math.sqrt(variance / len(difference))
-    zeros = np.zeros(len(difference))
-    assert diebold_mariano(zeros, difference, horizon=horizon).t == pytest.approx(expected)
-
-
-def test_diebold_mariano_without_spread_or_days_is_nan():
-    assert math.isnan(diebold_mariano(np.array([1.0]), np.array([2.0])).t)
-    assert math.isnan(diebold_mariano(np.zeros(9), np.zeros(9)).t)
-
-
-def test_point_errors_equal_their_formulas():
-    actual, predicted = np.array([100.0, 200.0, np.nan, 0.0]), np.array([110.0, 180.0, 5.0, 10.0])
-    assert mean_squared_error(actual, predicted) == pytest.approx((100 + 400 + 100) / 3)
-    assert mean_absolute_error(actual, predicted) == pytest.approx(40 / 3)
-    assert mean_absolute_scaled_error(actual, predicted, scale=20.0) == pytest.approx(2 / 3)
-    assert math.isnan(mean_absolute_scaled_error(actual, predicted, scale=0.0))
-    assert mean_absolute_percentage_error(actual, predicted) == pytest.approx(0.1)
-    assert math.isnan(mean_absolute_percentage_error(np.array([0.0]), np.array([1.0])))
+def test_a_metric_is_frozen():
+    with pytest.raises(AttributeError):
+        metrics.MAE.name = "other"  # type: ignore[misc]
+    assert isinstance(metrics.MAE, Metric)
