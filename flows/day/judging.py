@@ -225,7 +225,7 @@ def _recipe_of(champion: ModelVersion, places: Places) -> Recipe | None:
 def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
     """The gate's figures of earlier sound fits of the recipe, newest first.
 
-    By the tags of the versions, not by the ledger: they are rounded, and those of a pruned version count no more.
+    From the versions' tags, not the ledger: tags are rounded, and a pruned version counts no more.
     """
     earlier = [
         one
