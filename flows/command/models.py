@@ -1,5 +1,6 @@
 """`coincast models`: what is registered, who is champion, and what may go."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -10,6 +11,7 @@ from flows.command.output import print_json, print_table
 from pipeline.series import Series
 
 if TYPE_CHECKING:
+    from flows.edges.ledger.publications import GateRecord
     from flows.edges.tracking.aliases import Move
     from flows.edges.tracking.experiments import Tracking
     from flows.edges.tracking.registry import ModelVersion, RegisteredModel
@@ -30,6 +32,7 @@ def list_models(*, series: SeriesOption = None, as_json: JsonOption = False) -> 
     """
     tracking, wanted = _open(series)
     found = {model.name: model.versions() for model in (_model(tracking, one) for one in wanted)}
+    said = _decisions(wanted)
     if as_json:
         print_json({"models": {name: [_values(one) for one in versions] for name, versions in found.items()}})
         return
@@ -40,7 +43,9 @@ def list_models(*, series: SeriesOption = None, as_json: JsonOption = False) -> 
             )
             continue
         print_table(
-            name, ("version", "aliases", "recipe", "trained as of", "gate", "made"), map(_row, versions)
+            name,
+            ("version", "aliases", "recipe", "trained as of", "gate", "made"),
+            (_row(one, said) for one in versions),
         )
 
 
@@ -139,7 +144,18 @@ def _values(one: "ModelVersion") -> dict[str, Any]:
     return {**vars(one), "uri": one.uri}
 
 
-def _row(one: "ModelVersion") -> tuple[object, ...]:
+def _decisions(wanted: "Iterable[Series]") -> "dict[str, GateRecord]":
+    """What the ledger says that the gate decided, by the run of the fit."""
+    from flows.edges.configuration import configuration
+    from flows.edges.ledger.store import Ledger
+    from flows.edges.sql.database import open_database
+
+    ledger = Ledger(open_database(configuration().places.database_url))
+    return {decision.run_id: decision for one in wanted for decision in ledger.decisions(one)}
+
+
+def _row(one: "ModelVersion", said: "Mapping[str, GateRecord]") -> tuple[object, ...]:
     tags = one.tags
-    facts = (tags.get("recipe", "–"), tags.get("trained_as_of", "–"), tags.get("gate", "–"))
+    gate = said[one.run_id].outcome if one.run_id in said else tags.get("gate", "–")
+    facts = (tags.get("recipe", "–"), tags.get("trained_as_of", "–"), gate)
     return (one.version, ", ".join(one.aliases) or "–", *facts, f"{one.created_at:%Y-%m-%d %H:%M}")

@@ -51,7 +51,6 @@ def record_baseline(
         metrics=shown.metrics,
         run_id=run.id,
         run_url=run.url,
-        judging_seconds=0.0,
     )
 
 

@@ -46,7 +46,7 @@ def issued_fits(
     Returns:
         The baselines' fits, then the others of `own`.
     """
-    baselines = fit_baselines(grid, as_of=fit_day, seed=job.seed)
+    baselines = fit_baselines(grid, as_of=fit_day, seed=job.seed, time_limit_s=job.fit_limit_s)
     return once_each((*(unregistered(job, market, model) for model in baselines), *own))
 
 

@@ -1,16 +1,22 @@
 """A fit before the gate: what is judged, on which days, beside whom."""
 
-import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 
+from flows.day.issued_fits import RegisteredFit
+from flows.edges.configuration import Places
+from flows.edges.files.recipe_files import named_recipe
+from flows.edges.machine.locks import turns_of
+from flows.edges.tracking.aliases import CHAMPION, is_held
+from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from pipeline.errors import TooLittleHistoryError
-from pipeline.evaluation.gate import RECORD_DAYS, Contenders, Decision, FitShape, decide
+from flows.reporting.progress import log
+from pipeline.errors import InputError, RegistryError, TooLittleHistoryError
+from pipeline.evaluation.gate import HABIT_FIGURES, RECORD_DAYS, Contenders, Decision, FitShape, decide
 from pipeline.evaluation.gate_evidence import (
     FEWEST_DAYS,
     Scores,
@@ -23,12 +29,15 @@ from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
 from pipeline.evaluation.trial import Trial, fit_baselines, try_models
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import BY_GATE
+from pipeline.forecasts.manifest import Manifest
 from pipeline.forecasts.quantiles import HORIZONS
+from pipeline.models.bundle import load_bundle
 from pipeline.models.fitting import Model, fit
 from pipeline.models.random_walk import RANDOM_WALK
 from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
 
+MANIFEST_FILE: Final = "manifest.json"
 _WALK: Final = RANDOM_WALK.model_id
 _HAR: Final = HAR_RANGE.model_id
 
@@ -42,12 +51,16 @@ class Incumbent:
         version: Its number in the registry.
         habit: The gate's figures for earlier fits of the candidate's recipe.
         held: Whether a rollback made it champion.
+        fit: What it forecasts by; None where there is none that may speak of the day.
+        is_younger: Whether it has seen days after the one that is forecast: it stays where it is.
     """
 
     recipe: Recipe | None = None
     version: int | None = None
     habit: tuple[dict[str, float], ...] = ()
     held: bool = False
+    fit: RegisteredFit | None = None
+    is_younger: bool = False
 
     @property
     def model_id(self) -> str | None:
@@ -55,12 +68,13 @@ class Incumbent:
         return self.recipe.model_id if self.recipe else None
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """The gate's decision, and the seconds of the fits that only the gate asked for."""
+@dataclass(frozen=True, eq=False)
+class JudgedFit:
+    """The gate's decision on a fit of a registered model, and the champion that it was judged beside."""
 
+    registered: RegisteredModel
     decision: Decision
-    fit_seconds: float
+    incumbent: Incumbent
 
 
 def judge_fit(
@@ -70,25 +84,27 @@ def judge_fit(
     as_of: date,
     *,
     fits: tuple[Model, Evaluation],
-    incumbent: Incumbent,
-) -> Judgement:
-    """The gate's decision on a fit.
+) -> JudgedFit:
+    """The gate's decision on a fit. Nothing is written.
 
     Args:
         job: Whose day it is.
-        stores: The ledger tells the record.
+        stores: The ledger tells the record, the registry the champion.
         grid: The days; rows after `as_of` are not read.
         as_of: The last day whose close is known.
         fits: The fit on all rows, and the evaluation of the one that ended 90 days earlier.
-        incumbent: The champion and the recipe's habit.
+
+    Raises:
+        RegistryError: MLflow refused.
+        TimeLimitError: A fit of a trial ran past the settings' limit.
     """
     full, evaluation = fits
-    started = time.perf_counter()
+    registered = RegisteredModel(stores.tracking, job.series, turn=turns_of(job.configuration.places))
+    incumbent = _incumbent(job, registered, as_of)
     trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
     newest = slice(-FEWEST_DAYS, None)
     rows = np.flatnonzero(grid.days.observed[grid.days.place])[newest]
     record = _record(job, stores, grid, as_of, incumbent)
-    fit_seconds = time.perf_counter() - started
     decision = decide(
         trial.scores(job.recipe.model_id, incumbent.model_id),
         record,
@@ -107,21 +123,37 @@ def judge_fit(
         habit=incumbent.habit,
         seed=job.seed,
     )
-    return Judgement(decision, fit_seconds)
+    return JudgedFit(registered, decision, incumbent)
+
+
+def _incumbent(job: Job, registered: RegisteredModel, as_of: date) -> Incumbent:
+    holder = registered.at(CHAMPION)
+    is_younger = holder is not None and holder.tags.get("trained_as_of", "9999") > as_of.isoformat()
+    # A champion that has seen days after this one must not speak of them, and stays where it is.
+    usable = None if holder is None or is_younger else _usable_fit(registered, holder)
+    return Incumbent(
+        recipe=_recipe_of(holder, job.configuration.places) if holder and usable else None,
+        version=holder.version if holder else None,
+        habit=_habit(registered, job.recipe),
+        held=usable is not None and is_held(registered),
+        fit=usable,
+        is_younger=is_younger,
+    )
 
 
 def _trial(
     job: Job, grid: FeatureGrid, as_of: date, *, days: int, judged: Model | None, incumbent: Incumbent
 ) -> Trial:
     """Candidate, champion's recipe and baselines, each fitted on the rows before the trial's days."""
-    fit_day = as_of - timedelta(days=days)
-    models = {model.model_id: model for model in fit_baselines(grid, as_of=fit_day, seed=job.seed)}
+    fit_day, limit = as_of - timedelta(days=days), job.fit_limit_s
+    baselines = fit_baselines(grid, as_of=fit_day, seed=job.seed, time_limit_s=limit)
+    models = {model.model_id: model for model in baselines}
     recipes = [job.recipe, *([incumbent.recipe] if incumbent.recipe else [])]
     for recipe in recipes:
         if judged is not None and recipe == judged.recipe:
             models[recipe.model_id] = judged
         elif recipe.model_id not in models:
-            models[recipe.model_id] = fit(recipe, grid, as_of=fit_day, seed=job.seed)
+            models[recipe.model_id] = fit(recipe, grid, as_of=fit_day, seed=job.seed, time_limit_s=limit)
     return try_models(models, grid, as_of=as_of, days=days)
 
 
@@ -169,3 +201,42 @@ def _published_before(job: Job, stores: Stores, as_of: date) -> str | None:
     """What the gate published for the newest earlier day; a baseline that was configured says nothing of a model."""
     newest = stores.ledger.publication(job.series, chosen_by=BY_GATE)
     return newest.model_id if newest is not None and newest.as_of < as_of else None
+
+
+def _usable_fit(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit | None:
+    """The version's fit; None, said in the log, where this coincast cannot load it any more."""
+    try:
+        folder = registered.bundle(version)
+        manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        return RegisteredFit(load_bundle(folder), manifest, str(version.version))
+    except (RegistryError, OSError) as error:
+        log.warning("Version %d of %s is no longer used: %s", version.version, registered.name, error)
+        return None
+
+
+def _recipe_of(champion: ModelVersion, places: Places) -> Recipe | None:
+    try:
+        return named_recipe(champion.tags["recipe"], places)
+    except (InputError, KeyError):
+        # A recipe that was taken out of the catalogue cannot be fitted any more.
+        return None
+
+
+def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
+    """The gate's figures of earlier sound fits of the recipe, newest first.
+
+    From the versions' tags, not the ledger: tags are rounded, and a pruned version counts no more.
+    """
+    earlier = [
+        one
+        for one in registered.versions()
+        if one.tags.get("recipe") == recipe.name and one.tags.get("gate_fit_sound") == "1"
+    ]
+    return tuple(
+        {
+            key.removeprefix("gate_"): float(value)
+            for key, value in one.tags.items()
+            if key.removeprefix("gate_") in HABIT_FIGURES
+        }
+        for one in earlier[:60]
+    )

@@ -1,35 +1,26 @@
-"""From a fit to a registered model: the MLflow run, the gate's decision, the version and its aliases."""
+"""From a judged fit to a registered model: the MLflow run, the version, the decision's row and the aliases."""
 
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from expectations.verdict import Verdict
 from flows.day.issued_fits import RegisteredFit, checked_forecasts, issued_fits, unregistered
-from flows.day.judging import Incumbent, judge_fit
+from flows.day.judging import MANIFEST_FILE, JudgedFit
 from flows.day.run_log import log_decision, log_fit, model_card, run_tags, version_tags
-from flows.edges.configuration import Places
-from flows.edges.files.recipe_files import named_recipe
-from flows.edges.machine.locks import turns_of
-from flows.edges.tracking.aliases import CHAMPION, challenge, is_held, promote_over
+from flows.edges.clock import clock
+from flows.edges.ledger.publications import GateRecord
+from flows.edges.tracking.aliases import challenge, promote_over
 from flows.edges.tracking.experiments import tracked_run
-from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 from flows.inputs.market import Market
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from flows.reporting.progress import log
-from pipeline.errors import InputError, RegistryError
-from pipeline.evaluation.gate import HABIT_FIGURES
+from pipeline.evaluation.gate import Decision
 from pipeline.evaluation.holdout import Evaluation
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
-from pipeline.forecasts.manifest import Manifest
-from pipeline.models.bundle import load_bundle, save_bundle
+from pipeline.models.bundle import save_bundle
 from pipeline.models.fitting import Model
-from pipeline.recipes.base import Recipe
-
-MANIFEST_FILE: Final = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +37,6 @@ class Registration:
         metrics: Of the evaluation.
         run_id: MLflow's run of the new fit.
         run_url: Where it can be looked at.
-        judging_seconds: Of the fits that the gate asked for.
     """
 
     fits: tuple[RegisteredFit, ...]
@@ -57,7 +47,6 @@ class Registration:
     metrics: dict[str, float]
     run_id: str
     run_url: str
-    judging_seconds: float
 
 
 def register_fit(
@@ -68,30 +57,20 @@ def register_fit(
     verdict: Verdict,
     grid: FeatureGrid,
     fits: tuple[Model, Evaluation],
+    judged: JudgedFit,
 ) -> Registration:
-    """Log, judge and register a fit; move the champion where the gate says so.
+    """Log and register a fit, keep the gate's decision, and move the champion where it says so.
 
     Nothing is written before the day's forecasts are made and hold: a day that cannot be issued leaves no version.
 
     Raises:
         RegistryError: MLflow refused.
+        StoreError: The ledger refused the decision; no alias was moved.
     """
     model, evaluation = fits
-    registered = RegisteredModel(stores.tracking, job.series, turn=turns_of(job.configuration.places))
-    holder = registered.at(CHAMPION)
-    replay = holder is not None and holder.tags.get("trained_as_of", "9999") > market.as_of.isoformat()
-    # A champion that has seen days after this one must not speak of them, and stays where it is.
-    kept = None if holder is None or replay else _usable_fit(registered, holder)
-    incumbent = Incumbent(
-        recipe=_recipe_of(holder, job.configuration.places) if holder and kept else None,
-        version=holder.version if holder else None,
-        habit=_habit(registered, job.recipe),
-        held=kept is not None and is_held(registered),
-    )
-    judgement = judge_fit(job, stores, grid, market.as_of, fits=fits, incumbent=incumbent)
-    decision = judgement.decision
+    registered, decision, incumbent = judged.registered, judged.decision, judged.incumbent
     new = unregistered(job, market, model)
-    own = _one_for_each_model(None if decision.promote else kept, new)
+    own = _one_for_each_model(None if decision.promote else incumbent.fit, new)
     issued = issued_fits(job, market, grid, job.fit_day(market.as_of), own)
     forecasts = checked_forecasts(job, grid, market.as_of, issued)
     experiment = stores.tracking.experiment(job.series.slug)
@@ -111,7 +90,8 @@ def register_fit(
                 card=model_card(job, market, evaluation, decision.reasons),
                 tags=version_tags(new.manifest, job, decision),
             )
-    if not replay:
+    stores.ledger.decide(job.series, _gate_record(job, market, decision, run_id=run.id))
+    if not incumbent.is_younger:
         challenge(registered, version.version)
         if decision.promote:
             promote_over(registered, version.version, champion=incumbent.version)
@@ -125,7 +105,6 @@ def register_fit(
         metrics=evaluation.metrics,
         run_id=run.id,
         run_url=run.url,
-        judging_seconds=judgement.fit_seconds,
     )
 
 
@@ -136,42 +115,17 @@ def _one_for_each_model(kept: RegisteredFit | None, new: RegisteredFit) -> tuple
     return (kept,) if kept.model.model_id == new.model.model_id else (kept, new)
 
 
-def load_version(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit:
-    """A registered fit and what it was made of."""
-    folder = registered.bundle(version)
-    manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    return RegisteredFit(load_bundle(folder), manifest, str(version.version))
-
-
-def _usable_fit(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit | None:
-    """The version's fit; None, said in the log, where this coincast cannot load it any more."""
-    try:
-        return load_version(registered, version)
-    except (RegistryError, OSError) as error:
-        log.warning("Version %d of %s is no longer used: %s", version.version, registered.name, error)
-        return None
-
-
-def _recipe_of(champion: ModelVersion, places: Places) -> Recipe | None:
-    try:
-        return named_recipe(champion.tags["recipe"], places)
-    except (InputError, KeyError):
-        # A recipe that was taken out of the catalogue cannot be fitted any more.
-        return None
-
-
-def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
-    """The gate's figures of earlier sound fits of the recipe, newest first."""
-    earlier = [
-        one
-        for one in registered.versions()
-        if one.tags.get("recipe") == recipe.name and one.tags.get("gate_fit_sound") == "1"
-    ]
-    return tuple(
-        {
-            key.removeprefix("gate_"): float(value)
-            for key, value in one.tags.items()
-            if key.removeprefix("gate_") in HABIT_FIGURES
-        }
-        for one in earlier[:60]
+def _gate_record(job: Job, market: Market, decision: Decision, *, run_id: str) -> GateRecord:
+    return GateRecord(
+        series=str(job.series),
+        as_of=market.as_of,
+        model_id=job.recipe.model_id,
+        run_id=run_id,
+        promoted=decision.promote,
+        publish=decision.publish,
+        reasons=decision.reasons,
+        figures=decision.figures,
+        now=job.now,
+        decided_at=clock(),
+        simulated_time=job.simulated_time,
     )

@@ -96,24 +96,33 @@ def forecast_day(
     name = str(job.series)
     with watch.stage(name, "check"):
         day = tasks.check(job, stores, snapshot)
-    registration = None
     if not is_issued(job, day.market, stores.ledger):
-        with watch.stage(name, "features"):
-            grid = tasks.features(day)
-        with watch.stage(name, "train"):
-            model = tasks.train(job, grid, job.fit_day(day.market.as_of))
-        with watch.stage(name, "evaluate"):
-            evaluation = tasks.evaluate(job, grid, day.market.as_of)
-        with watch.stage(name, "register"):
-            registration = tasks.register(day, stores, grid, model=model, evaluation=evaluation)
-        if registration.judging_seconds:
-            watch.move(registration.judging_seconds, taken_from="register", to="judge")
-        with watch.stage(name, "forecast"):
-            tasks.forecast(day, stores, registration)
-    elif (choice := superseded_choice(job, day.market, stores.ledger)) is not None:
+        return day, _fit_and_issue(day, stores, watch)
+    if (choice := superseded_choice(job, day.market, stores.ledger)) is not None:
         with watch.stage(name, "forecast"):
             tasks.choose_again(day, stores, choice)
-    return day, registration
+    return day, None
+
+
+def _fit_and_issue(day: Day, stores: Stores, watch: Stopwatch) -> Registration:
+    """From a checked day's candles to its forecasts in the ledger."""
+    job, as_of, name = day.job, day.market.as_of, str(day.job.series)
+    with watch.stage(name, "features"):
+        grid = tasks.features(day)
+    with watch.stage(name, "train"):
+        model = tasks.train(job, grid, job.fit_day(as_of))
+    with watch.stage(name, "evaluate"):
+        evaluation = tasks.evaluate(job, grid, as_of)
+    judged = None
+    # A baseline is published as configured: there is nothing to decide.
+    if not job.recipe.is_baseline:
+        with watch.stage(name, "judge"):
+            judged = tasks.judge(day, stores, grid, model=model, evaluation=evaluation)
+    with watch.stage(name, "register"):
+        registration = tasks.register(day, stores, grid, model=model, evaluation=evaluation, judged=judged)
+    with watch.stage(name, "forecast"):
+        tasks.forecast(day, stores, registration)
+    return registration
 
 
 def _publish(done: Sequence[DoneDay], stores: Stores, night: Night) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 from expectations.checking import check_candles
 from flows.day import artifacts
 from flows.day.baseline import record_baseline
 from flows.day.issued_fits import issue_context
+from flows.day.judging import JudgedFit, judge_fit
 from flows.day.registration import Registration, register_fit
 from flows.edges.clock import clock
 from flows.edges.ledger.publications import Publication as Choice
@@ -25,7 +27,7 @@ from flows.reporting.artifacts import shown_progress
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
 from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
-from pipeline.evaluation.holdout import evaluate as judge
+from pipeline.evaluation.holdout import evaluate as evaluate_fit
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
 from pipeline.models.callbacks import EpochListener
@@ -101,7 +103,7 @@ def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:
             grid,
             as_of=fit_day,
             seed=job.seed,
-            time_limit_s=job.configuration.settings.fit_limit_s,
+            time_limit_s=job.fit_limit_s,
             on_epoch=on_epoch,
         )
 
@@ -109,14 +111,33 @@ def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:
 def evaluate(job: Job, grid: FeatureGrid, as_of: date) -> Evaluation:
     """The same fit ended 90 days earlier, judged on those 90 days beside the random walk."""
     with _epochs_shown(job, "evaluate", f"{job.recipe.name} without the last {TEST_DAYS} days") as on_epoch:
-        return judge(job.recipe, grid, as_of=as_of, seed=job.seed, test_days=TEST_DAYS, on_epoch=on_epoch)
+        return evaluate_fit(
+            job.recipe,
+            grid,
+            as_of=as_of,
+            seed=job.seed,
+            test_days=TEST_DAYS,
+            time_limit_s=job.fit_limit_s,
+            on_epoch=on_epoch,
+        )
+
+
+def judge(day: Day, stores: Stores, grid: FeatureGrid, *, model: Model, evaluation: Evaluation) -> JudgedFit:
+    """The gate's decision on the fit, beside the champion and the baselines on days that none of them saw."""
+    return judge_fit(day.job, stores, grid, day.market.as_of, fits=(model, evaluation))
 
 
 def register(
-    day: Day, stores: Stores, grid: FeatureGrid, *, model: Model, evaluation: Evaluation
+    day: Day,
+    stores: Stores,
+    grid: FeatureGrid,
+    *,
+    model: Model,
+    evaluation: Evaluation,
+    judged: JudgedFit | None,
 ) -> Registration:
-    """The MLflow run, the registered version, the gate's decision and the aliases; of a baseline the run alone."""
-    record = record_baseline if day.job.recipe.is_baseline else register_fit
+    """The MLflow run, the registered version, the decision's row and the aliases; of a baseline the run alone."""
+    record = record_baseline if judged is None else partial(register_fit, judged=judged)
     registration = record(
         day.job, stores, day.market, verdict=day.verdict, grid=grid, fits=(model, evaluation)
     )

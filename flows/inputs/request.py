@@ -50,6 +50,11 @@ class Job:
         """Who chooses what is published: the gate, or the recipe itself where it is a baseline."""
         return BY_RECIPE if self.recipe.is_baseline else BY_GATE
 
+    @property
+    def fit_limit_s(self) -> float:
+        """Seconds after which any fit of the day is ended as failed."""
+        return self.configuration.settings.fit_limit_s
+
     def fit_day(self, as_of: date) -> date:
         """The last day at or before `as_of` on which the refit calendar fits."""
         return refit_day(as_of, self.configuration.settings.refit_every)

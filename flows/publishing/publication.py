@@ -37,6 +37,7 @@ from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Is
 from pipeline.page.merging import merge_publication
 from pipeline.page.site import SeriesPage, full_page, site_files
 from pipeline.recipes.base import Recipe
+from pipeline.series import Series
 
 SHOWN_DAYS: Final = 120
 
@@ -119,7 +120,7 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         issue=_issue(own, manifest, experiment),
         closes=_closes(market),
         health=_health(day, restated_days=_restated_days(day, stores)),
-        gate=_gate(experiment, publication, str(own["run_id"])),
+        gate=_gate(stores, series, publication, run_id=str(own["run_id"])),
         random_walk=None if published == RANDOM_WALK else forecasts.get(RANDOM_WALK),
         live=records["live"],
         backfill=records["backfill"],
@@ -175,11 +176,14 @@ def _health(day: Day, *, restated_days: int) -> DataHealth:
     )
 
 
-def _gate(experiment: Experiment, choice: Choice | None, run_id: str) -> GateDecision:
-    """The decision as its run keeps it; a baseline that is published as configured has none."""
+def _gate(stores: Stores, series: Series, choice: Choice | None, *, run_id: str) -> GateDecision:
+    """The decision as the ledger keeps it, or its run where the ledger is older; a configured baseline has none."""
     if choice is not None and choice.chosen_by == BY_RECIPE:
         return GateDecision(promoted=False, reasons=(CONFIGURED,), configured=True)
-    tags = experiment.run_tags(choice.run_id if choice is not None and choice.run_id else run_id)
+    judged = choice.run_id if choice is not None and choice.run_id else run_id
+    if said := stores.ledger.decisions(series, run_id=judged):
+        return GateDecision(promoted=said[0].promoted, reasons=(said[0].text,))
+    tags = stores.tracking.experiment(series.slug).run_tags(judged)
     if "gate" not in tags:
         return GateDecision(
             promoted=False, reasons=("The run that holds the gate's decision is no longer kept.",)

@@ -1,6 +1,6 @@
 """A series' week from its stores, and a week's report for readers: page, MLflow run, artifacts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +15,7 @@ from flows.publishing.vendor_revisions import vendor_changes
 from flows.reporting.artifacts import show_link, show_note, show_table
 from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
-from pipeline.forecasts.columns import BACKFILL, HORIZON, LIVE, TARGET_DATE
+from pipeline.forecasts.columns import BACKFILL, BY_GATE, HORIZON, LIVE, TARGET_DATE
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.monitoring.week import (
     DAYS,
@@ -85,7 +85,7 @@ def sum_up_week(
         monday=monday,
         live=live,
         backfill=backfill,
-        decisions=tuple(_decision(day, one) for day, one in tags.items() if "gate" in one),
+        decisions=tuple(_decisions(series, stores, monday, tags)),
         health=_health(
             series, stores, monday, verdicts=[one.get("data_contract", "") for one in tags.values()]
         ),
@@ -147,13 +147,21 @@ def _run_tags(experiment: Experiment, monday: date) -> dict[date, dict[str, str]
     return found
 
 
-def _decision(day: date, tags: dict[str, str]) -> GateDay:
-    return GateDay(
-        as_of=day,
-        promoted=tags["gate"] == "promoted",
-        published=tags.get("gate_publish", ""),
-        reasons=tags.get("gate_reasons", ""),
-    )
+def _decisions(
+    series: Series, stores: Stores, monday: date, tags: Mapping[date, Mapping[str, str]]
+) -> Iterator[GateDay]:
+    """The gate's last on each day by the ledger, or by the day's run where the ledger is older."""
+    for day in week_days(monday - _ONE_DAY):
+        said = stores.ledger.decisions(series, as_of=day)[:1]
+        published = stores.ledger.publication(series, as_of=day)
+        run = tags.get(day, {})
+        # A baseline that was configured since has taken the place of what the gate decided.
+        if said and (published is None or published.chosen_by == BY_GATE):
+            yield GateDay(day, said[0].promoted, said[0].publish, said[0].text)
+        elif "gate" in run:
+            yield GateDay(
+                day, run["gate"] == "promoted", run.get("gate_publish", ""), run.get("gate_reasons", "")
+            )
 
 
 def _health(series: Series, stores: Stores, monday: date, *, verdicts: Sequence[str]) -> WeekHealth:

@@ -51,8 +51,3 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-
-    def move(self, seconds: float, *, taken_from: str, to: str) -> None:
-        """Count a part of a stage's seconds as another stage's."""
-        self.seconds[taken_from] -= seconds
-        self.seconds[to] = self.seconds.get(to, 0.0) + seconds

@@ -11,6 +11,8 @@ check: Final = stage("check", stages.check, retries=1, seconds=120)
 features: Final = stage("features", stages.features, retries=0, seconds=120)
 train: Final = stage("train", stages.train, retries=1, seconds=3600)
 evaluate: Final = stage("evaluate", stages.evaluate, retries=1, seconds=3600)
+# A trial of 90 days and one of a year, each with a fit of the candidate's recipe and of the champion's.
+judge: Final = stage("judge", stages.judge, retries=1, seconds=4 * 3600)
 register: Final = stage("register", stages.register, retries=2, seconds=600)
 forecast: Final = stage("forecast", stages.forecast, retries=2, seconds=120)
 choose_again: Final = stage("choose-again", stages.choose_again, retries=2, seconds=120)

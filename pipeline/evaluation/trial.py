@@ -41,9 +41,11 @@ class Trial:
         )
 
 
-def fit_baselines(grid: FeatureGrid, *, as_of: date, seed: int) -> tuple[Model, ...]:
-    """The baselines fitted on the rows at or before `as_of`."""
-    return tuple(fit(recipe, grid, as_of=as_of, seed=seed) for recipe in BASELINES)
+def fit_baselines(
+    grid: FeatureGrid, *, as_of: date, seed: int, time_limit_s: float | None = None
+) -> tuple[Model, ...]:
+    """The baselines fitted on the rows at or before `as_of`, each within the limit."""
+    return tuple(fit(recipe, grid, as_of=as_of, seed=seed, time_limit_s=time_limit_s) for recipe in BASELINES)
 
 
 def try_models(models: Mapping[str, Model], grid: FeatureGrid, *, as_of: date, days: int) -> Trial:

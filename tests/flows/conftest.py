@@ -16,6 +16,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from flows.edges.ledger.publications import GateRecord
 from flows.edges.ledger.store import Ledger
 from flows.edges.sql.database import open_database
 from pipeline.forecasts.columns import IssueContext
@@ -97,6 +98,31 @@ def make_context() -> Callable[..., IssueContext]:
             **changes,
         }
         return IssueContext(**values)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def make_decision(series: Series) -> Callable[..., GateRecord]:
+    """A refusal twenty minutes after its as_of's candle was complete, unless told otherwise."""
+
+    def make(as_of: date, **changes: object) -> GateRecord:
+        now = datetime(as_of.year, as_of.month, as_of.day, 0, 20, tzinfo=UTC) + timedelta(days=1)
+        values: dict[str, object] = {
+            "series": str(series),
+            "as_of": as_of,
+            "model_id": "coincast-range_lstm",
+            "run_id": "run-1",
+            "promoted": False,
+            "publish": "coincast-random_walk",
+            "reasons": ("It is no better.", "The random walk is published."),
+            "figures": {"fit_sound": 1.0, "record_to_random_walk": 1 / 3},
+            "now": now,
+            "decided_at": now + timedelta(minutes=1),
+            "simulated_time": False,
+            **changes,
+        }
+        return GateRecord(**values)  # type: ignore[arg-type]
 
     return make
 

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from flows.edges.ledger.issuing import IssueReport, write_forecasts
-from flows.edges.ledger.publications import Publication, select_publications, select_published_days
+from flows.edges.ledger.publications import (
+    GateRecord,
+    Publication,
+    select_decisions,
+    select_publications,
+    select_published_days,
+)
 from flows.edges.ledger.queries import Selection, select_forecasts, select_scores
 from flows.edges.ledger.scoring import ScoreReport, Truth, write_scores
-from flows.edges.ledger.tables import forecasts, manifests, publications
+from flows.edges.ledger.tables import decisions, forecasts, manifests, publications
 from flows.edges.sql.database import reading, writing
 from pipeline.errors import StoreError
 from pipeline.forecasts.columns import BY_GATE, IssueContext
@@ -29,7 +35,7 @@ _TURN: Final = 0x6C656467
 
 
 class Ledger:
-    """Forecasts, scores and publications of one database."""
+    """Forecasts, scores, publications and decisions of one database."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -105,6 +111,14 @@ class Ledger:
             connection.execute(publications.insert().values(**vars(row)))
             return True
 
+    def decide(self, series: Series, decision: GateRecord) -> bool:
+        """Keep the gate's decision on a fit; False where the ledger has the one on that fit already."""
+        with self._turn([str(series)]) as connection:
+            if select_decisions(connection, series, run_id=decision.run_id):
+                return False
+            connection.execute(decisions.insert().values(**vars(decision)))
+            return True
+
     def forecasts(
         self,
         series: Series | None = None,
@@ -172,6 +186,13 @@ class Ledger:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else Publication(**row._mapping)
+
+    def decisions(
+        self, series: Series, *, as_of: date | None = None, run_id: str | None = None
+    ) -> tuple[GateRecord, ...]:
+        """What the gate decided, of one day or of one fit where it is given, the newest first."""
+        with reading(self._engine) as connection:
+            return select_decisions(connection, series, as_of=as_of, run_id=run_id)
 
     def published_days(self, series: Series, *, since: date, until: date) -> frozenset[date]:
         """The days from `since` to `until` of which a forecast was published."""

@@ -1,4 +1,4 @@
-"""The ledger's tables: forecasts as they were issued, what they share, their scores, and which was published.
+"""The ledger's tables: forecasts as they were issued, what they share, their scores, which was published and why.
 
 The checks that need a database's own functions, and the triggers that refuse every change, are in the migration.
 """
@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -106,6 +107,26 @@ publications: Final = Table(
     Column("published_at", Instant, nullable=False),
     Column("chosen_by", String(6), nullable=False),
     Column("run_id", Text, nullable=False),
+    Index(None, "series", "as_of"),
+)
+
+# What the gate said of a fit, once for each fit; the newest row of a series and day counts.
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("series", String(80), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("model_id", String(80), nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("promoted", Boolean, nullable=False),
+    Column("publish", String(80), nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("now", Instant, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("simulated_time", Boolean, nullable=False),
+    UniqueConstraint("series", "run_id"),
     Index(None, "series", "as_of"),
 )
 

@@ -1,6 +1,8 @@
 """`coincast models` and `coincast runs` on a registry with three versions."""
 
 import json
+from collections.abc import Callable
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from typer.testing import CliRunner
 
 from flows.command import app
 from flows.edges.configuration import configuration
+from flows.edges.ledger.publications import GateRecord
+from flows.edges.ledger.store import Ledger
 from flows.edges.machine.locks import turns_of
+from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.edges.tracking.registry import RegisteredModel
 from pipeline.candles.grid import daily_grid
@@ -88,6 +93,18 @@ def test_versions_are_listed_promoted_rolled_back_and_pruned(registered: None) -
         run("models", "promote", "9", *series)
     with pytest.raises(InputError):
         run("models", "rollback", "--series", "nonsense")
+
+
+def test_the_list_says_what_the_ledger_knows_of_the_gate_and_else_the_tags(
+    registered: None, make_decision: Callable[..., GateRecord]
+) -> None:
+    places = configuration().places
+    (third, *_) = RegisteredModel(open_tracking(places), BTC, turn=turns_of(places)).versions()
+    assert "promoted" not in run("models", "list")
+    said = make_decision(date(2026, 3, 29), series=str(BTC), run_id=third.run_id, promoted=True)
+    Ledger(open_database(places.database_url)).decide(BTC, said)
+    (line,) = (one for one in run("models", "list").splitlines() if "promoted" in one)
+    assert line.strip("│").split("│")[0].strip() == "3"
 
 
 def test_runs_are_compared_on_the_terminal_as_json_and_as_a_page(registered: None, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the database itself refuses, whoever asks, and what happens when two write at once."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from flows.edges.ledger.publications import GateRecord
 from flows.edges.ledger.store import Ledger
-from flows.edges.ledger.tables import forecasts, issuances, publications
+from flows.edges.ledger.tables import decisions, forecasts, issuances, publications
 from flows.edges.sql.database import reading
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
@@ -20,7 +22,7 @@ from pipeline.series import Series
 pytestmark = pytest.mark.slow
 
 DAY = date(2026, 3, 29)
-TABLES = ("manifests", "issuances", "forecasts", "scores", "publications")
+TABLES = ("manifests", "issuances", "forecasts", "scores", "publications", "decisions")
 
 WRITER = """
 import sys
@@ -57,11 +59,13 @@ def filled(
     make_forecast: Callable[..., Forecast],
     make_context: Callable[..., IssueContext],
     make_candles: Callable[..., Any],
+    make_decision: Callable[..., GateRecord],
 ) -> Ledger:
     """A ledger with a row in each of its tables."""
     context = make_context(DAY)
     ledger.issue([make_forecast(DAY)], issue=context)
     ledger.publish(series, DAY, model_id="coincast-range_lstm", now=context.now, published_at=context.now)
+    ledger.decide(series, make_decision(DAY))
     later = context.now + timedelta(days=30)
     ledger.score(series, make_candles(DAY, [100.0] * 9), snapshot_sha256="b" * 64, now=later, scored_at=later)
     return ledger
@@ -85,7 +89,10 @@ def test_no_row_can_be_changed_or_removed_by_sql(table: str, engine: sa.Engine) 
 @pytest.mark.parametrize("table", TABLES)
 def test_no_row_can_be_replaced_by_inserting_over_it(table: str, engine: sa.Engine) -> None:
     before = _rows(engine, table)
-    values = dict(before[0])
+    # PostgreSQL gives JSON as what it says, and takes it as text.
+    values = {
+        name: json.dumps(one) if isinstance(one, dict | list) else one for name, one in before[0].items()
+    }
     names, holders = ", ".join(values), ", ".join(f":{name}" for name in values)
     if engine.dialect.name == "postgresql":
         order = (
@@ -106,6 +113,19 @@ def test_replacing_a_forecast_by_its_key_is_refused_too(series: Series, engine: 
     with pytest.raises(DBAPIError), engine.begin() as connection:
         connection.execute(statement, {**row, "last_close": 1.0})
     assert _forecast(engine, series)["last_close"] == 100.0
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_fit_is_not_decided_on_twice(series: Series, engine: sa.Engine) -> None:
+    query = sa.select(decisions).where(decisions.c.series == str(series))
+    with reading(engine) as connection:
+        row = dict(connection.execute(query).mappings().one())
+    del row["id"]
+    statement = decisions.insert().prefix_with("OR REPLACE", dialect="sqlite")
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(statement, {**row, "promoted": not row["promoted"]})
+    with reading(engine) as connection:
+        assert connection.execute(query).mappings().one()["promoted"] == row["promoted"]
 
 
 @pytest.mark.usefixtures("filled")

@@ -1,15 +1,18 @@
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flows.edges.ledger.publications import GateRecord
 from flows.edges.ledger.store import Ledger
 from flows.edges.ledger.tables import forecasts, issuances, manifests, pack_quantiles, unpack_quantiles
 from flows.edges.sql.database import reading
@@ -275,6 +278,31 @@ def test_the_gates_choice_stands_behind_a_baseline_that_was_configured(
     assert (by_gate.chosen_by, by_gate.run_id) == (BY_GATE, "judged")
     span = {"since": DAY - timedelta(days=9), "until": DAY}
     assert ledger.published_days(series, **span) == frozenset([DAY])
+
+
+def test_a_decision_is_kept_once_for_each_fit_and_read_back_whole(
+    ledger: Ledger, series: Series, make_decision: Callable[..., GateRecord]
+) -> None:
+    first, second = make_decision(DAY), make_decision(DAY, run_id="run-2", promoted=True)
+    before = make_decision(DAY - timedelta(days=1), run_id="run-3", simulated_time=True)
+    assert ledger.decisions(series) == ()
+    assert [ledger.decide(series, one) for one in (first, second, before)] == [True] * 3
+    assert not ledger.decide(series, first)
+    assert not ledger.decide(series, replace(first, decided_at=first.decided_at + timedelta(hours=1)))
+    assert ledger.decisions(series) == (before, second, first)
+    assert ledger.decisions(series, as_of=DAY) == (second, first)
+    assert ledger.decisions(series, run_id="run-1") == (first,)
+    assert ledger.decisions(Series("kraken", series.symbol)) == ()
+
+
+@given(figures=st.dictionaries(st.text("abc_", min_size=1), st.floats(allow_nan=False, allow_infinity=False)))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_decisions_figures_come_back_bit_for_bit(
+    ledger: Ledger, series: Series, make_decision: Callable[..., GateRecord], figures: dict[str, float]
+) -> None:
+    said = make_decision(DAY, run_id=uuid4().hex, figures=figures)
+    assert ledger.decide(series, said)
+    assert ledger.decisions(series, run_id=said.run_id) == (said,)
 
 
 def test_an_unknown_manifest_is_a_clear_error(ledger: Ledger) -> None:

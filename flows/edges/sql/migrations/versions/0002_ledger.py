@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-from flows.edges.sql.migrations.append_only import make_append_only
+from flows.edges.sql.migrations.append_only import make_append_only, refuse_bypasses
 
 revision: Final = "0002"
 down_revision: Final = "0001"
@@ -60,10 +60,7 @@ def upgrade() -> None:
         sa.Index(None, "series", "as_of"),
     )
     make_append_only(*_KEYS)
-    if op.get_bind().dialect.name == "postgresql":
-        _refuse_truncation()
-    else:
-        _refuse_replacement()
+    refuse_bypasses(_KEYS)
 
 
 def _issuances() -> None:
@@ -132,24 +129,3 @@ def _scores() -> None:
         sa.CheckConstraint("pit BETWEEN 0 AND 1", name="pit"),
         sa.CheckConstraint("length(snapshot_sha256) = 64", name="snapshot"),
     )
-
-
-def _refuse_truncation() -> None:
-    """TRUNCATE passes row triggers by."""
-    for table in _KEYS:
-        op.execute(
-            f"CREATE TRIGGER {table}_refuses_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-
-
-def _refuse_replacement() -> None:
-    """INSERT OR REPLACE removes the row in its way without firing a DELETE trigger."""
-    for table, key in _KEYS.items():
-        same = " AND ".join(f"{column} = NEW.{column}" for column in key)
-        op.execute(
-            f"CREATE TRIGGER {table}_refuses_replacement BEFORE INSERT ON {table} "  # noqa: S608 (our own names)
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
-            f"OR EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) "
-            f"BEGIN SELECT RAISE(ABORT, 'table {table} only grows: a second row of one key refused'); END"
-        )
