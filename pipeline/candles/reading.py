@@ -18,7 +18,7 @@ from pipeline.candles.cleaning.unfinished import Times
 from pipeline.candles.cleaning.volumes import describe_swap
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE
 from pipeline.candles.grid import missing_bars
-from pipeline.candles.row_filter import Sieve, counted
+from pipeline.candles.row_filter import RowFilter, counted
 from pipeline.candles.text.cells import Sheet, read_sheet
 from pipeline.candles.text.decoding import decode
 from pipeline.candles.text.layout import OWN, SYMBOL
@@ -67,72 +67,72 @@ def _read(
     told = layout.ticker or "".join(layout.pair)
     symbol, others, strays = choose_symbol(sheet.cells[SYMBOL], series=series, told=told)
     rows = read_rows(sheet)
-    sieve = Sieve(rows.table)
-    sieve.warn(*notes, *strays, *rows.warnings)
-    sieve.count(fate.BLANK, sheet.blank)
-    sieve.count(fate.REPEATED_HEADER, sheet.repeated_headers)
-    sieve.drop(others, fate.OTHER_SYMBOL)
-    _drop_unreadable(sieve, sheet)
-    cleaning.keep_prices(sieve)
-    _refuse_nothing(sieve, "has no usable row")
-    timeframe = find_timeframe(sieve.rows[TIME], series)
-    _clean(sieve, timeframe, times, trusted=layout.format == OWN)
-    _refuse_nothing(sieve, "has no complete candle")
-    cleaning.cut(sieve, as_of)
-    _refuse_nothing(sieve, f"has no candle at or before {as_of}")
+    row_filter = RowFilter(rows.table)
+    row_filter.warn(*notes, *strays, *rows.warnings)
+    row_filter.count(fate.BLANK, sheet.blank)
+    row_filter.count(fate.REPEATED_HEADER, sheet.repeated_headers)
+    row_filter.drop(others, fate.OTHER_SYMBOL)
+    _drop_unreadable(row_filter, sheet)
+    cleaning.keep_prices(row_filter)
+    _refuse_nothing(row_filter, "has no usable row")
+    timeframe = find_timeframe(row_filter.rows[TIME], series)
+    _clean(row_filter, timeframe, times, trusted=layout.format == OWN)
+    _refuse_nothing(row_filter, "has no complete candle")
+    cleaning.cut(row_filter, as_of)
+    _refuse_nothing(row_filter, f"has no candle at or before {as_of}")
     market = Series(series.exchange if series else "", symbol, timeframe)
-    return _reading(sieve, sheet, market)
+    return _reading(row_filter, sheet, market)
 
 
-def _drop_unreadable(sieve: Sieve, sheet: Sheet) -> None:
-    unreadable = sieve.rows[UNREADABLE]
-    lines = sorted([*sieve.rows[LINE][unreadable].tolist(), *sheet.ragged])
-    sieve.count(fate.UNPARSEABLE, len(sheet.ragged))
-    sieve.drop(unreadable, fate.UNPARSEABLE)
+def _drop_unreadable(row_filter: RowFilter, sheet: Sheet) -> None:
+    unreadable = row_filter.rows[UNREADABLE]
+    lines = sorted([*row_filter.rows[LINE][unreadable].tolist(), *sheet.ragged])
+    row_filter.count(fate.UNPARSEABLE, len(sheet.ragged))
+    row_filter.drop(unreadable, fate.UNPARSEABLE)
     if lines:
         named = ", ".join(str(line) for line in lines[:_LINES_NAMED])
         more = f" and {len(lines) - _LINES_NAMED} more" if len(lines) > _LINES_NAMED else ""
-        sieve.warn(f"{counted(len(lines), 'row')} cannot be read (line {named}{more}).")
+        row_filter.warn(f"{counted(len(lines), 'row')} cannot be read (line {named}{more}).")
 
 
-def _clean(sieve: Sieve, timeframe: str, times: Times, *, trusted: bool) -> None:
-    time = sieve.rows[TIME]
-    sieve.set(**{BAR: time - time % STEP_US[timeframe]})
-    sieve.take(order_of_confirmation(sieve.rows))
+def _clean(row_filter: RowFilter, timeframe: str, times: Times, *, trusted: bool) -> None:
+    time = row_filter.rows[TIME]
+    row_filter.set(**{BAR: time - time % STEP_US[timeframe]})
+    row_filter.take(order_of_confirmation(row_filter.rows))
     if not trusted:
-        cleaning.settle_volumes(sieve)
-    cleaning.keep_one_row_a_bar(sieve)
-    _refuse_nothing(sieve, "has junk rows only")
+        cleaning.settle_volumes(row_filter)
+    cleaning.keep_one_row_a_bar(row_filter)
+    _refuse_nothing(row_filter, "has junk rows only")
     if timeframe == "1h" and not trusted:
-        cleaning.drop_repeated_bars(sieve)
-    cleaning.keep_finished(sieve, times, timeframe, trusted=trusted)
+        cleaning.drop_repeated_bars(row_filter)
+    cleaning.keep_finished(row_filter, times, timeframe, trusted=trusted)
 
 
-def _refuse_nothing(sieve: Sieve, what: str) -> None:
-    if not len(sieve):
-        fates = ", ".join(f"{count} {reason}" for reason, count in sieve.dropped.items())
-        raise CandleFileError(f"The file {what}: of {sieve.dropped.total()} rows, {fates}.")
+def _refuse_nothing(row_filter: RowFilter, what: str) -> None:
+    if not len(row_filter):
+        fates = ", ".join(f"{count} {reason}" for reason, count in row_filter.dropped.items())
+        raise CandleFileError(f"The file {what}: of {row_filter.dropped.total()} rows, {fates}.")
 
 
-def _reading(sieve: Sieve, sheet: Sheet, market: Series) -> Reading:
-    rows = sieve.rows
+def _reading(row_filter: RowFilter, sheet: Sheet, market: Series) -> Reading:
+    rows = row_filter.rows
     dates = rows[BAR].view("datetime64[us]")
     ends = _iso(rows[BAR][[0, -1]], market.timeframe)
     missing = tuple(_iso(missing_bars(rows[BAR], STEP_US[market.timeframe]), market.timeframe))
     if cleaning.SWAPPED in rows:
-        sieve.warn(*describe_swap(rows[cleaning.SWAPPED], rows[BAR]))
-    sieve.warn(*describe_oddities(rows, missing))
+        row_filter.warn(*describe_swap(rows[cleaning.SWAPPED], rows[BAR]))
+    row_filter.warn(*describe_oddities(rows, missing))
     account = Account(
         format=sheet.headers[0].layout.format,
         series=market,
         rows_read=sheet.rows_read,
-        rows_kept=len(sieve),
-        dropped=dict(sieve.dropped),
+        rows_kept=len(row_filter),
+        dropped=dict(row_filter.dropped),
         first=ends[0],
         last=ends[1],
         missing=missing,
-        warnings=tuple(sieve.warnings),
-        verdict=USABLE_WITH_WARNINGS if sieve.warnings else USABLE,
+        warnings=tuple(row_filter.warnings),
+        verdict=USABLE_WITH_WARNINGS if row_filter.warnings else USABLE,
     )
     return Reading(pd.DataFrame({DATE: dates, **{name: rows[name] for name in CANDLE_COLUMNS[1:]}}), account)
 

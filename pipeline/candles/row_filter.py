@@ -12,7 +12,7 @@ Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
 
 
-class Sieve:
+class RowFilter:
     """A table of rows that only shrinks, and the count of what left it and why.
 
     Attributes:

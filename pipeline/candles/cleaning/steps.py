@@ -20,7 +20,7 @@ from pipeline.candles.columns import (
     VOLUME_QUOTE,
     VOLUMES,
 )
-from pipeline.candles.row_filter import Columns, Sieve, counted
+from pipeline.candles.row_filter import Columns, RowFilter, counted
 from pipeline.candles.values.rows import BAR, TIME
 from pipeline.candles.values.timestamps import DAY_US, spoken_instant
 from pipeline.errors import CandleFileError
@@ -34,94 +34,94 @@ _HOURS_LOST: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
 
 
-def keep_prices(sieve: Sieve) -> None:
+def keep_prices(row_filter: RowFilter) -> None:
     """Only rows whose prices can be prices: told, finite, positive, and in the order that their names say."""
-    sieve.drop(np.isnan(np.minimum.reduce(_columns(sieve, PRICES))), fate.NO_PRICE)
+    row_filter.drop(np.isnan(np.minimum.reduce(_columns(row_filter, PRICES))), fate.NO_PRICE)
     amounts = (*PRICES, *VOLUMES, TRADES)
-    sieve.drop(np.isinf(np.fmax.reduce(np.abs(_columns(sieve, amounts)))), fate.INFINITE_VALUE)
-    sieve.drop(np.fmin.reduce(_columns(sieve, amounts)) < 0, fate.NEGATIVE_VALUE)
-    sieve.drop(np.minimum.reduce(_columns(sieve, PRICES)) == 0, fate.ZERO_PRICE)
-    opening, high, low, close = _columns(sieve, (OPEN, HIGH, LOW, CLOSE))
+    row_filter.drop(np.isinf(np.fmax.reduce(np.abs(_columns(row_filter, amounts)))), fate.INFINITE_VALUE)
+    row_filter.drop(np.fmin.reduce(_columns(row_filter, amounts)) < 0, fate.NEGATIVE_VALUE)
+    row_filter.drop(np.minimum.reduce(_columns(row_filter, PRICES)) == 0, fate.ZERO_PRICE)
+    opening, high, low, close = _columns(row_filter, (OPEN, HIGH, LOW, CLOSE))
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
     contradictory = (high < top * (1 - _ROUNDING)) | (low > bottom * (1 + _ROUNDING))
     if ((high < top) | (low > bottom)).any():
-        sieve.set(**{HIGH: np.maximum(high, top), LOW: np.minimum(low, bottom)})
-    sieve.drop(contradictory, fate.CONTRADICTORY_PRICES)
+        row_filter.set(**{HIGH: np.maximum(high, top), LOW: np.minimum(low, bottom)})
+    row_filter.drop(contradictory, fate.CONTRADICTORY_PRICES)
 
 
-def settle_volumes(sieve: Sieve) -> None:
+def settle_volumes(row_filter: RowFilter) -> None:
     """Volumes on their true sides, whatever their labels say; rows must be sorted by bar."""
-    base, quote, low, high = _columns(sieve, (*VOLUMES, LOW, HIGH))
+    base, quote, low, high = _columns(row_filter, (*VOLUMES, LOW, HIGH))
     swapped = swapped_rows(base, quote, low, high)
-    sieve.set(**{SWAPPED: swapped})
+    row_filter.set(**{SWAPPED: swapped})
     if swapped.any():
-        sieve.set(
+        row_filter.set(
             **{VOLUME_BASE: np.where(swapped, quote, base), VOLUME_QUOTE: np.where(swapped, base, quote)}
         )
 
 
-def keep_one_row_a_bar(sieve: Sieve) -> None:
+def keep_one_row_a_bar(row_filter: RowFilter) -> None:
     """One row for each bar; rows must be sorted by `duplicates.order_of_confirmation`.
 
     Raises:
         CandleFileError: Rows of the same bars belong to two markets.
     """
-    sieve.drop(duplicates.junk(sieve.rows), fate.JUNK)
-    if not len(sieve):
+    row_filter.drop(duplicates.junk(row_filter.rows), fate.JUNK)
+    if not len(row_filter):
         return
-    overlap = duplicates.overlapping(sieve.rows)
+    overlap = duplicates.overlapping(row_filter.rows)
     if overlap.any():
-        sieve.warn(_describe_overlap(sieve.rows, int(overlap.sum())))
-    sieve.drop(overlap, fate.OVERLAPPING_BAR)
-    same, superseded = duplicates.duplicates(sieve.rows)
+        row_filter.warn(_describe_overlap(row_filter.rows, int(overlap.sum())))
+    row_filter.drop(overlap, fate.OVERLAPPING_BAR)
+    same, superseded = duplicates.duplicates(row_filter.rows)
     if superseded.any():
-        sieve.warn(_describe_superseded(sieve.rows, superseded))
-    sieve.drop(same, fate.DUPLICATE)
-    sieve.drop(superseded[~same], fate.SUPERSEDED)
-    sieve.warn(_describe_stamps(sieve.rows))
+        row_filter.warn(_describe_superseded(row_filter.rows, superseded))
+    row_filter.drop(same, fate.DUPLICATE)
+    row_filter.drop(superseded[~same], fate.SUPERSEDED)
+    row_filter.warn(_describe_stamps(row_filter.rows))
 
 
-def drop_repeated_bars(sieve: Sieve) -> None:
+def drop_repeated_bars(row_filter: RowFilter) -> None:
     """Leave out runs of hours that tell earlier hours again under later times."""
-    again = duplicates.repeated(sieve.rows)
+    again = duplicates.repeated(row_filter.rows)
     if again.any():
-        first = spoken_instant(int(sieve.rows[BAR][again][0]))
-        sieve.warn(
+        first = spoken_instant(int(row_filter.rows[BAR][again][0]))
+        row_filter.warn(
             f"{counted(int(again.sum()), 'bar repeats', 'bars repeat')} an earlier one to the last digit, "
             f"from {first} on."
         )
-    sieve.drop(again, fate.REPEATED_BAR)
+    row_filter.drop(again, fate.REPEATED_BAR)
 
 
-def keep_finished(sieve: Sieve, times: unfinished.Times, timeframe: str, *, trusted: bool) -> None:
+def keep_finished(row_filter: RowFilter, times: unfinished.Times, timeframe: str, *, trusted: bool) -> None:
     """Only bars that were complete when the file was made.
 
     Args:
-        sieve: One row a bar, sorted.
+        row_filter: One row a bar, sorted.
         times: When the file was made and fetched.
         timeframe: `1d` or `1h`.
         trusted: Whether the file is known to hold complete bars only, so that low volume is no evidence.
     """
-    future, running = unfinished.after_fetch(sieve.rows, times, timeframe)
-    sieve.drop(future, fate.IN_THE_FUTURE)
-    sieve.drop(running[~future], fate.UNFINISHED)
+    future, running = unfinished.after_fetch(row_filter.rows, times, timeframe)
+    row_filter.drop(future, fate.IN_THE_FUTURE)
+    row_filter.drop(running[~future], fate.UNFINISHED)
     # A bar with a later one beside it was complete when that one began.
-    if trusted or running.any() or not len(sieve):
+    if trusted or running.any() or not len(row_filter):
         return
-    is_unfinished, sentence = unfinished.evidence(sieve.rows, times, timeframe)
-    sieve.warn(sentence)
+    is_unfinished, sentence = unfinished.evidence(row_filter.rows, times, timeframe)
+    row_filter.warn(sentence)
     if is_unfinished:
-        sieve.drop(np.arange(len(sieve)) == len(sieve) - 1, fate.UNFINISHED)
+        row_filter.drop(np.arange(len(row_filter)) == len(row_filter) - 1, fate.UNFINISHED)
 
 
-def cut(sieve: Sieve, as_of: date | None) -> None:
+def cut(row_filter: RowFilter, as_of: date | None) -> None:
     """Leave out what lies after a day."""
     if as_of is not None:
-        sieve.drop(sieve.rows[BAR] // DAY_US > (as_of - _EPOCH).days, fate.AFTER_AS_OF)
+        row_filter.drop(row_filter.rows[BAR] // DAY_US > (as_of - _EPOCH).days, fate.AFTER_AS_OF)
 
 
-def _columns(sieve: Sieve, names: tuple[str, ...]) -> list[NDArray[np.float64]]:
-    return [sieve.rows[name] for name in names]
+def _columns(row_filter: RowFilter, names: tuple[str, ...]) -> list[NDArray[np.float64]]:
+    return [row_filter.rows[name] for name in names]
 
 
 def _describe_overlap(rows: Columns, count: int) -> str:
