@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.candles.row_filter import Mask, counted
 from pipeline.candles.values.date_columns import read_dates, read_iso
-from pipeline.candles.values.timestamps import DAY_US, HOUR_US, Moments, Written, spoken_instant
+from pipeline.candles.values.timestamps import DAY_US, HOUR_US, Timestamps, Written, spoken_instant
 from pipeline.candles.values.unix_times import read_unix
 
 _EARLIEST, _LATEST = 3653 * DAY_US, 84_006 * DAY_US  # 1980 to 2200
@@ -18,7 +18,7 @@ _NUMBER: Final = re.compile(r"\d+(\.\d*)?", re.ASCII)
 _KINDS: Final = len(Written) + 1
 
 
-def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple[Moments, tuple[str, ...]]:
+def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple[Timestamps, tuple[str, ...]]:
     """Opening instants by unix time where it is exact, else by date; and what to warn of.
 
     The two disagree in real files: by hours where the vendor's dates went wrong (the unix time is right), or
@@ -29,12 +29,12 @@ def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple
         date: Dates as written, empty text where there are none.
 
     Returns:
-        Moments whose `written` grows with the newness of the row's form, unix time before date.
+        Timestamps whose `written` grows with the newness of the row's form, unix time before date.
 
     Raises:
         CandleFileError: Dates fit both day/month and month/day.
     """
-    by_unix = _read(unix, Moments.none(len(unix)))
+    by_unix = _read(unix, Timestamps.none(len(unix)))
     by_date = _read(date, by_unix)
     twice = by_unix.told & by_date.told
     # A date without a time of day says nothing about the hour.
@@ -44,7 +44,7 @@ def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple
     off_the_hour = by_unix.times % HOUR_US != 0
     rounded = twice & (~by_unix.exact | (off_the_hour & (differ | days_only)))
     trusted = by_unix.told & by_unix.exact & ~rounded
-    joined = Moments(
+    joined = Timestamps(
         times=np.where(trusted, by_unix.times, by_date.times),
         written=by_unix.written * np.int8(_KINDS) + by_date.written,
         exact=trusted | by_date.told,
@@ -53,24 +53,24 @@ def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple
     return joined, _warnings(joined, rounded, differ & ~rounded)
 
 
-def _read(cells: pa.LargeStringArray, known: Moments) -> Moments:
+def _read(cells: pa.LargeStringArray, known: Timestamps) -> Timestamps:
     """One column, whichever way its cells tell the time."""
     if not pc.any(pc.greater(pc.binary_length(cells), 0)).as_py():
-        return Moments.none(len(cells))
+        return Timestamps.none(len(cells))
     # Most files write all times in one form: a look at the ends tells which quick way is worth a try.
     ends = (cells[0].as_py(), cells[-1].as_py())
     whole = read_iso(cells) if all(_ISO.fullmatch(end) for end in ends) else None
-    moments = whole or read_unix(cells, plain=all(_NUMBER.fullmatch(end) for end in ends))
-    left = ~moments.told
+    timestamps = whole or read_unix(cells, plain=all(_NUMBER.fullmatch(end) for end in ends))
+    left = ~timestamps.told
     if left.all():
-        moments = read_dates(cells, known.times)
+        timestamps = read_dates(cells, known.times)
     elif left.any():
-        moments = moments.where(left, read_dates(cells.filter(pa.array(left)), known.times[left]))
-    outside = moments.told & ((moments.times < _EARLIEST) | (moments.times >= _LATEST))
-    return moments.where(outside, Moments.none(int(outside.sum()))) if outside.any() else moments
+        timestamps = timestamps.where(left, read_dates(cells.filter(pa.array(left)), known.times[left]))
+    outside = timestamps.told & ((timestamps.times < _EARLIEST) | (timestamps.times >= _LATEST))
+    return timestamps.where(outside, Timestamps.none(int(outside.sum()))) if outside.any() else timestamps
 
 
-def _warnings(joined: Moments, rounded: Mask, disagreeing: Mask) -> tuple[str, ...]:
+def _warnings(joined: Timestamps, rounded: Mask, disagreeing: Mask) -> tuple[str, ...]:
     warnings = []
     if rounded.any():
         count = counted(int(rounded.sum()), "unix time")

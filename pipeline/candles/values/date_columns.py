@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.candles.row_filter import Mask
 from pipeline.candles.values.dates import DateText, is_day_first, read_date
-from pipeline.candles.values.timestamps import HOUR_US, NEVER, Micros, Moments, Written
+from pipeline.candles.values.timestamps import HOUR_US, NEVER, Micros, Timestamps, Written
 
 _ISO: Final = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2})?$"
 _ISO_HOUR: Final = r"^\d{4}-\d{2}-\d{2} (0[1-9]|1[0-2])-[AP]M$"
@@ -18,7 +18,7 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 (dates are read as naive UT
 _DATES_ASKED: Final = 400
 
 
-def read_iso(cells: pa.LargeStringArray) -> Moments | None:
+def read_iso(cells: pa.LargeStringArray) -> Timestamps | None:
     """ISO days and seconds; None if a cell is something else."""
     try:
         times = pc.cast(cells, pa.timestamp("us")).to_numpy().astype(np.int64)
@@ -26,10 +26,10 @@ def read_iso(cells: pa.LargeStringArray) -> Moments | None:
         return None
     days = pc.binary_length(cells).to_numpy() == _DAY_LENGTH
     written = np.where(days, Written.DAY, Written.INSTANT).astype(np.int8)
-    return Moments(times, written, np.ones(len(times), dtype=bool))
+    return Timestamps(times, written, np.ones(len(times), dtype=bool))
 
 
-def read_dates(cells: pa.LargeStringArray, known: Micros) -> Moments:
+def read_dates(cells: pa.LargeStringArray, known: Micros) -> Timestamps:
     """Times that are written as dates.
 
     Args:
@@ -39,20 +39,20 @@ def read_dates(cells: pa.LargeStringArray, known: Micros) -> Moments:
     Raises:
         CandleFileError: Dates fit both day/month and month/day.
     """
-    moments = Moments.none(len(cells))
+    timestamps = Timestamps.none(len(cells))
     for pattern, cast in ((_ISO, read_iso), (_ISO_HOUR, _cast_hour)):
         mask: Mask = pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False)
         part = cast(cells.filter(pa.array(mask))) if mask.any() else None
-        moments = moments.where(mask, part) if part is not None else moments
-    left = ~moments.told
+        timestamps = timestamps.where(mask, part) if part is not None else timestamps
+    left = ~timestamps.told
     return (
-        moments.where(left, _read_distinct(cells.filter(pa.array(left)), known[left]))
+        timestamps.where(left, _read_distinct(cells.filter(pa.array(left)), known[left]))
         if left.any()
-        else moments
+        else timestamps
     )
 
 
-def _cast_hour(cells: pa.LargeStringArray) -> Moments | None:
+def _cast_hour(cells: pa.LargeStringArray) -> Timestamps | None:
     """The vendor's `2019-10-29 10-PM`; None if a cell's day is no date."""
     days = read_iso(pc.utf8_slice_codeunits(cells, 0, _DAY_LENGTH))
     if days is None:
@@ -60,10 +60,10 @@ def _cast_hour(cells: pa.LargeStringArray) -> Moments | None:
     hours = pc.cast(pc.utf8_slice_codeunits(cells, _DAY_LENGTH + 1, _DAY_LENGTH + 3), pa.int64()).to_numpy()
     afternoon = pc.ends_with(cells, "PM").to_numpy(zero_copy_only=False)
     times = days.times + (hours % 12 + np.where(afternoon, 12, 0)) * HOUR_US
-    return Moments(times, np.full(len(times), Written.HOUR, dtype=np.int8), days.exact)
+    return Timestamps(times, np.full(len(times), Written.HOUR, dtype=np.int8), days.exact)
 
 
-def _read_distinct(cells: pa.LargeStringArray, known: Micros) -> Moments:
+def _read_distinct(cells: pa.LargeStringArray, known: Micros) -> Timestamps:
     encoded = pc.dictionary_encode(cells)
     codes, texts = encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
     # The oldest rows are asked, so that neither the order of the file nor newer rows change the answer.
@@ -76,7 +76,7 @@ def _read_distinct(cells: pa.LargeStringArray, known: Micros) -> Moments:
     local_days = bool(abroad) and all(date.is_midnight for date in abroad)
     times = np.array([_micros(date, local_days=local_days) for date in dates], dtype=np.int64)
     written = np.array([date.written if date else Written.NOTHING for date in dates], dtype=np.int8)
-    return Moments(times[codes], written[codes], np.ones(len(codes), dtype=bool), local_days)
+    return Timestamps(times[codes], written[codes], np.ones(len(codes), dtype=bool), local_days)
 
 
 def _micros(date: DateText | None, *, local_days: bool) -> int:

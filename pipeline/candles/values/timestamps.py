@@ -31,7 +31,7 @@ class Written(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class Timestamps:
     """What one column tells of time; arrays of shape (n_rows,).
 
     Attributes:
@@ -47,7 +47,7 @@ class Moments:
     local_days: bool = False
 
     @classmethod
-    def none(cls, rows: int) -> "Moments":
+    def none(cls, rows: int) -> "Timestamps":
         """A column without a time."""
         return cls(np.full(rows, NEVER), np.zeros(rows, dtype=np.int8), np.ones(rows, dtype=bool))
 
@@ -57,11 +57,11 @@ class Moments:
         told: Mask = self.times != NEVER
         return told
 
-    def where(self, mask: Mask, others: "Moments") -> "Moments":
+    def where(self, mask: Mask, others: "Timestamps") -> "Timestamps":
         """These rows outside the mask, and those of a table of the mask's rows inside it."""
         times, written, exact = self.times.copy(), self.written.copy(), self.exact.copy()
         times[mask], written[mask], exact[mask] = others.times, others.written, others.exact
-        return Moments(times, written, exact, self.local_days or others.local_days)
+        return Timestamps(times, written, exact, self.local_days or others.local_days)
 
 
 def spoken_instant(micros: int) -> str:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.candles.values.timestamps import DAY_US, Moments, Written
+from pipeline.candles.values.timestamps import DAY_US, Timestamps, Written
 
 _NUMBER: Final = r"^\s*\d+(\.\d*)?([eE]\+?\d{1,2})?\s*$"
 # (smallest, largest, microseconds a unit, how it is written); sizes tell the units apart from 1980 to 2200.
@@ -23,7 +23,7 @@ _FEWEST: Final = 3
 _SPREADSHEET_EPOCH_US: Final = 25_569 * DAY_US
 
 
-def read_unix(cells: pa.LargeStringArray, *, plain: bool) -> Moments:
+def read_unix(cells: pa.LargeStringArray, *, plain: bool) -> Timestamps:
     """Times that are written as numbers; the unit is decided row by row, by size.
 
     Args:
@@ -37,38 +37,38 @@ def read_unix(cells: pa.LargeStringArray, *, plain: bool) -> Moments:
     if numbers is None:
         numeric = pc.match_substring_regex(cells, _NUMBER)
         if not pc.any(numeric).as_py():
-            return Moments.none(len(cells))
+            return Timestamps.none(len(cells))
         cells = pc.utf8_trim_whitespace(pc.if_else(numeric, cells, "nan"))
         numbers = _numbers(cells)
-    moments = Moments.none(len(numbers))
+    timestamps = Timestamps.none(len(numbers))
     for smallest, largest, factor, written in _UNITS:
         of_unit = (numbers >= smallest) & (numbers < largest)
         if of_unit.any():
             micros = np.rint(numbers[of_unit] * factor).astype(np.int64)
-            moments.times[of_unit] = micros - (_SPREADSHEET_EPOCH_US if written == Written.DAY else 0)
-            moments.written[of_unit] = written
-    _look_at_digits(cells, numbers, moments)
+            timestamps.times[of_unit] = micros - (_SPREADSHEET_EPOCH_US if written == Written.DAY else 0)
+            timestamps.written[of_unit] = written
+    _look_at_digits(cells, numbers, timestamps)
     # A spreadsheet that showed 1.61093E+12 may have written it out again as 1610930000000.
-    rounded = moments.told & (moments.times % _ROUNDED_US == 0)
-    if len(numbers) >= _FEWEST and np.count_nonzero(rounded) > np.count_nonzero(moments.told) / 2:
-        moments.exact[rounded] = False
-    return moments
+    rounded = timestamps.told & (timestamps.times % _ROUNDED_US == 0)
+    if len(numbers) >= _FEWEST and np.count_nonzero(rounded) > np.count_nonzero(timestamps.told) / 2:
+        timestamps.exact[rounded] = False
+    return timestamps
 
 
 def _numbers(cells: pa.LargeStringArray) -> NDArray[np.float64]:
     return np.asarray(pc.cast(cells, pa.float64()).to_numpy())
 
 
-def _look_at_digits(cells: pa.LargeStringArray, numbers: NDArray[np.float64], moments: Moments) -> None:
+def _look_at_digits(cells: pa.LargeStringArray, numbers: NDArray[np.float64], timestamps: Timestamps) -> None:
     """Mark seconds with a fraction, and numbers in exponent form; only cells of unusual length can be either."""
     unusual = np.flatnonzero(
-        moments.told & (pc.binary_length(cells).to_numpy() != np.where(numbers < 1e11, 10, 13))
+        timestamps.told & (pc.binary_length(cells).to_numpy() != np.where(numbers < 1e11, 10, 13))
     )
     if not len(unusual):
         return
     looked_at = cells.take(pa.array(unusual))
     powers = pc.match_substring(looked_at, "e", ignore_case=True).to_numpy(zero_copy_only=False)
     points = pc.match_substring(looked_at, ".").to_numpy(zero_copy_only=False)
-    seconds = moments.written[unusual] == Written.SECONDS
-    moments.exact[unusual] = ~powers
-    moments.written[unusual[points & seconds]] = Written.FLOAT_SECONDS
+    seconds = timestamps.written[unusual] == Written.SECONDS
+    timestamps.exact[unusual] = ~powers
+    timestamps.written[unusual[points & seconds]] = Written.FLOAT_SECONDS
