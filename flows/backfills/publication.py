@@ -17,7 +17,7 @@ from flows.publishing.reproduction import kept_recipe
 from flows.reporting.progress import log
 from pipeline.errors import CoincastError, DateError
 from pipeline.forecasts.columns import AS_OF, BACKFILL
-from pipeline.forecasts.current import standing_forecasts
+from pipeline.forecasts.current import current_forecasts
 from pipeline.forecasts.forecast import Forecast
 from pipeline.hub.files import hub_files, join_hub_files
 from pipeline.page.merging import merge_hub
@@ -74,7 +74,7 @@ def _hub(backfill: Backfill, series: Series, done: Sequence[date], stores: Store
         forecast
         for day, group in rows.groupby(rows[AS_OF].dt.date)
         if day in wanted
-        for forecast in standing_forecasts(group).values()
+        for forecast in current_forecasts(group).values()
     ]
     return hub_files(
         said, now=backfill.now, recipes=recipes.values(), simulated=series.simulated, backfilled=True

@@ -10,7 +10,7 @@ from flows.inputs.stores import Stores
 from flows.publishing.publication import Day
 from flows.reporting.progress import Stopwatch
 from pipeline.candles.columns import CLOSE
-from pipeline.forecasts.current import standing_forecasts
+from pipeline.forecasts.current import current_forecasts
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import COVERAGES, HORIZONS, interval
 from pipeline.page.latest import page_name
@@ -86,7 +86,7 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
     """The outcome of a day that was published."""
     job, market, registration = done.day.job, done.day.market, done.registration
     rows = stores.ledger.forecasts(job.series, since=market.as_of, until=market.as_of)
-    forecasts = standing_forecasts(rows)
+    forecasts = current_forecasts(rows)
     kept = stores.ledger.publication(job.series, as_of=market.as_of)
     champion = kept.model_id if kept else job.recipe.model_id
     own = rows[rows["model_id"] == champion].iloc[0]

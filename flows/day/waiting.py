@@ -9,7 +9,7 @@ from flows.edges.clock import clock, pause
 from flows.edges.snapshots.store import Snapshot
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from flows.publishing.alarms import standing_suspicion
+from flows.publishing.alarms import current_suspicion
 from flows.reporting.artifacts import show_note
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import Stopwatch, log
@@ -97,7 +97,7 @@ class Wait:
 
     def _give_up(self, job: Job, stores: Stores, *, failure: str = "") -> NoReturn:
         newest = stores.snapshots.latest(job.series)
-        suspicion = standing_suspicion(stores.snapshots, job.series)
+        suspicion = current_suspicion(stores.snapshots, job.series)
         alarm = late_source(
             str(job.series),
             expected=job.newest_complete,

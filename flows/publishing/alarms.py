@@ -38,7 +38,7 @@ def series_alarms(
     )
     found = (
         missing_forecast(name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now),
-        standing_suspicion(snapshots, series),
+        current_suspicion(snapshots, series),
         stale_source(
             name,
             last_candle=newest.last if newest else None,
@@ -56,7 +56,7 @@ def series_alarms(
     return tuple(alarm for alarm in found if alarm is not None)
 
 
-def standing_suspicion(snapshots: SnapshotStore, series: Series) -> Alarm | None:
+def current_suspicion(snapshots: SnapshotStore, series: Series) -> Alarm | None:
     """The alarm of a source whose newest file is not used; None where it is."""
     suspicion, used = snapshots.suspicion(series), snapshots.latest(series)
     return suspect_source(suspicion, used=used) if suspicion and used else None

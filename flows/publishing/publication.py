@@ -28,7 +28,7 @@ from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.errors import CoincastError, StoreError
 from pipeline.evaluation.gate import CONFIGURED
 from pipeline.forecasts.columns import BY_RECIPE, MODEL_ID, RANDOM_WALK
-from pipeline.forecasts.current import standing_forecasts
+from pipeline.forecasts.current import current_forecasts
 from pipeline.forecasts.manifest import Manifest
 from pipeline.hub.files import hub_files, join_hub_files, target_data_files
 from pipeline.models.registry import issued_recipes
@@ -69,7 +69,7 @@ def publish_days(
     files = dict(more or {})
     for day in days:
         with kept(failures, str(day.job.series)):
-            files = join_hub_files(files, _hub(day, _standing_rows(day, stores)))
+            files = join_hub_files(files, _hub(day, _current_rows(day, stores)))
     shown = {day.job.series: day for day in days}.values()
     pages = [_page(day, stores, failures) for day in shown]
     files |= site_files(pages)
@@ -82,7 +82,7 @@ def publish_days(
 
 def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> SeriesPage:
     return draw_page(
-        lambda: full_page(_content(day, stores, _standing_rows(day, stores))),
+        lambda: full_page(_content(day, stores, _current_rows(day, stores))),
         short_content(day.job.series, day.market.as_of),
         stores.ledger,
         usual=day.job.recipe.model_id,
@@ -90,14 +90,14 @@ def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> Serie
     )
 
 
-def _standing_rows(day: Day, stores: Stores) -> pd.DataFrame:
+def _current_rows(day: Day, stores: Stores) -> pd.DataFrame:
     return stores.ledger.forecasts(day.job.series, since=day.market.as_of, until=day.market.as_of)
 
 
 def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
     job, market = day.job, day.market
     series = job.series
-    forecasts = standing_forecasts(rows)
+    forecasts = current_forecasts(rows)
     publication = stores.ledger.publication(series, as_of=market.as_of)
     published = publication.model_id if publication else job.recipe.model_id
     if published not in forecasts:
@@ -215,7 +215,7 @@ def midnight(now: datetime) -> datetime:
 
 
 def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:
-    forecasts = list(standing_forecasts(rows).values())
+    forecasts = list(current_forecasts(rows).values())
     recipes = published_recipes(day.job.recipe)
     known = [one for one in forecasts if one.model_id in recipes]
     files = hub_files(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.edges.ledger.store import Ledger
 from pipeline.forecasts.columns import HORIZON, ISSUE, LIVE, MODE, MODEL_ID, RANDOM_WALK, mode_of
-from pipeline.forecasts.current import standing_forecasts, standing_rows
+from pipeline.forecasts.current import current_forecasts, current_rows
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import COVERAGES, LEVELS, interval
 from pipeline.page.assembly import WINDOW_DAYS, build_record
@@ -87,8 +87,8 @@ def read_published(
     day = as_of or (publication.as_of if publication else ledger.newest_as_of(series))
     if day is None:
         return None
-    rows = standing_rows(ledger.forecasts(series, since=day, until=day))
-    said = standing_forecasts(rows)
+    rows = current_rows(ledger.forecasts(series, since=day, until=day))
+    said = current_forecasts(rows)
     wanted = (publication.model_id if publication else usual, *said)
     model_id = next((name for name in wanted if name in said), None)
     if model_id is None:

@@ -11,7 +11,7 @@ from flows.edges.words import one_line
 from flows.inputs.failures import kept
 from pipeline.errors import CoincastError, PageError
 from pipeline.forecasts.columns import SIMULATED_TIME
-from pipeline.forecasts.current import standing_forecasts
+from pipeline.forecasts.current import current_forecasts
 from pipeline.page.short import IssuedForecast, ShortContent
 from pipeline.page.site import SeriesPage, short_page
 from pipeline.series import Series
@@ -88,7 +88,7 @@ def _issued(ledger: Ledger, known: ShortContent, *, usual: str) -> IssuedForecas
     publication = ledger.publication(known.series, as_of=known.as_of)
     model_id = publication.model_id if publication else usual
     rows = ledger.forecasts(known.series, since=known.as_of, until=known.as_of, model_ids=[model_id])
-    forecast = standing_forecasts(rows).get(model_id)
+    forecast = current_forecasts(rows).get(model_id)
     if forecast is None:
         return None
     own = rows.sort_values("now").iloc[0]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def standing_rows(rows: "DataFrame") -> "DataFrame":
+def current_rows(rows: "DataFrame") -> "DataFrame":
     """One row a model and horizon: what was said in time where anything was, else the backfill.
 
     Args:
@@ -33,9 +33,9 @@ def standing_rows(rows: "DataFrame") -> "DataFrame":
     return ordered.drop_duplicates([MODEL_ID, HORIZON]).reset_index(drop=True)
 
 
-def standing_forecasts(rows: "DataFrame") -> dict[str, Forecast]:
+def current_forecasts(rows: "DataFrame") -> dict[str, Forecast]:
     """The same as forecasts, by model_id; a model without all seven horizons is left out."""
-    groups = standing_rows(rows).groupby(MODEL_ID)
+    groups = current_rows(rows).groupby(MODEL_ID)
     return {str(model_id): _forecast(group) for model_id, group in groups if len(group) == len(HORIZONS)}
 
 

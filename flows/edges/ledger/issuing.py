@@ -71,11 +71,11 @@ class Issuing:
         """
         self._require_complete(forecast)
         self._require_one_market(forecast)
-        standing = self._standing(forecast)
+        current = self._current(forecast)
         rows = []
         for horizon in HORIZONS:
             row = self._row(forecast, horizon)
-            outcome, issue = self._compare(row, standing.get((row["mode"], horizon)))
+            outcome, issue = self._compare(row, current.get((row["mode"], horizon)))
             self._counts[outcome] += 1
             if outcome == "written":
                 self._counts["superseded"] += issue > 1
@@ -102,21 +102,21 @@ class Issuing:
             "now": self._context.now,
         }
 
-    def _compare(self, row: dict[str, Any], standing: Any) -> tuple[str, int]:
+    def _compare(self, row: dict[str, Any], current: Any) -> tuple[str, int]:
         """What to do with a row, and the issue number it has then."""
-        if standing is None:
+        if current is None:
             return "written", 1
-        same = all(getattr(standing, name) == row[name] for name in _VALUES)
+        same = all(getattr(current, name) == row[name] for name in _VALUES)
         live, simulated = row["mode"] == LIVE, self._context.simulated_time
         # Said in time at last, what a rehearsal had said: that is another claim.
-        if same and not (live and standing.simulated_time and not simulated):
-            return "unchanged", standing.issue
+        if same and not (live and current.simulated_time and not simulated):
+            return "unchanged", current.issue
         # Hindsight that calls itself live must not take the place of what was really said in time.
-        if live and simulated and not standing.simulated_time:
-            return "kept", standing.issue
-        return "written", standing.issue + 1
+        if live and simulated and not current.simulated_time:
+            return "kept", current.issue
+        return "written", current.issue + 1
 
-    def _standing(self, forecast: Forecast) -> dict[tuple[str, int], Any]:
+    def _current(self, forecast: Forecast) -> dict[tuple[str, int], Any]:
         """The last issue of each mode and horizon."""
         key = {"series": str(forecast.series), "as_of": forecast.as_of, "model_id": forecast.model_id}
         return {(row.mode, row.horizon): row for row in self._connection.execute(_STANDING, key)}

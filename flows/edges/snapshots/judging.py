@@ -35,7 +35,7 @@ class Vintage:
     snapshot: Snapshot
 
 
-def standing_judgements(
+def current_judgements(
     judgements: Sequence[Judgement], *, at: datetime | None = None
 ) -> dict[str, Judgement]:
     """What holds of each sha256 of one series at an instant: the last judgement, and a person's for ever.
@@ -53,8 +53,8 @@ def standing_judgements(
 
 
 def suspects(judgements: Sequence[Judgement], *, at: datetime | None = None) -> frozenset[str]:
-    """sha256 of what must not be used at an instant; arguments as `standing_judgements`."""
-    standing = standing_judgements(judgements, at=at)
+    """sha256 of what must not be used at an instant; arguments as `current_judgements`."""
+    standing = current_judgements(judgements, at=at)
     return frozenset(name for name, one in standing.items() if one.verdict == "suspect")
 
 
@@ -100,7 +100,7 @@ def judge(
         StoreError: The store refused.
     """
     judgements = index.judgements(snapshot.series)
-    standing = standing_judgements(judgements).get(snapshot.sha256)
+    standing = current_judgements(judgements).get(snapshot.sha256)
     used = index.latest(snapshot.series, without=suspects(judgements))
     if used is None or used.sha256 == snapshot.sha256 or (standing and standing.verdict == "accepted"):
         return None

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import sqlalchemy as sa
 
 from flows.edges.snapshots.index import Fetch, Judgement, Snapshot, SnapshotIndex
-from flows.edges.snapshots.judging import Vintage, judge, standing_judgements, suspects, usable_from
+from flows.edges.snapshots.judging import Vintage, current_judgements, judge, suspects, usable_from
 from flows.edges.snapshots.objects import SnapshotObjects, State
 from flows.edges.snapshots.upkeep import Damage, Pruning, Verification, prune, verify
 from pipeline.addresses.address import Address
@@ -144,7 +144,7 @@ class SnapshotStore:
 
     def judgements(self, series: Series) -> dict[str, Judgement]:
         """What holds of a series' snapshots, by sha256; one of which nothing was said is usable."""
-        return standing_judgements(self._index.judgements(series))
+        return current_judgements(self._index.judgements(series))
 
     def usable_since(self, snapshot: Snapshot) -> datetime:
         """When a snapshot that is usable became so: its first sight, unless it was suspect."""

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.forecasts.current import standing_forecasts, standing_rows
+from pipeline.forecasts.current import current_forecasts, current_rows
 
 MODEL = "coincast-range_lstm"
 
@@ -34,8 +34,8 @@ def ledger_rows(
 
 def test_what_was_said_in_time_stands_before_what_was_made_afterwards() -> None:
     rows = ledger_rows({1: ("backfill",), **dict.fromkeys(range(2, 8), ("backfill", "live"))}, first_walk=5)
-    assert standing_rows(rows)["mode"].tolist() == ["backfill"] + ["live"] * 6
-    forecast = standing_forecasts(rows)[MODEL]
+    assert current_rows(rows)["mode"].tolist() == ["backfill"] + ["live"] * 6
+    forecast = current_forecasts(rows)[MODEL]
     assert forecast.quantiles[:, 0].tolist() == [100.0] + [1.0] * 6
     assert (str(forecast.series), forecast.as_of.isoformat()) == ("binance/BTCUSDT/1d", "2026-03-29")
     assert (forecast.last_close, forecast.random_walk_from) == (50.0, 5)
@@ -45,6 +45,6 @@ def test_what_was_said_in_time_stands_before_what_was_made_afterwards() -> None:
 def test_a_model_without_all_horizons_has_no_forecast(horizons: range) -> None:
     whole = ledger_rows(dict.fromkeys(range(1, 8), ("live",)))
     part = ledger_rows(dict.fromkeys(horizons, ("live",)), model_id="coincast-gru")
-    found = standing_forecasts(pd.concat([part, whole]))
+    found = current_forecasts(pd.concat([part, whole]))
     assert list(found) == [MODEL]
     assert found[MODEL].random_walk_from is None
