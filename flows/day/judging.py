@@ -16,7 +16,7 @@ from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.reporting.progress import log
 from pipeline.errors import InputError, RegistryError, TooLittleHistoryError
-from pipeline.evaluation.gate import HABIT_FIGURES, RECORD_DAYS, Contenders, Decision, FitShape, decide
+from pipeline.evaluation.gate import RECORD_DAYS, REFERENCE_FIGURES, Contenders, Decision, FitShape, decide
 from pipeline.evaluation.gate_evidence import (
     FEWEST_DAYS,
     Scores,
@@ -49,7 +49,7 @@ class Incumbent:
     Attributes:
         recipe: Its recipe.
         version: Its number in the registry.
-        habit: The gate's figures for earlier fits of the candidate's recipe.
+        reference: The gate's figures for earlier fits of the candidate's recipe.
         held: Whether a rollback made it champion.
         fit: What it forecasts by; None where there is none that may speak of the day.
         is_younger: Whether it has seen days after the one that is forecast: it stays where it is.
@@ -57,7 +57,7 @@ class Incumbent:
 
     recipe: Recipe | None = None
     version: int | None = None
-    habit: tuple[dict[str, float], ...] = ()
+    reference: tuple[dict[str, float], ...] = ()
     held: bool = False
     fit: RegisteredFit | None = None
     is_younger: bool = False
@@ -120,7 +120,7 @@ def judge_fit(
             ),
             response=response(trial.quantiles[job.recipe.model_id], trial.quantiles[_HAR]),
         ),
-        habit=incumbent.habit,
+        reference=incumbent.reference,
         seed=job.seed,
     )
     return JudgedFit(registered, decision, incumbent)
@@ -134,7 +134,7 @@ def _incumbent(job: Job, registered: RegisteredModel, as_of: date) -> Incumbent:
     return Incumbent(
         recipe=_recipe_of(holder, job.configuration.places) if holder and usable else None,
         version=holder.version if holder else None,
-        habit=_habit(registered, job.recipe),
+        reference=_reference(registered, job.recipe),
         held=usable is not None and is_held(registered),
         fit=usable,
         is_younger=is_younger,
@@ -222,7 +222,7 @@ def _recipe_of(champion: ModelVersion, places: Places) -> Recipe | None:
         return None
 
 
-def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
+def _reference(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float], ...]:
     """The gate's figures of earlier sound fits of the recipe, newest first.
 
     From the versions' tags, not the ledger: tags are rounded, and a pruned version counts no more.
@@ -236,7 +236,7 @@ def _habit(registered: RegisteredModel, recipe: Recipe) -> tuple[dict[str, float
         {
             key.removeprefix("gate_"): float(value)
             for key, value in one.tags.items()
-            if key.removeprefix("gate_") in HABIT_FIGURES
+            if key.removeprefix("gate_") in REFERENCE_FIGURES
         }
         for one in earlier[:60]
     )

@@ -23,10 +23,10 @@ SURE_IT_IS_BETTER: Final = 0.8
 MOST_DIFFERENCE: Final = 1.0
 LEAST_RESPONSE: Final = 0.15
 MOST_DISTANCE: Final = 0.03
-FEWEST_HABITS: Final = 5
-HABIT_ALLOWANCE: Final = 0.025
-# The figures that a recipe's habit is told by, and how a refusal calls them.
-HABIT_FIGURES: Final = {
+FEWEST_REFERENCES: Final = 5
+REFERENCE_ALLOWANCE: Final = 0.025
+# The figures that a recipe's reference distribution is told by, and how a refusal calls them.
+REFERENCE_FIGURES: Final = {
     "fit_to_har_range": "score against har-range",
     "fit_distance_to_har_range": "distance from har-range",
 }
@@ -105,7 +105,7 @@ def decide(
     *,
     contenders: Contenders,
     shape: FitShape,
-    habit: Sequence[Mapping[str, float]] = (),
+    reference: Sequence[Mapping[str, float]] = (),
     seed: int = 0,
 ) -> Decision:
     """Whether the candidate becomes champion, and whose forecasts are published.
@@ -115,7 +115,7 @@ def decide(
         record: The newest 365 days of forecasts issued before their targets.
         contenders: Who they are.
         shape: What the fit's ranges look like.
-        habit: `figures` of earlier decisions on the candidate's recipe whose `fit_sound` is 1; fewer than five
+        reference: `figures` of earlier decisions on the candidate's recipe whose `fit_sound` is 1; fewer than five
             are not used.
         seed: Of the bootstrap.
 
@@ -125,7 +125,7 @@ def decide(
     fit, record = common_days(fit, FIT_DAYS), common_days(record, RECORD_DAYS)
     figures = {f"fit_{name}": float(value) for name, value in vars(shape).items()}
     figures |= score_figures("fit", fit, seed) | score_figures("record", record, seed)
-    faults = _unsound(figures, contenders, habit)
+    faults = _unsound(figures, contenders, reference)
     figures["fit_sound"] = float(not faults)
     refusals = [*faults, *_bad_record(figures, contenders), *([_HELD] if contenders.held else [])]
     publish = contenders.candidate if not refusals else _best_of_the_rest(figures, contenders)
@@ -139,7 +139,7 @@ def decide(
 
 
 def _unsound(
-    figures: Mapping[str, float], contenders: Contenders, habit: Sequence[Mapping[str, float]]
+    figures: Mapping[str, float], contenders: Contenders, reference: Sequence[Mapping[str, float]]
 ) -> list[str]:
     """What is wrong with this fit."""
     if figures["fit_days"] < FEWEST_DAYS:
@@ -158,11 +158,11 @@ def _unsound(
             f"Its ranges do not follow the market: they move {measured(figures['fit_response'])} times as much as"
             f" those of har-range, at least {LEAST_RESPONSE} is asked."
         )
-    return [*faults, *_unlike_itself(figures, contenders, habit)]
+    return [*faults, *_unlike_itself(figures, contenders, reference)]
 
 
 def _unlike_itself(
-    figures: Mapping[str, float], contenders: Contenders, habit: Sequence[Mapping[str, float]]
+    figures: Mapping[str, float], contenders: Contenders, reference: Sequence[Mapping[str, float]]
 ) -> list[str]:
     """Where the fit differs from what its recipe gives: fits of one recipe resemble each other day by day."""
     faults = []
@@ -172,18 +172,20 @@ def _unlike_itself(
             f"Its daily scores lie {distance:.1%} from those of the same recipe fitted for the champion;"
             f" at most {MOST_DISTANCE:.0%} is believed."
         )
-    for name, words in HABIT_FIGURES.items():
-        usual = [past[name] for past in habit if name in past]
-        if len(usual) >= FEWEST_HABITS and figures[name] > (most := _habit_limit(usual)):
-            faults.append(f"Its {words} is {figures[name]:.3f}; the recipe's habit is at most {most:.3f}.")
+    for name, words in REFERENCE_FIGURES.items():
+        usual = [past[name] for past in reference if name in past]
+        if len(usual) >= FEWEST_REFERENCES and figures[name] > (most := _reference_limit(usual)):
+            faults.append(
+                f"Its {words} is {figures[name]:.3f}; the recipe's reference distribution ends at {most:.3f}."
+            )
     return faults
 
 
-def _habit_limit(usual: Sequence[float]) -> float:
+def _reference_limit(usual: Sequence[float]) -> float:
     """Median plus four robust deviations, at least the allowance."""
     centre = float(np.median(usual))
     deviation = 1.4826 * float(np.median(np.abs(np.array(usual) - centre)))
-    return centre + max(HABIT_ALLOWANCE, 4 * deviation)
+    return centre + max(REFERENCE_ALLOWANCE, 4 * deviation)
 
 
 def _bad_record(figures: Mapping[str, float], contenders: Contenders) -> list[str]:

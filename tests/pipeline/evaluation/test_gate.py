@@ -220,9 +220,12 @@ def test_a_fit_unlike_its_recipe_is_refused() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.95 * walk, random_walk=walk, har_range=walk)
     usual = [{"fit_to_har_range": 0.90 + day / 1000, "fit_distance_to_har_range": 0.1} for day in range(5)]
-    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), habit=usual)
-    assert decision.reasons[0] == "Its score against har-range is 0.950; the recipe's habit is at most 0.927."
-    assert decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), habit=usual[:4]).promote
+    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), reference=usual)
+    assert (
+        decision.reasons[0]
+        == "Its score against har-range is 0.950; the recipe's reference distribution ends at 0.927."
+    )
+    assert decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), reference=usual[:4]).promote
 
 
 def test_a_decision_says_the_same_each_time_and_as_tags() -> None:
