@@ -16,7 +16,7 @@ from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.reporting.progress import log
 from pipeline.errors import InputError, RegistryError, TooLittleHistoryError
-from pipeline.evaluation.gate import RECORD_DAYS, REFERENCE_FIGURES, Contenders, Decision, FitShape, decide
+from pipeline.evaluation.gate import RECORD_DAYS, REFERENCE_FIGURES, Decision, FitShape, Roles, decide
 from pipeline.evaluation.gate_evidence import (
     FEWEST_DAYS,
     Scores,
@@ -108,7 +108,7 @@ def judge_fit(
     decision = decide(
         trial.scores(job.recipe.model_id, incumbent.model_id),
         record,
-        contenders=Contenders(
+        roles=Roles(
             candidate=job.recipe.model_id,
             champion=incumbent.model_id,
             published=_published_before(job, stores, as_of),

@@ -39,7 +39,7 @@ HAR_RANGE_ID: Final = HAR_RANGE.model_id
 
 
 @dataclass(frozen=True)
-class Contenders:
+class Roles:
     """Who they are.
 
     Attributes:
@@ -103,7 +103,7 @@ def decide(
     fit: Scores,
     record: Scores,
     *,
-    contenders: Contenders,
+    roles: Roles,
     shape: FitShape,
     reference: Sequence[Mapping[str, float]] = (),
     seed: int = 0,
@@ -113,7 +113,7 @@ def decide(
     Args:
         fit: The newest 90 days under fits that did not see them.
         record: The newest 365 days of forecasts issued before their targets.
-        contenders: Who they are.
+        roles: Who they are.
         shape: What the fit's ranges look like.
         reference: `figures` of earlier decisions on the candidate's recipe whose `fit_sound` is 1; fewer than five
             are not used.
@@ -125,27 +125,27 @@ def decide(
     fit, record = common_days(fit, FIT_DAYS), common_days(record, RECORD_DAYS)
     figures = {f"fit_{name}": float(value) for name, value in vars(shape).items()}
     figures |= score_figures("fit", fit, seed) | score_figures("record", record, seed)
-    faults = _unsound(figures, contenders, reference)
+    faults = _unsound(figures, roles, reference)
     figures["fit_sound"] = float(not faults)
-    refusals = [*faults, *_bad_record(figures, contenders), *([_HELD] if contenders.held else [])]
-    publish = contenders.candidate if not refusals else _best_of_the_rest(figures, contenders)
+    refusals = [*faults, *_bad_record(figures, roles), *([_HELD] if roles.held else [])]
+    publish = roles.candidate if not refusals else _best_of_the_rest(figures, roles)
     reasons = (
         *refusals,
-        *([] if refusals else _praise(figures, contenders)),
-        _outcome(publish, contenders, promoted=not refusals),
+        *([] if refusals else _praise(figures, roles)),
+        _outcome(publish, roles, promoted=not refusals),
     )
     finite = {name: value for name, value in figures.items() if math.isfinite(value)}
     return Decision(promote=not refusals, publish=publish, reasons=reasons, figures=finite)
 
 
 def _unsound(
-    figures: Mapping[str, float], contenders: Contenders, reference: Sequence[Mapping[str, float]]
+    figures: Mapping[str, float], roles: Roles, reference: Sequence[Mapping[str, float]]
 ) -> list[str]:
     """What is wrong with this fit."""
     if figures["fit_days"] < FEWEST_DAYS:
         return [f"The fit could be judged on {figures['fit_days']:.0f} days; {FEWEST_DAYS} are needed."]
     faults = []
-    for other, name in ((contenders.champion, "fit_to_champion"), (RANDOM_WALK_ID, "fit_to_random_walk")):
+    for other, name in ((roles.champion, "fit_to_champion"), (RANDOM_WALK_ID, "fit_to_random_walk")):
         if _worse(figures, name, FIT_TOLERANCE):
             faults.append(_worse_than(other or "", figures, name, "it did not see"))
     if not figures["fit_difference"] <= MOST_DIFFERENCE:
@@ -158,16 +158,16 @@ def _unsound(
             f"Its ranges do not follow the market: they move {measured(figures['fit_response'])} times as much as"
             f" those of har-range, at least {LEAST_RESPONSE} is asked."
         )
-    return [*faults, *_unlike_itself(figures, contenders, reference)]
+    return [*faults, *_unlike_itself(figures, roles, reference)]
 
 
 def _unlike_itself(
-    figures: Mapping[str, float], contenders: Contenders, reference: Sequence[Mapping[str, float]]
+    figures: Mapping[str, float], roles: Roles, reference: Sequence[Mapping[str, float]]
 ) -> list[str]:
     """Where the fit differs from what its recipe gives: fits of one recipe resemble each other day by day."""
     faults = []
     distance = figures.get("fit_distance_to_champion", 0.0)
-    if contenders.candidate == contenders.champion and distance > MOST_DISTANCE:
+    if roles.candidate == roles.champion and distance > MOST_DISTANCE:
         faults.append(
             f"Its daily scores lie {distance:.1%} from those of the same recipe fitted for the champion;"
             f" at most {MOST_DISTANCE:.0%} is believed."
@@ -188,14 +188,14 @@ def _reference_limit(usual: Sequence[float]) -> float:
     return centre + max(REFERENCE_ALLOWANCE, 4 * deviation)
 
 
-def _bad_record(figures: Mapping[str, float], contenders: Contenders) -> list[str]:
+def _bad_record(figures: Mapping[str, float], roles: Roles) -> list[str]:
     """What the record says against the candidate."""
     if figures["record_days"] < FEWEST_DAYS:
         return [f"The record has {figures['record_days']:.0f} days; {FEWEST_DAYS} are needed."]
     faults = []
     if _worse(figures, "record_to_champion", RECORD_TOLERANCE):
-        faults.append(_worse_than(contenders.champion or "", figures, "record_to_champion", "of record"))
-    if not _beats(figures, "record_to_random_walk", known=contenders.published == contenders.candidate):
+        faults.append(_worse_than(roles.champion or "", figures, "record_to_champion", "of record"))
+    if not _beats(figures, "record_to_random_walk", known=roles.published == roles.candidate):
         faults.append(
             f"On {figures['record_days']:.0f} days of record it does not beat the random walk:"
             f" {figures['record_to_random_walk']:.3f} of its score,"
@@ -218,15 +218,15 @@ def _beats(figures: Mapping[str, float], name: str, *, known: bool) -> bool:
     return known or 1 - figures[f"{name}_sure"] >= SURE_IT_IS_BETTER
 
 
-def _best_of_the_rest(figures: Mapping[str, float], contenders: Contenders) -> str:
-    champion = contenders.champion
+def _best_of_the_rest(figures: Mapping[str, float], roles: Roles) -> str:
+    champion = roles.champion
     # The record of the champion's recipe is the candidate's where they are of one recipe.
-    of_champion = "to" if champion == contenders.candidate else "champion_to"
+    of_champion = "to" if champion == roles.candidate else "champion_to"
     for model, name in (
         (champion, f"record_{of_champion}_random_walk"),
         (HAR_RANGE_ID, "record_har_range_to_random_walk"),
     ):
-        if model is not None and _beats(figures, name, known=contenders.published == model):
+        if model is not None and _beats(figures, name, known=roles.published == model):
             return model
     return RANDOM_WALK_ID
 
@@ -239,16 +239,16 @@ def _worse_than(other: str, figures: Mapping[str, float], name: str, days: str) 
     )
 
 
-def _praise(figures: Mapping[str, float], contenders: Contenders) -> list[str]:
+def _praise(figures: Mapping[str, float], roles: Roles) -> list[str]:
     against = [f"{figures['record_to_random_walk']:.3f} of the random walk's"]
     if "record_to_champion" in figures:
-        against.append(f"{figures['record_to_champion']:.3f} of {contenders.champion}'s")
+        against.append(f"{figures['record_to_champion']:.3f} of {roles.champion}'s")
     return [f"On {figures['record_days']:.0f} days of record its score is {' and '.join(against)}."]
 
 
-def _outcome(publish: str, contenders: Contenders, *, promoted: bool) -> str:
+def _outcome(publish: str, roles: Roles, *, promoted: bool) -> str:
     if publish == RANDOM_WALK_ID:
         return "Nothing beats the random walk: the random walk is published."
-    if publish == contenders.champion and not promoted:
+    if publish == roles.champion and not promoted:
         return f"The champion stays: {publish}."
     return f"Published: {publish}."

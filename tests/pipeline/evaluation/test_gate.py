@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from pipeline.evaluation.gate import FIT_DAYS, Contenders, Decision, FitShape, decide
+from pipeline.evaluation.gate import FIT_DAYS, Decision, FitShape, Roles, decide
 from pipeline.evaluation.gate_evidence import Scores, daily_scores, fit_difference, relative_score, response
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
 from pipeline.scores.formulas import weighted_interval_score
@@ -63,7 +63,7 @@ def verdict(
         champion=scores["champion"],
     )
     fit = Scores(**{part: values[-FIT_DAYS:] for part, values in vars(record).items()})
-    return decide(fit, record, contenders=Contenders(name, champion, published), shape=FitShape())
+    return decide(fit, record, roles=Roles(name, champion, published), shape=FitShape())
 
 
 @pytest.mark.slow
@@ -113,9 +113,7 @@ def test_noise_does_not_flip_what_is_published() -> None:
             record = Scores(seen["equal"], seen["walk"], seen["har"], seen["champion"])
             if champion == OURS:
                 record = replace(record, champion=seen["equal"])
-            decision = decide(
-                record, record, contenders=Contenders(OURS, champion, published), shape=FitShape()
-            )
+            decision = decide(record, record, roles=Roles(OURS, champion, published), shape=FitShape())
             champion = OURS if decision.promote else champion
             changes += decision.publish != published
             published = decision.publish
@@ -125,7 +123,7 @@ def test_noise_does_not_flip_what_is_published() -> None:
 def test_where_nothing_beats_the_random_walk_it_is_published_and_said() -> None:
     walk = world(3)["walk"]
     worse = Scores(candidate=1.01 * walk, random_walk=walk, har_range=1.02 * walk, champion=1.01 * walk)
-    decision = decide(worse, worse, contenders=Contenders(OURS, OURS, OURS), shape=FitShape())
+    decision = decide(worse, worse, roles=Roles(OURS, OURS, OURS), shape=FitShape())
     assert (decision.promote, decision.publish) == (False, WALK)
     assert decision.reasons[-1] == "Nothing beats the random walk: the random walk is published."
     assert any("does not beat the random walk: 1.010 of its score" in reason for reason in decision.reasons)
@@ -134,7 +132,7 @@ def test_where_nothing_beats_the_random_walk_it_is_published_and_said() -> None:
 def test_a_refused_fit_leaves_the_champion_in_place() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=1.2 * walk, random_walk=walk, har_range=0.97 * walk, champion=0.95 * walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS, THEIRS, THEIRS), shape=FitShape())
+    decision = decide(scores, scores, roles=Roles(OURS, THEIRS, THEIRS), shape=FitShape())
     assert (decision.promote, decision.publish) == (False, THEIRS)
     assert decision.reasons[-1] == f"The champion stays: {THEIRS}."
 
@@ -146,7 +144,7 @@ def test_an_unsound_fit_of_the_champions_recipe_leaves_the_champion_published() 
         **{part: None if values is None else values[-FIT_DAYS:] for part, values in vars(record).items()}
     )
     decision = decide(
-        fit, record, contenders=Contenders(OURS, OURS, OURS), shape=FitShape(difference=9.0, response=1.0)
+        fit, record, roles=Roles(OURS, OURS, OURS), shape=FitShape(difference=9.0, response=1.0)
     )
     assert (decision.promote, decision.publish) == (False, OURS)
     assert decision.reasons[-1] == f"The champion stays: {OURS}."
@@ -159,7 +157,7 @@ def test_a_champion_that_a_rollback_put_back_is_held() -> None:
         **{part: None if values is None else values[-FIT_DAYS:] for part, values in vars(record).items()}
     )
     free, held = (
-        decide(fit, record, contenders=Contenders(OURS, OURS, OURS, held=held), shape=FitShape())
+        decide(fit, record, roles=Roles(OURS, OURS, OURS, held=held), shape=FitShape())
         for held in (False, True)
     )
     assert (free.promote, held.promote, held.publish) == (True, False, OURS)
@@ -170,7 +168,7 @@ def test_a_champion_that_a_rollback_put_back_is_held() -> None:
 def test_the_first_fit_needs_no_champion() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape())
+    decision = decide(scores, scores, roles=Roles(OURS), shape=FitShape())
     assert (decision.promote, decision.publish) == (True, OURS)
     assert "fit_to_champion" not in decision.figures
 
@@ -181,18 +179,18 @@ def test_what_is_published_stays_until_its_mean_is_no_better_than_the_random_wal
     ours = walk * np.exp(0.3 * chance.normal(size=DAYS))
     ours *= 0.998 * walk.mean() / ours.mean()
     scores = Scores(candidate=ours, random_walk=walk, har_range=walk)
-    figures = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape()).figures
+    figures = decide(scores, scores, roles=Roles(OURS), shape=FitShape()).figures
     assert figures["record_to_random_walk"] < 1
     assert figures["record_to_random_walk_sure"] > 0.2
-    assert not decide(scores, scores, contenders=Contenders(OURS), shape=FitShape()).promote
-    assert decide(scores, scores, contenders=Contenders(OURS, None, OURS), shape=FitShape()).promote
+    assert not decide(scores, scores, roles=Roles(OURS), shape=FitShape()).promote
+    assert decide(scores, scores, roles=Roles(OURS, None, OURS), shape=FitShape()).promote
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 0.0])
 def test_scores_that_are_not_there_refuse(broken: float) -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=np.full(DAYS, broken), random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape())
+    decision = decide(scores, scores, roles=Roles(OURS), shape=FitShape())
     assert (decision.promote, decision.publish) == (False, WALK)
     assert decision.reasons[0] == "The fit could be judged on 0 days; 60 are needed."
 
@@ -201,7 +199,7 @@ def test_scores_that_are_not_there_refuse(broken: float) -> None:
 def test_a_full_fit_unlike_the_judged_one_is_refused(difference: float) -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(difference=difference))
+    decision = decide(scores, scores, roles=Roles(OURS), shape=FitShape(difference=difference))
     assert not decision.promote
     assert "range widths from the judged one" in decision.reasons[0]
     assert all(math.isfinite(value) for value in decision.figures.values())
@@ -211,7 +209,7 @@ def test_a_full_fit_unlike_the_judged_one_is_refused(difference: float) -> None:
 def test_ranges_that_do_not_follow_the_market_are_refused(answer: float) -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.9 * walk, random_walk=walk, har_range=walk)
-    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(response=answer))
+    decision = decide(scores, scores, roles=Roles(OURS), shape=FitShape(response=answer))
     assert not decision.promote
     assert decision.reasons[0].startswith("Its ranges do not follow the market")
 
@@ -220,12 +218,12 @@ def test_a_fit_unlike_its_recipe_is_refused() -> None:
     walk = world(3)["walk"]
     scores = Scores(candidate=0.95 * walk, random_walk=walk, har_range=walk)
     usual = [{"fit_to_har_range": 0.90 + day / 1000, "fit_distance_to_har_range": 0.1} for day in range(5)]
-    decision = decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), reference=usual)
+    decision = decide(scores, scores, roles=Roles(OURS), shape=FitShape(), reference=usual)
     assert (
         decision.reasons[0]
         == "Its score against har-range is 0.950; the recipe's reference distribution ends at 0.927."
     )
-    assert decide(scores, scores, contenders=Contenders(OURS), shape=FitShape(), reference=usual[:4]).promote
+    assert decide(scores, scores, roles=Roles(OURS), shape=FitShape(), reference=usual[:4]).promote
 
 
 def test_a_decision_says_the_same_each_time_and_as_tags() -> None:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from pipeline.candles import daily_grid
-from pipeline.evaluation.gate import FIT_DAYS, RECORD_DAYS, Contenders, Decision, FitShape, decide
+from pipeline.evaluation.gate import FIT_DAYS, RECORD_DAYS, Decision, FitShape, Roles, decide
 from pipeline.evaluation.gate_evidence import response
 from pipeline.evaluation.trial import Trial, fit_baselines, try_models
 from pipeline.features.feature_grid import FeatureGrid
@@ -38,7 +38,7 @@ def judge(seed: int, *, candidate: str, shuffle: Shuffle | None) -> Decision:
     return decide(
         on_fit.scores(CANDIDATE, EWMA),
         on_record.scores(CANDIDATE, EWMA),
-        contenders=Contenders(CANDIDATE, EWMA, CANDIDATE),
+        roles=Roles(CANDIDATE, EWMA, CANDIDATE),
         shape=FitShape(response=response(on_fit.quantiles[CANDIDATE], on_fit.quantiles[HAR])),
     )
 
