@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.edges.configuration import Places, configuration
 from flows.edges.ledger.store import Ledger
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.machine.runtime import prepare_environment
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import Tracking, open_tracking
@@ -66,7 +66,7 @@ def prune_series(series: Series, tracking: Tracking, places: Places, *, keep: in
         StoreError: The ledger cannot be read; nothing was deleted.
     """
     issued = Ledger(open_database(places.database_url)).forecasts(series, latest_only=False)
-    model = RegisteredModel(tracking, series, turn=turns_of(places))
+    model = RegisteredModel(tracking, series, lock=locks_of(places))
     planned = plan_pruning(
         model,
         keep=keep,

@@ -121,10 +121,10 @@ def _open(series: list[str] | None) -> "tuple[Tracking, tuple[Series, ...]]":
 
 def _model(tracking: "Tracking", series: "Series") -> "RegisteredModel":
     from flows.edges.configuration import configuration
-    from flows.edges.machine.locks import turns_of
+    from flows.edges.machine.locks import locks_of
     from flows.edges.tracking.registry import RegisteredModel
 
-    return RegisteredModel(tracking, series, turn=turns_of(configuration().places))
+    return RegisteredModel(tracking, series, lock=locks_of(configuration().places))
 
 
 def _only_model(series: str) -> "RegisteredModel":

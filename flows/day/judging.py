@@ -9,7 +9,7 @@ import numpy as np
 from flows.day.issued_fits import RegisteredFit
 from flows.edges.configuration import Places
 from flows.edges.files.recipe_files import named_recipe
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.tracking.aliases import CHAMPION, is_held
 from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 from flows.inputs.request import Job
@@ -99,7 +99,7 @@ def judge_fit(
         TimeLimitError: A fit of a trial ran past the settings' limit.
     """
     full, evaluation = fits
-    registered = RegisteredModel(stores.tracking, job.series, turn=turns_of(job.configuration.places))
+    registered = RegisteredModel(stores.tracking, job.series, lock=locks_of(job.configuration.places))
     incumbent = _incumbent(job, registered, as_of)
     trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
     newest = slice(-FEWEST_DAYS, None)

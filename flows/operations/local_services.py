@@ -78,7 +78,7 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
             f"--host {wish.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
         )
     folder = RunFolder(places.home)
-    with folder.turn():
+    with folder.lock():
         # MLflow's tables are made while Prefect's server gets ready.
         begun = [begin(_prefect(wish, folder), folder)]
         begun.append(begin(_mlflow(wish, folder, places), folder))

@@ -33,7 +33,7 @@ def end_all(places: Places, *, patience_s: float) -> dict[str, str]:
         patience_s: Seconds that the worker waits for its flows, and that each server may take.
     """
     folder = RunFolder(places.home)
-    with folder.turn():
+    with folder.lock():
         return {name: _end(folder, name, patience_s) for name in _ORDER}
 
 

@@ -180,7 +180,7 @@ def test_the_values_are_those_of_daily(
     reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
 ) -> None:
     from flows.daily import daily
-    from flows.edges.machine.locks import turns_of
+    from flows.edges.machine.locks import locks_of
     from flows.edges.tracking.experiments import open_tracking
     from flows.edges.tracking.registry import RegisteredModel
 
@@ -198,7 +198,7 @@ def test_the_values_are_those_of_daily(
     assert issued == {key: backfilled[key] for key in issued}
 
     places = deployment.configuration.places
-    registered = RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
+    registered = RegisteredModel(open_tracking(places), SERIES, lock=locks_of(places))
     before = [(one.version, one.aliases, one.tags) for one in registered.versions()]
     published = deployment.stores.ledger.publication(SERIES)
     outcome = deployment.backfill(reprocess="all", chunk_days=3)

@@ -78,7 +78,7 @@ def published() -> dict[str, str]:
 def test_a_day_is_published_and_the_same_day_again_changes_nothing(
     run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.edges.machine.locks import turns_of
+    from flows.edges.machine.locks import locks_of
     from flows.edges.tracking.experiments import open_tracking
     from flows.edges.tracking.registry import RegisteredModel
 
@@ -104,7 +104,7 @@ def test_a_day_is_published_and_the_same_day_again_changes_nothing(
     tracking = open_tracking(configuration().places)
     (run_record,) = tracking.experiment(SERIES.slug).find_runs(tags={"as_of": LAST.isoformat()})
     assert run_record.status == "FINISHED"
-    registered = RegisteredModel(tracking, SERIES, turn=turns_of(configuration().places))
+    registered = RegisteredModel(tracking, SERIES, lock=locks_of(configuration().places))
     assert [version.version for version in registered.versions()] == [1]
 
     before = published()

@@ -53,7 +53,7 @@ class Ledger:
             StoreError: The database refused.
             DiskFullError: There is no room.
         """
-        with self._turn(str(forecast.series) for forecast in issued) as connection:
+        with self._lock(str(forecast.series) for forecast in issued) as connection:
             return write_forecasts(connection, issued, context=issue)
 
     def score(
@@ -88,7 +88,7 @@ class Ledger:
             now=now,
             scored_at=scored_at,
         )
-        with self._turn([str(series)]) as connection:
+        with self._lock([str(series)]) as connection:
             return write_scores(connection, series, truth=truth)
 
     def publish(
@@ -104,7 +104,7 @@ class Ledger:
     ) -> bool:
         """Keep which model's forecast of a day was published; False where that is what the ledger says already."""
         row = Publication(str(series), as_of, model_id, now, published_at, chosen_by, run_id)
-        with self._turn([str(series)]) as connection:
+        with self._lock([str(series)]) as connection:
             newest = connection.execute(select_publications(series, as_of).limit(1)).first()
             if newest is not None and _choice(newest) == _choice(row):
                 return False
@@ -113,7 +113,7 @@ class Ledger:
 
     def decide(self, series: Series, decision: GateRecord) -> bool:
         """Keep the gate's decision on a fit; False where the ledger has the one on that fit already."""
-        with self._turn([str(series)]) as connection:
+        with self._lock([str(series)]) as connection:
             if select_decisions(connection, series, run_id=decision.run_id):
                 return False
             connection.execute(decisions.insert().values(**vars(decision)))
@@ -239,7 +239,7 @@ class Ledger:
         return newest
 
     @contextmanager
-    def _turn(self, series: Iterable[str]) -> Iterator[sa.Connection]:
+    def _lock(self, series: Iterable[str]) -> Iterator[sa.Connection]:
         """A transaction in which nobody else writes these series; on SQLite nobody writes at all."""
         with writing(self._engine) as connection:
             if connection.dialect.name == "postgresql":

@@ -17,7 +17,7 @@ from flows.edges.machine.processes import MARK, Process, end, find, marked
 from flows.edges.words import without_secrets
 from pipeline.errors import InputError, ServiceError, StoreError
 
-_TURN_S: Final = 5.0
+_LOCK_S: Final = 5.0
 _TOLD_LINES: Final = 10
 
 
@@ -72,7 +72,7 @@ class RunFolder:
         self.path = home / "run"
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Nobody else starts or ends anything here meanwhile.
 
         Raises:
@@ -82,7 +82,7 @@ class RunFolder:
 
         self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / "turn.lock", timeout=_TURN_S):
+            with FileLock(self.path / "turn.lock", timeout=_LOCK_S):
                 yield
         except Timeout as error:
             raise StoreError(

@@ -10,11 +10,11 @@ from flows.edges.configuration import Places
 from flows.edges.credentials import full_address
 from pipeline.errors import StoreError
 
-Turn = Callable[[str], AbstractContextManager[None]]
+Lock = Callable[[str], AbstractContextManager[None]]
 _LIMIT_S: Final = 120
 
 
-def turns_of(places: Places) -> Turn:
+def locks_of(places: Places) -> Lock:
     """How this deployment's processes take turns on a name.
 
     Where the database is PostgreSQL its advisory locks serve all machines; else a locked file in the state

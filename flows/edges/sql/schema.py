@@ -33,7 +33,7 @@ def bring_up_to_date(engine: sa.Engine) -> None:
         connection.execution_options(only_reads=True)
         if _is_current(connection):
             return
-    with _turn(engine), engine.begin() as connection:
+    with _lock(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_LOCK_LIMIT_S:.0f}s'"))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
@@ -61,7 +61,7 @@ def _is_current(connection: sa.Connection) -> bool:
 
 
 @contextmanager
-def _turn(engine: sa.Engine) -> Iterator[None]:
+def _lock(engine: sa.Engine) -> Iterator[None]:
     """Keep other processes from a SQLite file while it is made."""
     path = engine.url.database
     if engine.dialect.name != "sqlite" or path is None:

@@ -33,7 +33,7 @@ class Move:
 
 def challenge(model: RegisteredModel, version: int) -> None:
     """Point `challenger` at a version that the gate is about to judge."""
-    with refusals(f"a challenger for {model.name}"), model.turn(model.name):
+    with refusals(f"a challenger for {model.name}"), model.lock(model.name):
         model.client.set_registered_model_alias(model.name, CHALLENGER, str(version))
 
 
@@ -43,7 +43,7 @@ def promote(model: RegisteredModel, version: int) -> Move:
     Raises:
         RegistryError: There is no such version.
     """
-    with refusals(f"to promote version {version} of {model.name}"), model.turn(model.name):
+    with refusals(f"to promote version {version} of {model.name}"), model.lock(model.name):
         model.client.get_model_version(model.name, str(version))
         if _held(model):
             model.client.delete_registered_model_tag(model.name, HELD)
@@ -59,7 +59,7 @@ def promote_over(model: RegisteredModel, version: int, *, champion: int | None) 
     Raises:
         RegistryError: There is no such version.
     """
-    with refusals(f"to promote version {version} of {model.name}"), model.turn(model.name):
+    with refusals(f"to promote version {version} of {model.name}"), model.lock(model.name):
         aliases = model.aliases()
         if aliases.get(CHAMPION) != champion or _held(model):
             return Move(False, aliases.get(CHAMPION), aliases.get(PREVIOUS))
@@ -72,7 +72,7 @@ def rollback(model: RegisteredModel) -> Move:
     Raises:
         RegistryError: There is no previous champion.
     """
-    with refusals(f"to roll {model.name} back"), model.turn(model.name):
+    with refusals(f"to roll {model.name} back"), model.lock(model.name):
         aliases = model.aliases()
         if PREVIOUS not in aliases:
             raise RegistryError(

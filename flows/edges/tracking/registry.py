@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from flows.edges.machine.locks import Turn
+from flows.edges.machine.locks import Lock
 from flows.edges.tracking.experiments import Tracking
 from flows.edges.tracking.run import Run
 from flows.edges.tracking.store import refusals
@@ -54,11 +54,11 @@ class ModelVersion:
 class RegisteredModel:
     """The versions of one series' model."""
 
-    def __init__(self, tracking: Tracking, series: Series, *, turn: Turn) -> None:
+    def __init__(self, tracking: Tracking, series: Series, *, lock: Lock) -> None:
         self.name: Final = f"coincast-{series.slug}"
         self.series: Final = series
         self.client: Final = tracking.client
-        self.turn: Final = turn
+        self.lock: Final = lock
 
     def register(
         self, bundle: Path, *, run: Run, candles: "DataFrame", card: str, tags: Mapping[str, str]
@@ -77,7 +77,7 @@ class RegisteredModel:
         """
         with refusals(f"a version of {self.name}"):
             logged = self._log_model(bundle, run, candles)
-            with self.turn(self.name):
+            with self.lock(self.name):
                 self._make_name()
                 made = self.client.create_model_version(
                     self.name,

@@ -60,7 +60,7 @@ def prune(model: RegisteredModel, tracking: Tracking, planned: Pruning) -> Pruni
     """
     client = model.client
     with refusals(f"to prune {model.name}"):
-        with model.turn(model.name):
+        with model.lock(model.name):
             there = {one.version: one for one in model.versions()}
             gone = [
                 there[number] for number in planned.versions if number in there and not there[number].aliases

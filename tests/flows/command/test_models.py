@@ -15,7 +15,7 @@ from flows.command import app
 from flows.edges.configuration import configuration
 from flows.edges.ledger.publications import GateRecord
 from flows.edges.ledger.store import Ledger
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.edges.tracking.registry import RegisteredModel
@@ -44,7 +44,7 @@ def registered(candles: pd.DataFrame, tmp_path: Path) -> None:
     """Three days' fits: the last one's run failed after its version was made."""
     places = configuration().places
     tracking = open_tracking(places)
-    model = RegisteredModel(tracking, BTC, turn=turns_of(places))
+    model = RegisteredModel(tracking, BTC, lock=locks_of(places))
     grid = FeatureGrid.of(daily_grid(candles))
     fitted = fit(find_recipe("har-range"), grid, as_of=candles["date"].iloc[-1].date(), seed=1)
     save_bundle(fitted, tmp_path / "bundle")
@@ -99,7 +99,7 @@ def test_the_list_says_what_the_ledger_knows_of_the_gate_and_else_the_tags(
     registered: None, make_decision: Callable[..., GateRecord]
 ) -> None:
     places = configuration().places
-    (third, *_) = RegisteredModel(open_tracking(places), BTC, turn=turns_of(places)).versions()
+    (third, *_) = RegisteredModel(open_tracking(places), BTC, lock=locks_of(places)).versions()
     assert "promoted" not in run("models", "list")
     said = make_decision(date(2026, 3, 29), series=str(BTC), run_id=third.run_id, promoted=True)
     Ledger(open_database(places.database_url)).decide(BTC, said)

@@ -18,7 +18,7 @@ from flows.edges.files.recipe_files import named_recipe
 from flows.edges.http.demo_site import serve_market
 from flows.edges.ledger.publications import Publication
 from flows.edges.ledger.store import Ledger
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.aliases import promote
@@ -102,7 +102,7 @@ def ledger() -> Iterator[Ledger]:
 @pytest.fixture
 def registered() -> RegisteredModel:
     places = configuration().places
-    return RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
+    return RegisteredModel(open_tracking(places), SERIES, lock=locks_of(places))
 
 
 def site_file(name: str) -> bytes:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import serve_market
 from flows.edges.ledger.store import Ledger
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql import database
 from flows.edges.sql.database import open_database
@@ -67,7 +67,7 @@ def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Re
     if request.param == "on servers":
         monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue("tracking_server"))
     places = configuration().places
-    return RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
+    return RegisteredModel(open_tracking(places), SERIES, lock=locks_of(places))
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_rollback_lasts_until_a_person_promotes(
 
 def registered() -> RegisteredModel:
     places = configuration().places
-    return RegisteredModel(open_tracking(places), SERIES, turn=turns_of(places))
+    return RegisteredModel(open_tracking(places), SERIES, lock=locks_of(places))
 
 
 def site() -> dict[str, bytes]:

@@ -78,11 +78,11 @@ class Deployment:
         return self.stores.ledger.forecasts(SERIES, latest_only=False)
 
     def versions(self) -> list[tuple[int, tuple[str, ...]]]:
-        from flows.edges.machine.locks import turns_of
+        from flows.edges.machine.locks import locks_of
         from flows.edges.tracking.registry import RegisteredModel
 
         places = configuration().places
-        model = RegisteredModel(self.stores.tracking, SERIES, turn=turns_of(places))
+        model = RegisteredModel(self.stores.tracking, SERIES, lock=locks_of(places))
         return [(one.version, tuple(sorted(one.aliases))) for one in model.versions()]
 
     def alarms(self) -> dict[str, str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.edges.configuration import configuration
-from flows.edges.machine import locks as turns
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine import locks
+from flows.edges.machine.locks import locks_of
 from pipeline.errors import StoreError
 
 pytestmark = pytest.mark.slow
@@ -21,11 +21,11 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from flows.edges.configuration import configuration
-from flows.edges.machine.locks import turns_of
-turn = turns_of(replace(configuration().places, database_url=sys.argv[1]))
+from flows.edges.machine.locks import locks_of
+lock = locks_of(replace(configuration().places, database_url=sys.argv[1]))
 count = Path(sys.argv[2])
 for _ in range(10):
-    with turn("counting"):
+    with lock("counting"):
         seen = int(count.read_text())
         time.sleep(0.01)
         count.write_text(str(seen + 1))
@@ -41,33 +41,33 @@ def test_processes_take_turns(database_url: str, tmp_path: Path) -> None:
 
 
 def test_threads_wait_and_other_names_do_not(database_url: str) -> None:
-    turn = turns_of(replace(configuration().places, database_url=database_url))
+    lock = locks_of(replace(configuration().places, database_url=database_url))
     entered = threading.Event()
 
     def enter() -> None:
-        with turn("one"):
+        with lock("one"):
             entered.set()
 
-    with turn("one"):
+    with lock("one"):
         waiting = threading.Thread(target=enter)
         waiting.start()
-        with turn("another"):
+        with lock("another"):
             assert not entered.wait(0.3)
     assert entered.wait(10)
     waiting.join()
 
 
 def test_a_turn_that_does_not_come_is_an_error(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "_LIMIT_S", 1)
-    turn = turns_of(replace(configuration().places, database_url=database_url))
-    with turn("one"), pytest.raises(StoreError), turn("one"):
+    monkeypatch.setattr(locks, "_LIMIT_S", 1)
+    lock = locks_of(replace(configuration().places, database_url=database_url))
+    with lock("one"), pytest.raises(StoreError), lock("one"):
         pass
-    with turn("one"):
+    with lock("one"):
         pass
 
 
 def test_a_database_that_does_not_answer_is_an_error() -> None:
     nowhere = replace(configuration().places, database_url="postgresql://ann:secret@127.0.0.1:9/coincast")
-    with pytest.raises(StoreError) as caught, turns_of(nowhere)("one"):
+    with pytest.raises(StoreError) as caught, locks_of(nowhere)("one"):
         pass
     assert "secret" not in str(caught.value)

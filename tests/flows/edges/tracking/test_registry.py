@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flows.edges.configuration import configuration
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.tracking.aliases import Move, challenge, is_held, promote, promote_over, rollback
 from flows.edges.tracking.experiments import Tracking, tracked_run
 from flows.edges.tracking.registry import ModelVersion, RegisteredModel
@@ -32,7 +32,7 @@ from flows.edges.configuration import configuration
 from flows.edges.tracking.registry import RegisteredModel
 from flows.edges.tracking.aliases import promote_over
 from flows.edges.tracking.experiments import open_tracking, tracked_run
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from pipeline.candles.columns import CANDLE_COLUMNS
 from pipeline.series import Series
 import pandas as pd
@@ -40,7 +40,7 @@ import pandas as pd
 number, bundle, table, gate = sys.argv[1:]
 series, places = Series.parse("binance/BTCUSDT/1d"), configuration().places
 tracking = open_tracking(places)
-model = RegisteredModel(tracking, series, turn=turns_of(places))
+model = RegisteredModel(tracking, series, lock=locks_of(places))
 Path(gate, number).touch()
 while len(list(Path(gate).iterdir())) < 2:
     time.sleep(0.01)
@@ -52,7 +52,7 @@ with tracked_run(tracking.experiment(series.slug), f"racer {number}", tags={}) a
 
 @pytest.fixture
 def model(tracking: Tracking, fitted: Any) -> RegisteredModel:
-    return RegisteredModel(tracking, fitted.series, turn=turns_of(configuration().places))
+    return RegisteredModel(tracking, fitted.series, lock=locks_of(configuration().places))
 
 
 def add(

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from flows.edges.configuration import configuration
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.tracking.aliases import promote
 from flows.edges.tracking.experiments import Tracking, tracked_run
 from flows.edges.tracking.model_folder import input_example
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def champion(tracking: Tracking, fitted: Any) -> RegisteredModel:
-    model = RegisteredModel(tracking, fitted.series, turn=turns_of(configuration().places))
+    model = RegisteredModel(tracking, fitted.series, lock=locks_of(configuration().places))
     with tracked_run(tracking.experiment(fitted.series.slug), "a day", tags={}) as run:
         model.register(fitted.bundle, run=run, candles=fitted.candles, card="# Card", tags={})
     promote(model, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flows.edges.configuration import Places, configuration
-from flows.edges.machine.locks import turns_of
+from flows.edges.machine.locks import locks_of
 from flows.edges.tracking.aliases import Move, promote_over, rollback
 from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.edges.tracking.registry import RegisteredModel
@@ -31,7 +31,7 @@ def test_runs_models_and_champions_live_on_a_server(places: Places, fitted: Any,
 
     tracking = open_tracking(places)
     assert (tracking.artifacts, tracking.ui, tracking.ui_command) == (None, str(places.tracking_uri), "")
-    model = RegisteredModel(tracking, fitted.series, turn=turns_of(places))
+    model = RegisteredModel(tracking, fitted.series, lock=locks_of(places))
     experiment = tracking.experiment(fitted.series.slug)
     for day in ("2026-03-27", "2026-03-28", "2026-03-29"):
         with tracked_run(experiment, f"{fitted.series.slug} {day}", tags={"as_of": day}) as run:
