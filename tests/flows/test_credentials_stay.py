@@ -32,7 +32,7 @@ from flows.edges.credentials import full_address
 from flows.edges.files.targets import publish
 from flows.edges.http.demo_site import Reply, Site, serve_market
 from flows.edges.http.http_file import fetch_file
-from flows.edges.http.retry_policy import Patience
+from flows.edges.http.retry_policy import RetryPolicy
 from flows.edges.snapshots.download import require_source
 from flows.edges.tracking.experiments import open_tracking
 from flows.edges.words import without_secrets
@@ -310,8 +310,8 @@ def test_no_credential_leaves_a_download_that_fails(
         "cut off": Reply(body=b"unix,date\n1,2", promised_bytes=400),
         "no candle file": Reply(body=b"date,close\n"),
     }
-    once = Patience(connect_s=2, read_s=2, retries=0)
-    monkeypatch.setattr(stages, "fetch", partial(stages.fetch, patience=once))
+    once = RetryPolicy(connect_s=2, read_s=2, retries=0)
+    monkeypatch.setattr(stages, "fetch", partial(stages.fetch, policy=once))
     with serve_market({}, script=replies.values()) as site:
         overrides = {"source": address(secrets, "source", site.url), "recipe": "tiny-range"}
         for said in replies:
@@ -408,7 +408,9 @@ def test_a_reference_is_looked_up_in_the_environment_and_then_among_prefects_blo
     from prefect.blocks.system import Secret
 
     url = f"{site.url}/{SERIES.source_name}".replace("://", "://{secret:VENDOR}@") + "?k={secret:vendor_key}"
-    ask = partial(fetch_file, Address(url), validators={}, limit=2**20, patience=Patience(), on_progress=None)
+    ask = partial(
+        fetch_file, Address(url), validators={}, limit=2**20, policy=RetryPolicy(), on_progress=None
+    )
     key = secrets.plant("key")
     with pytest.raises(SettingsError, match=r"COINCAST_SECRET_VENDOR.*Secret block 'vendor'"):
         ask(BytesIO())

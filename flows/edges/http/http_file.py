@@ -15,7 +15,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 
 from flows.edges.credentials import full_address
-from flows.edges.http.retry_policy import Patience, reason_of, retries_of
+from flows.edges.http.retry_policy import RetryPolicy, reason_of, retries_of
 from pipeline.addresses.address import Address
 from pipeline.errors import SourceError, UnknownSeriesError
 
@@ -51,7 +51,7 @@ def fetch_file(
     *,
     validators: dict[str, str],
     limit: int,
-    patience: Patience,
+    policy: RetryPolicy,
     on_progress: Progress | None,
 ) -> Answer:
     """Write the file at a URL, whole or not at all.
@@ -61,7 +61,7 @@ def fetch_file(
         into: Empty file; what it holds after an error is not to be used.
         validators: Headers that make the request conditional.
         limit: Most bytes that are taken.
-        patience: Time-outs and retries.
+        policy: Time-outs and retries.
         on_progress: Called with bytes so far and bytes in all, None where the source does not tell.
 
     Raises:
@@ -69,8 +69,8 @@ def fetch_file(
         SourceError: It could not be reached, refused, was too slow, too large, or was cut off.
         OSError: The file could not be written.
     """
-    retries = retries_of(patience)
-    exchange = _Exchange(address, into, limit, patience, on_progress)
+    retries = retries_of(policy)
+    exchange = _Exchange(address, into, limit, policy, on_progress)
     while True:
         try:
             return exchange.run(validators, retries)
@@ -94,7 +94,7 @@ class _Exchange:
     address: Address
     into: BinaryIO
     limit: int
-    patience: Patience
+    policy: RetryPolicy
     on_progress: Progress | None
 
     @property
@@ -122,7 +122,7 @@ class _Exchange:
     def _get(self, session: requests.Session, headers: dict[str, str]) -> requests.Response:
         # Sizes and lengths are then those of the file itself.
         plain = {"User-Agent": "coincast", "Accept": "text/csv, */*;q=0.5", "Accept-Encoding": "identity"}
-        timeouts = (self.patience.connect_s, self.patience.read_s)
+        timeouts = (self.policy.connect_s, self.policy.read_s)
         return session.get(
             full_address(self.address), headers={**plain, **headers}, timeout=timeouts, stream=True
         )
@@ -171,8 +171,8 @@ class _Exchange:
             )
         except MaxRetryError:
             raise SourceError(
-                f"{self.name} was cut off after {done}{promised} bytes ({reason_of(error, self.patience)}), "
-                f"{self.patience.retries + 1} times. Run again later."
+                f"{self.name} was cut off after {done}{promised} bytes ({reason_of(error, self.policy)}), "
+                f"{self.policy.retries + 1} times. Run again later."
             ) from error
         raise _CutOffError(retries) from error
 
@@ -184,9 +184,9 @@ class _Exchange:
             )
 
     def _refuse_slower(self, size: int, seconds: float) -> None:
-        if seconds > self.patience.total_s:
+        if seconds > self.policy.total_s:
             raise SourceError(
-                f"{self.name} sent {size} bytes in {self.patience.total_s:g} s and is not done. Run again later."
+                f"{self.name} sent {size} bytes in {self.policy.total_s:g} s and is not done. Run again later."
             )
 
     @contextmanager
@@ -195,7 +195,7 @@ class _Exchange:
             yield
         except (requests.RequestException, ValueError) as error:  # ValueError: sent on to what is no URL
             raise SourceError(
-                f"{self.name} could not be reached ({reason_of(error, self.patience)}). Check the network and --source."
+                f"{self.name} could not be reached ({reason_of(error, self.policy)}). Check the network and --source."
             ) from error
 
 

@@ -25,7 +25,7 @@ _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a source is waited for.
 
     Attributes:
@@ -45,28 +45,28 @@ class Patience:
     longest_wait_s: int = 60
 
 
-def retries_of(patience: Patience) -> Retry:
+def retries_of(policy: RetryPolicy) -> Retry:
     """Tries after a lost connection, a 429 or a 5xx, as requests' adapter takes them; the last answer is returned."""
     _POOL_LOG.addFilter(_is_others)
     return _Retries(
-        total=patience.retries,
-        backoff_factor=patience.backoff_s,
+        total=policy.retries,
+        backoff_factor=policy.backoff_s,
         status_forcelist=_TRANSIENT,
         raise_on_status=False,
-        retry_after_max=patience.longest_wait_s,
+        retry_after_max=policy.longest_wait_s,
     )
 
 
-def reason_of(error: BaseException, patience: Patience) -> str:
+def reason_of(error: BaseException, policy: RetryPolicy) -> str:
     """What lies at the bottom of a failed request; the messages in between repeat the URL, secrets and all."""
     for cause in _causes(error):
         match cause:
             case NameResolutionError():
                 return "host name not known: no network?"
             case ConnectTimeoutError() if not isinstance(cause, NewConnectionError):
-                return f"no connection within {patience.connect_s:g} s"
+                return f"no connection within {policy.connect_s:g} s"
             case ReadTimeoutError():
-                return f"no answer for {patience.read_s:g} s"
+                return f"no answer for {policy.read_s:g} s"
             case IncompleteRead():
                 return "the transfer was truncated"
             case EOFError():

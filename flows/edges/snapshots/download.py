@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from flows.edges.credentials import full_address
 from flows.edges.files.file_store import NO_ROOM
 from flows.edges.http.http_file import Answer, Progress, fetch_file
-from flows.edges.http.retry_policy import Patience
+from flows.edges.http.retry_policy import RetryPolicy
 from flows.edges.snapshots.folder_file import copy_file, require_folder
 from flows.edges.snapshots.store import Fetch, Judgement, Snapshot, SnapshotStore
 from pipeline.addresses.address import Address
@@ -29,7 +29,7 @@ _MIB: Final = 2**20
 _EXPECTED: Final = "--source is an http(s) URL or a folder that holds the CSV files"
 _BYTES_TOLD: Final = 60
 _WEB_PAGE: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
-_PATIENT: Final = Patience()
+_DEFAULT_POLICY: Final = RetryPolicy()
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def download(
     now: datetime,
     limit_mb: int,
     on_progress: Progress | None = None,
-    patience: Patience = _PATIENT,
+    policy: RetryPolicy = _DEFAULT_POLICY,
 ) -> Download:
     """Ask a source for a series' file and keep what it has.
 
@@ -69,7 +69,7 @@ def download(
         now: The instant of the look, aware.
         limit_mb: Largest file that is taken, MiB.
         on_progress: Called with bytes so far and bytes in all, None where the source does not tell.
-        patience: Time-outs and retries.
+        policy: Time-outs and retries.
 
     Raises:
         UnknownSeriesError: The source does not have the file.
@@ -77,7 +77,7 @@ def download(
         DiskFullError: There is no room.
         StoreError: The snapshot store refused.
     """
-    look = _Look(series, _address(source, series), now, patience, on_progress)
+    look = _Look(series, _address(source, series), now, policy, on_progress)
     before = store.latest(series)
     last = _if_usable(store, store.last_fetch(series, look.url))
     with store.staged() as file, _room_for(look.url):
@@ -101,7 +101,7 @@ class _Look:
     series: Series
     address: Address | Path
     now: datetime
-    patience: Patience
+    policy: RetryPolicy
     on_progress: Progress | None
 
     @property
@@ -117,7 +117,7 @@ class _Look:
             into,
             validators=_validators(last),
             limit=limit,
-            patience=self.patience,
+            policy=self.policy,
             on_progress=self.on_progress,
         )
 

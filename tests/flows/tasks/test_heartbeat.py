@@ -63,7 +63,7 @@ foreign()
 def api(
     run_server: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A Prefect server that has the automation, with a shorter patience."""
+    """A Prefect server that has the automation, with a shorter policy."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

@@ -6,7 +6,7 @@ import requests
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, SSLError
 
-from flows.edges.http.retry_policy import Patience, reason_of
+from flows.edges.http.retry_policy import RetryPolicy, reason_of
 
 
 def no_host() -> NameResolutionError:
@@ -32,6 +32,6 @@ def test_the_reason_is_what_lies_at_the_bottom_without_the_url(kind: str) -> Non
     wrapped = requests.ConnectionError(
         MaxRetryError(HTTPConnectionPool("vendor"), "/cdd?token=secret", error)
     )
-    told = reason_of(wrapped, Patience(connect_s=3))
+    told = reason_of(wrapped, RetryPolicy(connect_s=3))
     assert words in told
     assert "secret" not in told

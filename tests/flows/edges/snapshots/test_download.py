@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine
 
 from flows.edges.http.demo_site import Reply, serve_market
-from flows.edges.http.retry_policy import Patience
+from flows.edges.http.retry_policy import RetryPolicy
 from flows.edges.snapshots.download import Download, download
 from flows.edges.snapshots.store import SnapshotStore
 from pipeline.errors import CoincastError, DiskFullError, SourceError, StoreError, UnknownSeriesError
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 BTC = Series.parse("binance/BTCUSDT/1d")
 NAME = BTC.source_name
 NOW = datetime(2026, 3, 30, 0, 20, tzinfo=UTC)
-HASTE = Patience(connect_s=2, read_s=2, total_s=10, retries=3, backoff_s=0.01, longest_wait_s=5)
+HASTE = RetryPolicy(connect_s=2, read_s=2, total_s=10, retries=3, backoff_s=0.01, longest_wait_s=5)
 MIB = 2**20
 PAGE = b"<!DOCTYPE html><html><body>Please verify that you are human</body></html>"
 
@@ -48,8 +48,8 @@ def store(own_engine: Engine, tmp_path: Path) -> SnapshotStore:
     return SnapshotStore(own_engine, str(tmp_path / "snapshots"))
 
 
-def look(store: SnapshotStore, source: str, *, patience: Patience = HASTE, limit_mb: int = 1) -> Download:
-    return download(BTC, source, store, now=NOW, limit_mb=limit_mb, patience=patience)
+def look(store: SnapshotStore, source: str, *, policy: RetryPolicy = HASTE, limit_mb: int = 1) -> Download:
+    return download(BTC, source, store, now=NOW, limit_mb=limit_mb, policy=policy)
 
 
 def files(tmp_path: Path) -> list[Path]:
@@ -200,20 +200,20 @@ def test_what_is_no_candle_file_is_refused_and_what_was_stored_stays(
 
 
 def test_a_slow_source_is_given_up(store: SnapshotStore) -> None:
-    hasty = Patience(read_s=0.1, retries=1, backoff_s=0.01)
+    hasty = RetryPolicy(read_s=0.1, retries=1, backoff_s=0.01)
     with serve_market({NAME: OLD}, script=[Reply(200, OLD, wait_s=1)] * 2) as site:
         with pytest.raises(SourceError, match=r"no answer for 0\.1 s"):
-            look(store, site.url, patience=hasty)
+            look(store, site.url, policy=hasty)
         assert len(site.requests) == 2
 
 
 def test_a_source_that_stops_in_the_middle_is_given_up(store: SnapshotStore) -> None:
-    hasty = Patience(read_s=0.1, retries=1, backoff_s=0.01)
+    hasty = RetryPolicy(read_s=0.1, retries=1, backoff_s=0.01)
     with (
         serve_market({NAME: OLD}, script=[Reply(200, OLD, pause_s=1)] * 2) as site,
         pytest.raises(SourceError, match=r"cut off after \d+ of \d+ bytes \(no answer for 0\.1 s\), 2 times"),
     ):
-        look(store, site.url, patience=hasty)
+        look(store, site.url, policy=hasty)
 
 
 def test_damaged_bytes_are_fetched_again_whole(store: SnapshotStore, tmp_path: Path) -> None:
@@ -533,9 +533,9 @@ def test_a_source_that_drips_is_given_up(store: SnapshotStore) -> None:
                 connection.sendall(bytes([byte]))
                 time.sleep(0.02)
 
-    hasty = Patience(read_s=1, total_s=0.3, retries=3, backoff_s=0.01)
+    hasty = RetryPolicy(read_s=1, total_s=0.3, retries=3, backoff_s=0.01)
     with raw_site(drip) as source, pytest.raises(SourceError, match=r"bytes in 0\.3 s and is not done"):
-        look(store, source, patience=hasty)
+        look(store, source, policy=hasty)
 
 
 def test_every_refusal_is_an_error_of_ours() -> None:
