@@ -48,13 +48,13 @@ def up(
     from flows.edges.configuration import configuration
     from flows.edges.machine.prefect_settings import apply_prefect_settings
     from flows.edges.machine.runtime import prepare_environment
-    from flows.operations.local_services import Wish, start_all
+    from flows.operations.local_services import ServerOptions, start_all
     from pipeline.addresses.address import Address
 
     prepare_environment(terminal=True)
     apply_prefect_settings()
-    wish = Wish(host, prefect_port, mlflow_port, Address(postgres), chunks, patience)
-    standings, setup = start_all(wish, configuration().places)
+    options = ServerOptions(host, prefect_port, mlflow_port, Address(postgres), chunks, patience)
+    standings, setup = start_all(options, configuration().places)
     if as_json:
         services = [
             {
@@ -66,7 +66,7 @@ def up(
             }
             for one in standings
         ]
-        print_json({"services": services, "environment": wish.variables, **vars(setup)})
+        print_json({"services": services, "environment": options.variables, **vars(setup)})
         return
     out = console()
     for one in standings:
@@ -75,9 +75,9 @@ def up(
         )
     _tell(setup)
     out.print(
-        f"\nUI of flows: {wish.api.removesuffix('/api')}    UI of runs: {wish.mlflow_url}", markup=False
+        f"\nUI of flows: {options.api.removesuffix('/api')}    UI of runs: {options.mlflow_url}", markup=False
     )
-    for name, value in wish.variables.items():
+    for name, value in options.variables.items():
         out.print(f"export {name}={value}", markup=False)
 
 

@@ -29,7 +29,7 @@ _RECEIPT: Final = "deployed"
 
 
 @dataclass(frozen=True)
-class Wish:
+class ServerOptions:
     """What is to run.
 
     Attributes:
@@ -65,7 +65,7 @@ class Wish:
         return {"PREFECT_API_URL": self.api, "MLFLOW_TRACKING_URI": self.mlflow_url}
 
 
-def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
+def start_all(options: ServerOptions, places: Places) -> tuple[tuple[Standing, ...], Setup]:
     """Start what does not run, wait until it answers, and set the server up.
 
     Raises:
@@ -73,52 +73,52 @@ def start_all(wish: Wish, places: Places) -> tuple[tuple[Standing, ...], Setup]:
         SettingsError: It would listen beyond this machine without a password.
         ServiceError: Something died or did not answer in time.
     """
-    if wish.host not in LOOPBACK and not is_protected():
+    if options.host not in LOOPBACK and not is_protected():
         raise SettingsError(
-            f"--host {wish.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
+            f"--host {options.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
         )
     folder = RunFolder(places.home)
     with folder.lock():
         # MLflow's tables are made while Prefect's server gets ready.
-        begun = [begin(_prefect(wish, folder), folder)]
-        begun.append(begin(_mlflow(wish, folder, places), folder))
-        servers = [answering(one, folder, wish.patience_s) for one in begun]
-        setup = set_up(wish.api, chunks=wish.chunks, receipt=folder.path / _RECEIPT)
-        resume_pool(wish.api)
-        worker = answering(begin(_worker(wish, folder), folder), folder, wish.patience_s)
+        begun = [begin(_prefect(options, folder), folder)]
+        begun.append(begin(_mlflow(options, folder, places), folder))
+        servers = [answering(one, folder, options.patience_s) for one in begun]
+        setup = set_up(options.api, chunks=options.chunks, receipt=folder.path / _RECEIPT)
+        resume_pool(options.api)
+        worker = answering(begin(_worker(options, folder), folder), folder, options.patience_s)
     return (*servers, worker), setup
 
 
-def _prefect(wish: Wish, folder: RunFolder) -> Program:
-    wanted = {"url": wish.api, "host": wish.host, "store": wish.postgres.stored}
+def _prefect(options: ServerOptions, folder: RunFolder) -> Program:
+    wanted = {"url": options.api, "host": options.host, "store": options.postgres.stored}
 
     def start() -> Service:
-        require_database(wish.postgres, named="--postgres")
-        require_free(wish.host, wish.prefect_port, name="Prefect's server", option="--prefect-port")
-        command = ("prefect", "server", "start", "--host", wish.host, "--port", str(wish.prefect_port))
+        require_database(options.postgres, named="--postgres")
+        require_free(options.host, options.prefect_port, name="Prefect's server", option="--prefect-port")
+        command = ("prefect", "server", "start", "--host", options.host, "--port", str(options.prefect_port))
         environment = {
-            "PREFECT_API_URL": wish.api,
+            "PREFECT_API_URL": options.api,
             **client_variables(),
             **page_variables(),
-            **database_variables(wish.postgres),
+            **database_variables(options.postgres),
         }
         return folder.start("prefect", command, environment=environment, **wanted)
 
-    return Program("prefect", wanted, start, lambda _: ask(f"{wish.api}/health").fine)
+    return Program("prefect", wanted, start, lambda _: ask(f"{options.api}/health").fine)
 
 
-def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> Program:
+def _mlflow(options: ServerOptions, folder: RunFolder, places: Places) -> Program:
     """On the store and the folder of artifacts that commands use without a server.
 
     Experiments made either way can so be read and written both ways.
     """
-    store, artifacts = _store(folder, places, wish)
-    wanted = {"url": wish.mlflow_url, "host": _LOCAL, "store": store.stored}
+    store, artifacts = _store(folder, places, options)
+    wanted = {"url": options.mlflow_url, "host": _LOCAL, "store": store.stored}
 
     def start() -> Service:
-        require_free(_LOCAL, wish.mlflow_port, name="MLflow's server", option="--mlflow-port")
+        require_free(_LOCAL, options.mlflow_port, name="MLflow's server", option="--mlflow-port")
         command = (
-            "mlflow", "server", "--host", _LOCAL, "--port", str(wish.mlflow_port), "--workers", "1",
+            "mlflow", "server", "--host", _LOCAL, "--port", str(options.mlflow_port), "--workers", "1",
             "--default-artifact-root", artifacts, "--no-serve-artifacts",
         )  # fmt: skip
         environment = {
@@ -128,25 +128,25 @@ def _mlflow(wish: Wish, folder: RunFolder, places: Places) -> Program:
         }
         return folder.start("mlflow", command, environment=environment, **wanted)
 
-    return Program("mlflow", wanted, start, lambda _: ask(f"{wish.mlflow_url}/health").fine)
+    return Program("mlflow", wanted, start, lambda _: ask(f"{options.mlflow_url}/health").fine)
 
 
-def _worker(wish: Wish, folder: RunFolder) -> Program:
+def _worker(options: ServerOptions, folder: RunFolder) -> Program:
     name = f"coincast {host_name()}"
-    wanted = {"url": wish.api, "host": "", "store": ""}
+    wanted = {"url": options.api, "host": "", "store": ""}
 
     def start() -> Service:
         command = ("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
-        environment = {**wish.variables, **client_variables()}
+        environment = {**options.variables, **client_variables()}
         return folder.start("worker", command, environment=environment, **wanted)
 
     def answers(service: Service) -> bool:
-        return _asks_for_work(wish.api, name, since=service.created)
+        return _asks_for_work(options.api, name, since=service.created)
 
     return Program("worker", wanted, start, answers, keeps=True)
 
 
-def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[Address, str]:
+def _store(folder: RunFolder, places: Places, options: ServerOptions) -> tuple[Address, str]:
     """URI of MLflow's database, made where there is none, and of the folder of its artifacts.
 
     Raises:
@@ -154,7 +154,7 @@ def _store(folder: RunFolder, places: Places, wish: Wish) -> tuple[Address, str]
         ServiceError: It names a database that does not let us in.
     """
     uri = places.tracking_uri
-    if str(uri).rstrip("/") == wish.mlflow_url:
+    if str(uri).rstrip("/") == options.mlflow_url:
         # Its own line, exported: the store is the one of the last time.
         known = folder.service("mlflow")
         uri = Address((known.store if known else "") or f"sqlite:///{places.mlruns / 'mlflow.db'}")
