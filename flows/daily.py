@@ -1,9 +1,9 @@
-"""The flow `daily`: what the deployment runs every night, and `coincast daily` and `coincast demo` at once."""
+"""The flow `daily`: what the deployment runs every day, and `coincast daily` and `coincast demo` at once."""
 
 from typing import Any
 
 from flows.day.outcome import DayOutcome
-from flows.day.run import run_night
+from flows.day.run import run_series
 from flows.day.waiting import Waiting
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
@@ -41,6 +41,6 @@ def daily(
     day = parse_date(as_of, option="as_of") if as_of else None
     jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     waiting = Waiting.of(current.settings) if wait else Waiting()
-    night = run_night(jobs, open_stores(current.places), waiting)
-    raise_failures(night.outcomes, night.failures)
-    return night.outcomes
+    daily_run = run_series(jobs, open_stores(current.places), waiting)
+    raise_failures(daily_run.outcomes, daily_run.failures)
+    return daily_run.outcomes

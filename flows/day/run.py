@@ -22,7 +22,7 @@ from pipeline.monitoring.catch_up import REACH, days_due
 
 
 @dataclass
-class Night:
+class DailyRun:
     """What became of a run.
 
     Attributes:
@@ -36,7 +36,7 @@ class Night:
     failures: dict[str, CoincastError] = field(default_factory=dict)
 
 
-def run_night(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> Night:
+def run_series(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> DailyRun:
     """Look at every source, forecast and publish what is there, rest, and look again for the others.
 
     Args:
@@ -44,31 +44,31 @@ def run_night(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> Night:
         stores: Where everything is kept.
         waiting: How long a late source is waited for.
     """
-    night, wait = Night(), Wait(waiting)
+    daily_run, wait = DailyRun(), Wait(waiting)
     watches = {job.series: Stopwatch() for job in jobs}
     pending = [job for job in jobs if _is_meant(job)]
     while pending:
         done: list[DoneDay] = []
         late: list[Job] = []
         for job in pending:
-            with kept(night.failures, str(job.series)):
+            with kept(daily_run.failures, str(job.series)):
                 present, watch = wait.now(job), watches[job.series]
                 snapshot = wait.look(present, stores, watch)
                 if snapshot is None:
                     late.append(job)
                 else:
-                    done += _forecast(present, stores, snapshot, watch=watch, night=night)
+                    done += _forecast(present, stores, snapshot, watch=watch, daily_run=daily_run)
         if done:
-            with kept(night.failures, "publication"):
-                _publish(done, stores, night)
+            with kept(daily_run.failures, "publication"):
+                _publish(done, stores, daily_run)
         if late:
             wait.rest()
         pending = late
-    return night
+    return daily_run
 
 
 def _forecast(
-    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch, night: Night
+    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch, daily_run: DailyRun
 ) -> Iterator[DoneDay]:
     """The newest day, and before it those that the settings catch up on; one that fails does not stop the next."""
     days: tuple[date | None, ...] = (job.as_of,)
@@ -76,11 +76,11 @@ def _forecast(
         days = (*_missed_days(job, stores, snapshot), None)
     for day in days:
         name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
-        with kept(night.failures, name):
+        with kept(daily_run.failures, name):
             made, registration = forecast_day(replace(job, as_of=day), stores, snapshot, watch=watch)
             scored = 0
             # A forecast is published in time whether or not the ones before it can be scored.
-            with kept(night.failures, name), watch.stage(str(job.series), "score"):
+            with kept(daily_run.failures, name), watch.stage(str(job.series), "score"):
                 scored = tasks.score(made, stores)
             yield DoneDay(name, made, registration, scored, watch)
 
@@ -125,16 +125,16 @@ def _fit_and_issue(day: Day, stores: Stores, watch: Stopwatch) -> Registration:
     return registration
 
 
-def _publish(done: Sequence[DoneDay], stores: Stores, night: Night) -> None:
+def _publish(done: Sequence[DoneDay], stores: Stores, daily_run: DailyRun) -> None:
     """One publication of all; its seconds are counted to the last series."""
     watch = done[-1].watch
     with watch.stage(f"{len({one.day.job.series for one in done})} series", "publish"):
         published = tasks.publish([one.day for one in done], stores)
-    night.failures |= published.failures
+    daily_run.failures |= published.failures
     for one in done:
-        if one.name not in night.failures:
-            with kept(night.failures, one.name):
-                night.outcomes.append(describe(one, stores, published.publication))
+        if one.name not in daily_run.failures:
+            with kept(daily_run.failures, one.name):
+                daily_run.outcomes.append(describe(one, stores, published.publication))
 
 
 def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ...]:

@@ -41,7 +41,7 @@ TINY = "coincast-tiny_range"
 
 @pytest.fixture
 def run() -> Iterator[Callable[[int], Any]]:
-    """The flow on the night after LAST and so many days."""
+    """The flow on the daily run after LAST and so many days."""
     from flows.daily import daily
 
     files: dict[str, bytes] = {}
@@ -103,7 +103,7 @@ def snapshots() -> Iterator[SnapshotStore]:
 
 
 def versions_issued(ledger: Ledger, later: int) -> set[str]:
-    """Versions whose forecasts the ledger has of a night, the recipe's alone."""
+    """Versions whose forecasts the ledger has of a day, the recipe's alone."""
     day = LAST + timedelta(days=later)
     return set(ledger.forecasts(SERIES, since=day, until=day, model_ids=[TINY])["model_version"])
 

@@ -24,7 +24,7 @@ MODEL = "coincast-tiny_range"
 SUNDAY = date(2026, 3, 29)
 THURSDAY, FRIDAY, SATURDAY = (SUNDAY - timedelta(days=back) for back in (3, 2, 1))
 MONDAY_MORNING = "2026-03-30T08:00:00Z"
-Night = Callable[[date, str], list[tuple[str, str]]]
+DailyRun = Callable[[date, str], list[tuple[str, str]]]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def overrides(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def night(files: dict[str, bytes], overrides: dict[str, str]) -> Night:
+def daily_run(files: dict[str, bytes], overrides: dict[str, str]) -> DailyRun:
     """The run twenty minutes after a day: as_of and outcome of each day that it forecast."""
     from flows.daily import daily
 
@@ -54,11 +54,13 @@ def night(files: dict[str, bytes], overrides: dict[str, str]) -> Night:
     return work
 
 
-def test_a_missed_night_is_caught_up_on_and_the_week_is_told(night: Night, overrides: dict[str, str]) -> None:
-    assert night(THURSDAY, "all") == [(str(THURSDAY), "published")], "the first run has missed nothing"
-    assert night(SATURDAY, "latest") == [(str(SATURDAY), "published")]
-    assert night(SUNDAY, "all") == [(str(day), "published") for day in (FRIDAY, SUNDAY)]
-    assert night(SUNDAY, "all") == [(str(SUNDAY), "nothing new, nothing changed")]
+def test_a_missed_night_is_caught_up_on_and_the_week_is_told(
+    daily_run: DailyRun, overrides: dict[str, str]
+) -> None:
+    assert daily_run(THURSDAY, "all") == [(str(THURSDAY), "published")], "the first run has missed nothing"
+    assert daily_run(SATURDAY, "latest") == [(str(SATURDAY), "published")]
+    assert daily_run(SUNDAY, "all") == [(str(day), "published") for day in (FRIDAY, SUNDAY)]
+    assert daily_run(SUNDAY, "all") == [(str(SUNDAY), "nothing new, nothing changed")]
     stores = open_stores(configuration().places)
     rows = stores.ledger.forecasts(SERIES, model_ids=[MODEL])
     assert sorted(set(rows["as_of"].dt.date)) == [THURSDAY, FRIDAY, SATURDAY, SUNDAY]

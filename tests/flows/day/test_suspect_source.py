@@ -173,7 +173,7 @@ def test_a_source_that_serves_a_whole_file_again_heals_by_itself(deployment: Dep
 def test_the_waiting_run_is_late_and_says_why(site: Site, files: dict[str, bytes]) -> None:
     from prefect import flow
 
-    from flows.day.run import run_night
+    from flows.day.run import run_series
 
     deployment = Deployment(site.url, lambda content: files.update({SERIES.source_name: content}))
     deployment.run(LAST)
@@ -186,8 +186,8 @@ def test_the_waiting_run_is_late_and_says_why(site: Site, files: dict[str, bytes
     current = configuration(deployment.overrides)
     jobs = plan_jobs(current, [SERIES], as_of=None, now=moment[0])
     waiting = Waiting(timedelta(minutes=15), timedelta(minutes=10), lambda: moment[0], pause)
-    night = flow(name="waiting")(lambda: run_night(jobs, open_stores(current.places), waiting))()
-    failure = night.failures[str(SERIES)]
+    daily_run = flow(name="waiting")(lambda: run_series(jobs, open_stores(current.places), waiting))()
+    failure = daily_run.failures[str(SERIES)]
     assert isinstance(failure, StaleSourceError)
     assert f"no candle of {NEXT} after 15 minutes of waiting, its newest is of {LAST} (" in str(failure)
     assert "is suspect: 366 of 911 days are gone" in str(failure)

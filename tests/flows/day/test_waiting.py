@@ -79,15 +79,17 @@ def shut(files: dict[str, bytes]) -> Site:
 
 
 def run(site: Site, watch: Watch, *, minutes: int, series: tuple[Series, ...] = (LATE, PROMPT)):
-    """The night as the deployed flow has it, inside a flow."""
+    """The daily run as the deployed flow has it, inside a flow."""
     from prefect import flow
 
-    from flows.day.run import run_night
+    from flows.day.run import run_series
 
     current = configuration({"source": site.url, "recipe": "tiny-range"})
     jobs = plan_jobs(current, series, as_of=None, now=watch.start)
-    night = flow(name="night")(lambda: run_night(jobs, open_stores(current.places), watch.waiting(minutes)))
-    return night()
+    daily_run = flow(name="daily_run")(
+        lambda: run_series(jobs, open_stores(current.places), watch.waiting(minutes))
+    )
+    return daily_run()
 
 
 def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(
@@ -101,9 +103,9 @@ def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(
             files[LATE.source_name] = market_file(LAST, LATE)
 
     watch = Watch(then)
-    night = run(site, watch, minutes=320)
-    assert night.failures == {}
-    assert [outcome.series for outcome in night.outcomes] == [str(PROMPT), str(LATE)]
+    daily_run = run(site, watch, minutes=320)
+    assert daily_run.failures == {}
+    assert [outcome.series for outcome in daily_run.outcomes] == [str(PROMPT), str(LATE)]
     assert watch.rests == [10, 10, 10]
     assert seen == [(False, True)] * 3, "the prompt one was forecast before the first rest"
     asked = [one.status for one in site.requests if one.path.endswith(LATE.source_name)]
@@ -118,12 +120,12 @@ def test_a_file_that_never_comes_is_a_stale_day_with_an_alarm(site: Site, ledger
     from prefect.client.orchestration import get_client
 
     watch = Watch()
-    night = run(site, watch, minutes=25, series=(LATE,))
+    daily_run = run(site, watch, minutes=25, series=(LATE,))
     assert watch.rests == [10, 10, 5]
-    assert night.outcomes == []
-    message = str(night.failures[str(LATE)])
+    assert daily_run.outcomes == []
+    message = str(daily_run.failures[str(LATE)])
     assert f"no candle of {LAST} after 25 minutes" in message
-    assert night.failures[str(LATE)].exit_code == 1
+    assert daily_run.failures[str(LATE)].exit_code == 1
     assert ledger.forecasts(LATE).empty, "older data are not forecast as if they were today's"
     assert open_tracking(configuration().places).find_experiment(LATE.slug) is None
     with get_client(sync_client=True) as client:
@@ -150,9 +152,9 @@ def wait_for_events(client, resource: str) -> list[dict]:
 def test_a_source_that_stays_out_of_reach_is_a_stale_day_too(shut: Site) -> None:
     from prefect.client.orchestration import get_client
 
-    night = run(shut, Watch(), minutes=1, series=(SHUT,))
-    assert isinstance(night.failures[str(SHUT)], StaleSourceError)
-    message = str(night.failures[str(SHUT)])
+    daily_run = run(shut, Watch(), minutes=1, series=(SHUT,))
+    assert isinstance(daily_run.failures[str(SHUT)], StaleSourceError)
+    message = str(daily_run.failures[str(SHUT)])
     assert f"no candle of {LAST} after 1 minutes of waiting, it has never been read (" in message
     assert "Check the network and --source); nothing was forecast" in message
     with get_client(sync_client=True) as client:
