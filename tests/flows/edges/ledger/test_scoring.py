@@ -249,7 +249,7 @@ def test_the_query_of_the_documentation_gives_the_scores_that_count(
     for spread, close in ((0.02, 101.0), (0.03, 102.0)):
         ledger.issue([make_forecast(DAY, spread=spread)], issue=make_context(DAY))
         score(make_candles(DAY, [100.0, *[close] * 7]), end)
-    page = Path(__file__).parents[3] / "docs" / "ledger.md"
+    page = Path(__file__).parents[4] / "docs" / "ledger.md"
     query = page.read_text(encoding="utf-8").partition("```sql\n")[2].partition(";\n```")[0]
     with reading(engine) as connection:
         rows = connection.execute(sa.text(query)).mappings().all()
