@@ -117,4 +117,6 @@ class _Retries(Retry):
 
 def _is_others(record: logging.LogRecord) -> bool:
     """Whether a line of urllib3 is not about our retries: those would print the URL with its secrets."""
-    return not any(isinstance(one, _Retries) for one in record.args or ())
+    # Where the line was cleaned when it was made, it has no arguments any more.
+    ours = any(isinstance(one, _Retries) for one in record.args or ())
+    return not (ours or str(record.msg).startswith(f"Retrying ({_Retries.__name__}("))

@@ -280,7 +280,9 @@ def test_a_source_that_does_not_answer_is_told_without_its_secrets(
             look(store, f"http://teller:hush@{host}/cdd?token=hush")
     assert "hush" not in str(caught.value) + caplog.text
     assert "teller" not in str(caught.value) + caplog.text
-    assert caplog.text.count("trying again") == 3
+    # Beside Prefect's handlers a line may reach this one on two ways.
+    told = {id(line): line.name for line in caplog.records if "trying again" in line.getMessage()}
+    assert list(told.values()) == ["coincast"] * 3
 
 
 def test_secrets_are_used_and_never_stored(store: SnapshotStore) -> None:
