@@ -61,5 +61,5 @@ def _published_day(job: Job, stores: Stores) -> Day | None:
     if publication is None:
         log.warning("%s: nothing was published yet, so there is nothing to score", job.series)
         return None
-    snapshot = tasks.download(job, stores)
-    return tasks.check(replace(job, as_of=publication.as_of), stores, snapshot)
+    file = tasks.download(job, stores)
+    return tasks.check(replace(job, as_of=publication.as_of), stores, file)

@@ -14,7 +14,8 @@ CoincastError
     ├── TrainingError          the fit diverged
     │   └── TimeLimitError     the fit ran past its time limit; with more time it may end well
     ├── LeakError              a forecast changed with rows after its as_of
-    ├── StoreError             a stored file is damaged, missing or locked
+    ├── StoreError             a store cannot be reached, is locked or refused
+    │   └── DamagedSnapshotError   a stored file is damaged, missing or pruned
     ├── RegistryError          MLflow refused, or a model is not what its record says
     ├── ServiceError           a server or worker of `coincast up` died, did not answer or refused
     ├── StaleSourceError       the vendor did not serve the day in time; nothing was made of older data
@@ -92,7 +93,11 @@ class LeakError(RunError):
 
 
 class StoreError(RunError):
-    """A stored file is damaged, missing or locked."""
+    """A store cannot be reached, is locked or refused."""
+
+
+class DamagedSnapshotError(StoreError):
+    """A snapshot's bytes are damaged, missing or pruned."""
 
 
 class RegistryError(RunError):

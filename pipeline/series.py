@@ -9,7 +9,6 @@ from pipeline.errors import UnknownSeriesError
 
 SIMULATED: Final = "simulated"
 STEPS: Final = {"1d": timedelta(days=1), "1h": timedelta(hours=1)}
-_SOURCE_SUFFIX: Final = {"1d": "d", "1h": "1h"}
 # Longest first: USDT must win over USD, and BUSD over USD.
 _QUOTES: Final = ("USDT", "USDC", "BUSD", "TUSD", "FDUSD", "USD", "EUR", "GBP", "JPY", "BTC", "ETH", "BNB")
 _PATTERN: Final = re.compile(r"([A-Za-z][A-Za-z0-9]*)/([A-Za-z0-9]{2,20})/(1d|1h)")
@@ -55,11 +54,6 @@ class Series:
     def slug(self) -> str:
         """Lower-case name for files, experiments and artifact keys."""
         return f"{self.exchange}-{self.symbol}-{self.timeframe}".lower()
-
-    @property
-    def source_name(self) -> str:
-        """CryptoDataDownload's file name, as `Binance_BTCUSDT_d.csv`."""
-        return f"{self.exchange.capitalize()}_{self.symbol}_{_SOURCE_SUFFIX[self.timeframe]}.csv"
 
     @property
     def simulated(self) -> bool:

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-import pandas as pd
-
-from expectations.checking import check_candles
 from expectations.verdict import Verdict
 from flows.day.issued_fits import RegisteredFit, issued_fits, unregistered
 from flows.day.stages import train
@@ -14,7 +11,6 @@ from flows.edges.backfill_store.units import Backfill
 from flows.edges.configuration import Configuration
 from flows.inputs.market import Market
 from flows.inputs.request import Job
-from flows.publishing.publication import midnight
 from flows.publishing.reproduction import kept_recipe
 from pipeline.errors import CoincastError
 from pipeline.features.feature_grid import FeatureGrid
@@ -69,15 +65,3 @@ def fits_of(seen: Seen, fit_day: date) -> Sequence[RegisteredFit]:
     job, market = seen.job, seen.market
     own = unregistered(job, market, train(job, seen.grid, fit_day))
     return issued_fits(job, market, seen.grid, fit_day, [own])
-
-
-def verdict_of(job: Job, market: Market, candles: pd.DataFrame, as_of: date) -> Verdict:
-    """The data contract's, of the candles up to a day."""
-    return check_candles(
-        candles,
-        series=job.series,
-        as_of=as_of,
-        now=midnight(job.now),
-        account=market.account,
-        stale_after_days=job.configuration.settings.stale_after_days,
-    )

@@ -16,15 +16,14 @@ from flows.edges.files.recipe_files import named_recipe
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.versions import code_version, package_versions
 from flows.edges.private_files import protect_home
-from flows.edges.snapshots.download import require_source
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.base import require_base
 from flows.edges.sql.database import Engine, find_database, open_database
 from flows.inputs.arguments import parse_date, parse_series
 from flows.inputs.failures import explained
 from pipeline.backfill.description import differences
 from pipeline.backfill.holes import days_after_holes
 from pipeline.backfill.plan import BackfillRequest, Known, Plan, View, plan_units
-from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
 from pipeline.forecasts.columns import complete_at
@@ -110,7 +109,7 @@ def backfill_request(
         raise InputError(f"{fault['loc'][0]}: {fault['msg'][:200]}.") from error
     ranged_recipe(request, configuration)
     if "source" in given:
-        require_source(request.source)
+        require_base(request.source)
     return request
 
 
@@ -211,6 +210,7 @@ def _candle_days(sha256: str, series: Series, store: SnapshotStore) -> list[int]
     snapshot = store.find(sha256, series)
     if snapshot is None or sha256 not in store.stored():
         return []
-    reading = read_candles(store.read(snapshot), series=series, fetched_at=snapshot.fetched_at)
-    days: list[int] = reading.candles[DATE].to_numpy().astype("datetime64[D]").astype("int64").tolist()
+    days: list[int] = (
+        store.reading(snapshot).candles[DATE].to_numpy().astype("datetime64[D]").astype("int64").tolist()
+    )
     return days

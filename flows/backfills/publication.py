@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from expectations.checking import check_candles
 from flows.edges.backfill_store.units import Backfill
 from flows.edges.configuration import Configuration
 from flows.edges.files.targets import Publication, publish
+from flows.inputs.contract import check_market
 from flows.inputs.failures import kept
 from flows.inputs.market import read_market
 from flows.inputs.request import plan_jobs
 from flows.inputs.stores import Stores
-from flows.publishing.publication import Day, midnight, publish_days, published_recipes
+from flows.publishing.publication import Day, publish_days, published_recipes
 from flows.publishing.reproduction import kept_recipe
+from flows.publishing.vendor_revisions import newest_file
 from flows.reporting.progress import log
 from pipeline.errors import CoincastError, DateError
 from pipeline.forecasts.columns import AS_OF, BACKFILL
@@ -94,12 +95,5 @@ def _newest_day(name: str, configuration: Configuration, stores: Stores) -> tupl
     except DateError as error:
         log.warning("The page of %s stays as it is: %s", name, error)
         return ()
-    verdict = check_candles(
-        market.candles,
-        series=series,
-        as_of=market.as_of,
-        now=midnight(job.now),
-        account=market.account,
-        stale_after_days=job.configuration.settings.stale_after_days,
-    )
-    return (Day(job, market, verdict),)
+    newest = newest_file(snapshot, stores.snapshots, stores.ledger)
+    return (Day(job, market, check_market(job, market), newest.restated_days),)

@@ -13,13 +13,14 @@ from typing import Final
 
 import pandas as pd
 
-from flows.backfills.fits import Fitted, Seen, fits_of, job_of, verdict_of
+from flows.backfills.fits import Fitted, Seen, fits_of, job_of
 from flows.backfills.plan import BackfillStores, open_backfill_stores
 from flows.day.issued_fits import checked_forecasts, issue_context
 from flows.edges.backfill_store.units import Backfill, Claim
 from flows.edges.configuration import Configuration, configuration
 from flows.edges.machine.prefect_settings import apply_prefect_settings
 from flows.edges.machine.runtime import prepare_environment
+from flows.inputs.contract import check_market
 from flows.inputs.failures import explained
 from flows.inputs.market import read_market
 from flows.reporting.progress import log
@@ -123,7 +124,7 @@ class ChunkWorker:
         market = replace(
             read_market(job, self.stores.snapshots, snapshot), vintage=self.backfill.request.vintage
         )
-        verdict = verdict_of(job, market, market.candles, market.as_of)
+        verdict = check_market(job, market)
         self._seen = Seen(job, market, FeatureGrid.of(market.grid), verdict)
         return self._seen
 
@@ -135,7 +136,7 @@ class ChunkWorker:
         if seen.verdict.severity != "critical":
             return
         past = seen.market.candles[seen.market.candles[DATE] <= pd.Timestamp(as_of)]
-        verdict_of(seen.job, seen.market, past, as_of).raise_if_critical()
+        check_market(seen.job, seen.market, candles=past, as_of=as_of).raise_if_critical()
 
     def _fit(self, seen: Seen, claim: Claim) -> tuple[Fitted, float | None]:
         """The fits that a unit needs, and the seconds that they took if they were made for it."""

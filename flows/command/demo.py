@@ -32,6 +32,7 @@ def demo(
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
     from flows.edges.http.demo_site import serve_market
+    from flows.edges.sources.crypto_data_download import file_name
     from pipeline.series import Series
     from pipeline.simulation import simulate_candles, simulate_unfinished, wire_format
 
@@ -46,7 +47,7 @@ def demo(
     elapsed = max((now.hour * 60 + now.minute) / 1440, 1 / 1440)
     unfinished = simulate_unfinished(seed=seed, first=first, day=today, price=FIRST_PRICE, elapsed=elapsed)
     content = wire_format(candles, series, unfinished=unfinished)
-    with serve_market({series.source_name: content}) as site:
+    with serve_market({file_name(series): content}) as site:
         _accept_own_market(site.url)
         overrides = {"source": site.url, **({"recipe": recipe} if recipe else {})}
         run_daily([SERIES], as_of=None, now=None, overrides=overrides, quiet=quiet, as_json=as_json)

@@ -65,13 +65,11 @@ def show(
 
     Example: coincast snapshots show 7b52b930 --out Binance_BTCUSDT_d.csv
     """
-    from pipeline.candles import read_candles
-
     store = _store()
     snapshot = _find(store, sha256)
     data = store.read(snapshot)
     looks = [look for look in store.fetches(snapshot.series) if look.sha256 == snapshot.sha256]
-    account = read_candles(data, series=snapshot.series, fetched_at=snapshot.fetched_at).account.as_dict()
+    account = store.reading(snapshot).account.as_dict()
     if out is not None:
         _write(out, data)
     judgement = store.judgements(snapshot.series).get(snapshot.sha256)

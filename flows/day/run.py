@@ -13,6 +13,7 @@ from flows.inputs.market import is_issued, read_market, superseded_choice
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.publication import Day
+from flows.publishing.vendor_revisions import NewestFile
 from flows.reporting.flow_run import due_at
 from flows.reporting.progress import Stopwatch, log
 from flows.tasks import day as tasks
@@ -53,11 +54,11 @@ def run_series(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> DailyRu
         for job in pending:
             with kept(daily_run.failures, str(job.series)):
                 present, watch = wait.now(job), watches[job.series]
-                snapshot = wait.look(present, stores, watch)
-                if snapshot is None:
+                file = wait.look(present, stores, watch)
+                if file is None:
                     late.append(job)
                 else:
-                    done += _forecast(present, stores, snapshot, watch=watch, daily_run=daily_run)
+                    done += _forecast(present, stores, file, watch=watch, daily_run=daily_run)
         if done:
             with kept(daily_run.failures, "publication"):
                 _publish(done, stores, daily_run)
@@ -68,16 +69,16 @@ def run_series(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> DailyRu
 
 
 def _forecast(
-    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch, daily_run: DailyRun
+    job: Job, stores: Stores, file: NewestFile, *, watch: Stopwatch, daily_run: DailyRun
 ) -> Iterator[DoneDay]:
     """The newest day, and before it those that the settings catch up on; one that fails does not stop the next."""
     days: tuple[date | None, ...] = (job.as_of,)
     if job.as_of is None and job.configuration.settings.catch_up == "all":
-        days = (*_missed_days(job, stores, snapshot), None)
+        days = (*_missed_days(job, stores, file.snapshot), None)
     for day in days:
         name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
         with kept(daily_run.failures, name):
-            made, registration = forecast_day(replace(job, as_of=day), stores, snapshot, watch=watch)
+            made, registration = forecast_day(replace(job, as_of=day), stores, file, watch=watch)
             scored = 0
             # A forecast is published in time whether or not the ones before it can be scored.
             with kept(daily_run.failures, name), watch.stage(str(job.series), "score"):
@@ -86,7 +87,7 @@ def _forecast(
 
 
 def forecast_day(
-    job: Job, stores: Stores, snapshot: Snapshot, *, watch: Stopwatch
+    job: Job, stores: Stores, file: NewestFile, *, watch: Stopwatch
 ) -> tuple[Day, Registration | None]:
     """One series' day from its file to its forecast; what the ledger holds already is not made again.
 
@@ -95,7 +96,7 @@ def forecast_day(
     """
     name = str(job.series)
     with watch.stage(name, "check"):
-        day = tasks.check(job, stores, snapshot)
+        day = tasks.check(job, stores, file)
     if not is_issued(job, day.market, stores.ledger):
         return day, _fit_and_issue(day, stores, watch)
     if (choice := superseded_choice(job, day.market, stores.ledger)) is not None:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import date
 from functools import partial
 
-from expectations.checking import check_candles
 from flows.day import artifacts
 from flows.day.baseline import record_baseline
 from flows.day.issued_fits import issue_context
@@ -15,14 +14,15 @@ from flows.edges.clock import clock
 from flows.edges.ledger.publications import Publication as Choice
 from flows.edges.snapshots.download import download as fetch
 from flows.edges.snapshots.store import Judgement, Snapshot
+from flows.inputs.contract import check_market
 from flows.inputs.failures import kept
 from flows.inputs.market import read_market
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms, suspect_source
-from flows.publishing.publication import Day, midnight, publish_days
+from flows.publishing.publication import Day, publish_days
 from flows.publishing.series_pages import PublishedDays
-from flows.publishing.vendor_revisions import vendor_changes
+from flows.publishing.vendor_revisions import NewestFile, newest_file
 from flows.reporting.artifacts import shown_progress
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
@@ -35,7 +35,7 @@ from pipeline.models.fitting import Model, fit
 from pipeline.monitoring.alarms import Alarm
 
 
-def download(job: Job, stores: Stores) -> Snapshot:
+def download(job: Job, stores: Stores) -> NewestFile:
     """The vendor's present file as a snapshot, or the last good one where that is suspect.
 
     An unchanged file costs one conditional request. A suspect one is an event when it is found; it stands as an alarm.
@@ -49,15 +49,15 @@ def download(job: Job, stores: Stores) -> Snapshot:
         limit_mb=job.configuration.settings.download_limit_mb,
         on_progress=lambda got, total: watcher.get().advance("bytes", got, total),
     )
+    file = newest_file(done.snapshot, stores.snapshots, stores.ledger)
     if done.suspicion is not None:
         _warn_of(done.suspicion, job, used=done.snapshot, is_new=done.suspicion.judged_at == now)
-        return done.snapshot
+        return file
     log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
-    if done.outcome == "new":
-        for change in vendor_changes(job.series, stores.snapshots, stores.ledger, newest=True):
-            log.info("%s: %s", job.series, change.revisions.summary)
-            artifacts.show_change(job.series, change)
-    return done.snapshot
+    if done.outcome == "new" and file.change is not None:
+        log.info("%s: %s", job.series, file.change.revisions.summary)
+        artifacts.show_change(job.series, file.change)
+    return file
 
 
 def _warn_of(suspicion: Judgement, job: Job, *, used: Snapshot, is_new: bool) -> None:
@@ -67,17 +67,10 @@ def _warn_of(suspicion: Judgement, job: Job, *, used: Snapshot, is_new: bool) ->
         emit_alarms(job.series, [alarm], simulated_time=job.simulated_time)
 
 
-def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:
+def check(job: Job, stores: Stores, file: NewestFile) -> Day:
     """Candles up to as_of, held against the data contract; a critical failure stops the run here."""
-    market = read_market(job, stores.snapshots, snapshot)
-    verdict = check_candles(
-        market.candles,
-        series=job.series,
-        as_of=market.as_of,
-        now=midnight(job.now),
-        account=market.account,
-        stale_after_days=job.configuration.settings.stale_after_days,
-    )
+    market = read_market(job, stores.snapshots, file.snapshot)
+    verdict = check_market(job, market)
     artifacts.show_verdict(job.series, verdict)
     verdict.raise_if_critical()
     log.info(
@@ -87,7 +80,7 @@ def check(job: Job, stores: Stores, snapshot: Snapshot) -> Day:
         market.as_of,
         verdict.severity,
     )
-    return Day(job, market, verdict)
+    return Day(job, market, verdict, file.restated_days)
 
 
 def features(day: Day) -> FeatureGrid:

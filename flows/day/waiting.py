@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from flows.edges.clock import clock, pause
-from flows.edges.snapshots.store import Snapshot
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import current_suspicion
+from flows.publishing.vendor_revisions import NewestFile
 from flows.reporting.artifacts import show_note
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import Stopwatch, log
@@ -62,7 +62,7 @@ class Wait:
         """The job at the instant at which the last rest ended: then its forecast is issued."""
         return replace(job, now=job.now + self._rested)
 
-    def look(self, job: Job, stores: Stores, watch: Stopwatch) -> Snapshot | None:
+    def look(self, job: Job, stores: Stores, watch: Stopwatch) -> NewestFile | None:
         """The source's file once it has the newest complete day; None while that is waited for.
 
         Without waiting, or for a day that is named, the file is what it is.
@@ -76,7 +76,7 @@ class Wait:
         over = self._elapsed >= self._waiting.limit
         try:
             with watch.stage(str(job.series), "download"):
-                snapshot = tasks.download(job, stores)
+                file = tasks.download(job, stores)
         except SourceError as error:
             if not patient:
                 raise
@@ -84,8 +84,8 @@ class Wait:
                 self._give_up(job, stores, failure=str(error))
             log.warning("%s: waiting for the source: %s", job.series, error)
             return None
-        if not patient or snapshot.last >= job.newest_complete:
-            return snapshot
+        if not patient or file.snapshot.last >= job.newest_complete:
+            return file
         if over:
             self._give_up(job, stores)
         log.info("%s: waiting for the candle of %s", job.series, job.newest_complete)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from typing import Protocol
 import pandas as pd
 
 from flows.edges.configuration import Configuration
-from pipeline.candles import daily_grid, read_candles, resample_daily
+from pipeline.candles import Reading, daily_grid, read_candles, resample_daily
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
 from pipeline.features.feature_grid import FeatureGrid
@@ -78,19 +78,19 @@ def read_history(
         DateError: `as_of` is before the first or after the last candle.
     """
     if file is not None:
-        data, origin, fetched_at = _bytes(file), str(file), None
+        data, origin = _bytes(file), str(file)
+        sha256, reading = hashlib.sha256(data).hexdigest(), read_candles(data, series=series)
     elif series is not None:
-        data, origin, fetched_at = _snapshot(series, configuration)
+        sha256, origin, reading = _newest(series, configuration)
     else:
         raise InputError("Say what to read: --file CANDLES.csv, or --series exchange/SYMBOL/1d.")
-    reading = read_candles(data, series=series, fetched_at=fetched_at)
     told = reading.account.series
     candles = resample_daily(reading.candles) if told.timeframe == "1h" else reading.candles
     if as_of is not None:
         candles = _until(candles, as_of, origin)
     daily = Series(told.exchange, told.symbol) if told.exchange and told.symbol else None
     name = daily.slug if daily else _slug(Path(origin).stem)
-    return History(name, daily, origin, hashlib.sha256(data).hexdigest(), candles)
+    return History(name, daily, origin, sha256, candles)
 
 
 class Source(Protocol):
@@ -137,7 +137,7 @@ def _bytes(file: Path) -> bytes:
         raise InputError(f"{file} cannot be read ({error.strerror}); give a candle file.") from error
 
 
-def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str, datetime]:
+def _newest(series: Series, configuration: Configuration) -> tuple[str, str, Reading]:
     from flows.edges.snapshots.store import SnapshotStore
     from flows.edges.sql.database import open_database
 
@@ -149,7 +149,7 @@ def _snapshot(series: Series, configuration: Configuration) -> tuple[bytes, str,
             raise InputError(
                 f"{series} has no snapshot yet; run `coincast daily --series {series}` or give --file."
             )
-        return store.read(snapshot), snapshot.url, snapshot.fetched_at
+        return snapshot.sha256, snapshot.url, store.reading(snapshot)
     finally:
         engine.dispose()
 

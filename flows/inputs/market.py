@@ -9,7 +9,7 @@ from flows.edges.ledger.publications import Publication
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.store import Snapshot, SnapshotStore
 from flows.inputs.request import Job
-from pipeline.candles import Account, daily_grid, read_candles
+from pipeline.candles import Account, daily_grid
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
 
@@ -52,7 +52,7 @@ def read_market(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> Marke
     if job.series.timeframe != "1d":
         raise InputError(f"{job.series}: daily forecasts are made of daily candles; write {job.series.exchange}/"
                          f"{job.series.symbol}/1d.")  # fmt: skip
-    reading = read_candles(snapshots.read(snapshot), series=job.series, fetched_at=snapshot.fetched_at)
+    reading = snapshots.reading(snapshot)
     truth = _until(reading.candles, job.newest_complete)
     if truth.empty:
         raise DateError(

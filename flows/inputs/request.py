@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
@@ -44,6 +44,11 @@ class Job:
     def newest_complete(self) -> date:
         """Date of the last daily candle that is complete at `now`."""
         return self.now.astimezone(UTC).date() - timedelta(days=1)
+
+    @property
+    def midnight(self) -> datetime:
+        """The beginning of the UTC day that `now` lies in."""
+        return datetime.combine(self.now.astimezone(UTC).date(), time(), UTC)
 
     @property
     def chosen_by(self) -> str:

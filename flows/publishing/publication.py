@@ -5,7 +5,7 @@ Each series stands by itself: one that cannot be drawn has a short page that say
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Final
 
 import pandas as pd
@@ -15,14 +15,14 @@ from flows.edges.clock import clock
 from flows.edges.files.targets import Publication, publish
 from flows.edges.http.webhook import announce
 from flows.edges.ledger.publications import Publication as Choice
+from flows.edges.sources.registry import attribution
 from flows.edges.tracking.experiments import Experiment
 from flows.inputs.failures import kept
 from flows.inputs.market import Market
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms
-from flows.publishing.series_pages import PublishedDays, attribution, draw_page, short_content
-from flows.publishing.vendor_revisions import vendor_changes
+from flows.publishing.series_pages import PublishedDays, draw_page, short_content
 from flows.reporting.progress import log
 from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.errors import CoincastError, StoreError
@@ -44,11 +44,19 @@ SHOWN_DAYS: Final = 120
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """One series' day as it stands in the stores."""
+    """One series' day as it stands in the stores.
+
+    Attributes:
+        job: What was asked.
+        market: What was seen.
+        verdict: What the data contract says of it.
+        restated_days: Days that the vendor changed in its newest file; 0 where there was no file before.
+    """
 
     job: Job
     market: Market
     verdict: Verdict
+    restated_days: int
 
 
 def publish_days(
@@ -119,7 +127,7 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         forecast=forecasts[published],
         issue=_issue(own, manifest, experiment),
         closes=_closes(market),
-        health=_health(day, restated_days=_restated_days(day, stores)),
+        health=_health(day),
         gate=_gate(stores, series, publication, run_id=str(own["run_id"])),
         random_walk=None if published == RANDOM_WALK else forecasts.get(RANDOM_WALK),
         live=records["live"],
@@ -154,7 +162,7 @@ def _closes(market: Market) -> tuple[Close, ...]:
     )
 
 
-def _health(day: Day, *, restated_days: int) -> DataHealth:
+def _health(day: Day) -> DataHealth:
     market = day.market
     grid = market.grid
     calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
@@ -167,7 +175,7 @@ def _health(day: Day, *, restated_days: int) -> DataHealth:
         candles=len(market.candles),
         missing_days=calendar_days - len(market.candles),
         filled_days=int(grid[FILLED].sum()),
-        restated_days=restated_days,
+        restated_days=day.restated_days,
         warnings=market.account.warnings,
         checks=tuple(
             DataCheck(check.name, check.success, check.severity, check.message)
@@ -198,20 +206,9 @@ def _alarms(job: Job, stores: Stores) -> tuple[str, ...]:
         stores.snapshots,
         job.series,
         settings=job.configuration.settings,
-        now=midnight(job.now),
+        now=job.midnight,
     )
     return tuple(alarm.message for alarm in found)
-
-
-def _restated_days(day: Day, stores: Stores) -> int:
-    """Days that the vendor changed in its newest file; 0 where there was no file before."""
-    changes = vendor_changes(day.job.series, stores.snapshots, stores.ledger, newest=True)
-    return sum(len(change.revisions.restated_days) for change in changes)
-
-
-def midnight(now: datetime) -> datetime:
-    """The beginning of the UTC day that `now` lies in."""
-    return datetime.combine(now.astimezone(UTC).date(), time(), UTC)
 
 
 def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:

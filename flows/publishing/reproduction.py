@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.versions import code_version, package_versions
 from flows.edges.snapshots.store import SnapshotStore
-from pipeline.candles import daily_grid, read_candles
+from pipeline.candles import daily_grid
 from pipeline.errors import InputError, StoreError
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.manifest import Manifest
@@ -136,8 +136,7 @@ def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> FeatureGrid:
         raise StoreError(
             f"The snapshot store does not know {sha256[:12]} of {series}; restore it from a backup."
         )
-    reading = read_candles(snapshots.read(snapshot), series=series, fetched_at=snapshot.fetched_at)
-    return FeatureGrid.of(daily_grid(reading.candles))
+    return FeatureGrid.of(daily_grid(snapshots.reading(snapshot).candles))
 
 
 def _fit(manifest: Manifest, grid: FeatureGrid) -> Model:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
 
 from flows.edges.files.targets import Publication
 from flows.edges.ledger.store import Ledger
+from flows.edges.sources.registry import attribution
 from flows.edges.words import one_line
 from flows.inputs.failures import kept
 from pipeline.errors import CoincastError, PageError
@@ -15,12 +15,6 @@ from pipeline.forecasts.current import current_forecasts
 from pipeline.page.short import IssuedForecast, ShortContent
 from pipeline.page.site import SeriesPage, short_page
 from pipeline.series import Series
-
-ATTRIBUTION: Final = (
-    "Candles: CryptoDataDownload (www.cryptodatadownload.com), used under its terms of use; its files are not "
-    "redistributed here."
-)
-SIMULATED: Final = "A simulated market: no price here was ever paid, and nothing here is about a real one."
 
 
 @dataclass(frozen=True)
@@ -34,11 +28,6 @@ class PublishedDays:
 
     publication: Publication
     failures: Mapping[str, CoincastError]
-
-
-def attribution(series: Series) -> str:
-    """Where its data come from, for the foot of its page."""
-    return SIMULATED if series.simulated else ATTRIBUTION
 
 
 def short_content(series: Series, as_of: date) -> ShortContent:

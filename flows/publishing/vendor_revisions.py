@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE, PRICES
 from pipeline.candles.revisions import Revisions, compare_candles, touched, touched_models
 from pipeline.errors import CandleFileError, StoreError
 
 if TYPE_CHECKING:
     from flows.edges.ledger.store import Ledger
-    from flows.edges.snapshots.store import SnapshotStore, Vintage
+    from flows.edges.snapshots.store import Snapshot, SnapshotStore, Vintage
     from pipeline.series import Series
 
 log: Final = logging.getLogger("coincast")
@@ -82,6 +81,30 @@ class Change:
         ]
 
 
+@dataclass(frozen=True, eq=False)
+class NewestFile:
+    """A series' file as a run uses it.
+
+    Attributes:
+        snapshot: What is to be used.
+        change: What the vendor changed in its newest file; None where there was none before.
+    """
+
+    snapshot: "Snapshot"
+    change: Change | None
+
+    @property
+    def restated_days(self) -> int:
+        """Days with a changed figure."""
+        return len(self.change.revisions.restated_days) if self.change else 0
+
+
+def newest_file(snapshot: "Snapshot", store: "SnapshotStore", ledger: "Ledger") -> NewestFile:
+    """A series' snapshot with the last change of its files."""
+    changes = vendor_changes(snapshot.series, store, ledger, newest=True)
+    return NewestFile(snapshot, next(changes, None))
+
+
 def vendor_changes(
     series: "Series",
     store: "SnapshotStore",
@@ -107,7 +130,7 @@ def vendor_changes(
     forecasts = ledger.forecasts(series)
     before: tuple[Vintage, pd.DataFrame] | None = None
     for vintage in vintages[first:]:
-        candles = _candles(series, store, vintage)
+        candles = _candles(store, vintage)
         if candles is None:
             continue
         if before is not None:
@@ -124,10 +147,9 @@ def vendor_changes(
         before = vintage, candles
 
 
-def _candles(series: "Series", store: "SnapshotStore", vintage: "Vintage") -> pd.DataFrame | None:
+def _candles(store: "SnapshotStore", vintage: "Vintage") -> pd.DataFrame | None:
     try:
-        data = store.read(vintage.snapshot)
-        return read_candles(data, series=series, fetched_at=vintage.snapshot.fetched_at).candles
+        return store.reading(vintage.snapshot).candles
     except (StoreError, CandleFileError) as error:
         log.warning("%s", error)
         return None

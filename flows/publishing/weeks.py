@@ -13,7 +13,6 @@ from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms, usual_model
 from flows.publishing.vendor_revisions import vendor_changes
 from flows.reporting.artifacts import show_link, show_note, show_table
-from pipeline.candles import read_candles
 from pipeline.candles.columns import DATE
 from pipeline.forecasts.columns import BACKFILL, BY_GATE, HORIZON, LIVE, TARGET_DATE
 from pipeline.forecasts.quantiles import HORIZONS
@@ -185,8 +184,7 @@ def _candle_days(series: Series, stores: Stores) -> set[date]:
     newest = stores.snapshots.latest(series)
     if newest is None:
         return set()
-    reading = read_candles(stores.snapshots.read(newest), series=series, fetched_at=newest.fetched_at)
-    return {stamp.date() for stamp in reading.candles[DATE]}
+    return {stamp.date() for stamp in stores.snapshots.reading(newest).candles[DATE]}
 
 
 def _keep(experiment: Experiment, weeks: Sequence[SeriesWeek], page: bytes, *, note: str) -> str:

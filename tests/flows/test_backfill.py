@@ -22,6 +22,7 @@ from flows.backfills.run import execute_plan, refresh_snapshots, resume_backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, Configuration, configuration
 from flows.edges.ledger.store import Ledger
+from flows.edges.sources.crypto_data_download import file_name
 from pipeline.candles import read_candles
 from pipeline.candles.columns import PRICES
 from pipeline.errors import InputError, TrainingError
@@ -110,7 +111,7 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    (folder / SERIES.source_name).write_bytes(market())
+    (folder / file_name(SERIES)).write_bytes(market())
     return folder
 
 
@@ -400,7 +401,7 @@ def test_a_dry_run_refuses_the_days_after_a_hole_that_the_run_would_refuse(
 ) -> None:
     candles = simulate_candles(seed=3, first=FIRST, last=LAST, price=20_000.0)
     hole = (candles["date"] > "2025-05-18") & (candles["date"] <= "2025-06-03")
-    (tmp_path / SERIES.source_name).write_bytes(wire_format(candles[~hole], SERIES))
+    (tmp_path / file_name(SERIES)).write_bytes(wire_format(candles[~hole], SERIES))
     deployment = Deployment(tmp_path / "hole", tmp_path, tracking_uri)
     outcome = deployment.backfill(recipe="har-range")
     # 2025-06-25 is the month's last day of 22 after the hole.
@@ -418,7 +419,7 @@ def test_an_open_target_is_a_backfill_for_ever(
     (tmp_path / "recent").mkdir()
     first = yesterday - timedelta(days=500)
     candles = simulate_candles(seed=3, first=first, last=yesterday, price=20_000.0)
-    (tmp_path / "recent" / SERIES.source_name).write_bytes(wire_format(candles, SERIES))
+    (tmp_path / "recent" / file_name(SERIES)).write_bytes(wire_format(candles, SERIES))
     deployment = Deployment(tmp_path / "open", tmp_path / "recent", tracking_uri)
     outcome = deployment.backfill(first=yesterday, last=yesterday + timedelta(days=1), recipe="har-range")
     assert (outcome.units["done"], outcome.units["refused"], outcome.scored) == (1, 1, 0)

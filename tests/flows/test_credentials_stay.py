@@ -33,7 +33,8 @@ from flows.edges.files.targets import publish
 from flows.edges.http.demo_site import Reply, Site, serve_market
 from flows.edges.http.http_file import fetch_file
 from flows.edges.http.retry_policy import RetryPolicy
-from flows.edges.snapshots.download import require_source
+from flows.edges.sources.base import require_base
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.tracking.experiments import open_tracking
 from flows.edges.words import without_secrets
 from flows.inputs.stores import open_stores
@@ -96,7 +97,7 @@ def secrets() -> Secrets:
 @pytest.fixture
 def site() -> Iterator[Site]:
     candles = simulate_candles(seed=12, first=FIRST, last=LAST, price=20_000.0)
-    with serve_market({SERIES.source_name: wire_format(candles, SERIES)}) as served:
+    with serve_market({file_name(SERIES): wire_format(candles, SERIES)}) as served:
         yield served
 
 
@@ -272,7 +273,7 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
             open_stores(configuration(overrides).places).snapshots.stored()
         said += str(refused.value)
     with pytest.raises(CoincastError) as refused:
-        require_source(f"ftp:/u:{secrets.plant('source')}@{gone}/x")
+        require_base(f"ftp:/u:{secrets.plant('source')}@{gone}/x")
     said += str(refused.value)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://u:{secrets.plant('file')}@x/y")
     with pytest.raises(CoincastError) as refused:
@@ -407,7 +408,7 @@ def test_a_reference_is_looked_up_in_the_environment_and_then_among_prefects_blo
 ) -> None:
     from prefect.blocks.system import Secret
 
-    url = f"{site.url}/{SERIES.source_name}".replace("://", "://{secret:VENDOR}@") + "?k={secret:vendor_key}"
+    url = f"{site.url}/{file_name(SERIES)}".replace("://", "://{secret:VENDOR}@") + "?k={secret:vendor_key}"
     ask = partial(
         fetch_file, Address(url), validators={}, limit=2**20, policy=RetryPolicy(), on_progress=None
     )

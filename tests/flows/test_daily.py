@@ -13,7 +13,10 @@ import pytest
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import Site, serve_market
 from flows.edges.ledger.store import Ledger
+from flows.edges.snapshots import readings
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
+from flows.publishing import vendor_revisions
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError
 from pipeline.features import feature_grid
@@ -36,7 +39,7 @@ def market_file(last: date, series: Series = SERIES, first: date = FIRST) -> byt
 
 @pytest.fixture
 def files() -> dict[str, bytes]:
-    return {SERIES.source_name: market_file(LAST)}
+    return {file_name(SERIES): market_file(LAST)}
 
 
 @pytest.fixture
@@ -117,11 +120,20 @@ def test_a_day_is_published_and_the_same_day_again_changes_nothing(
 
 
 def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
-    run: Callable, files: dict[str, bytes], ledger: Ledger
+    run: Callable, files: dict[str, bytes], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run()
-    files[SERIES.source_name] = market_file(LAST + timedelta(days=1))
+    parsed: list[bytes] = []
+    compared: list[object] = []
+    read, compare = readings.read_candles, vendor_revisions.compare_candles
+    monkeypatch.setattr(
+        readings, "read_candles", lambda data, **told: parsed.append(data) or read(data, **told)
+    )
+    monkeypatch.setattr(vendor_revisions, "compare_candles", lambda *of: compared.append(of) or compare(*of))
+    old, files[file_name(SERIES)] = files[file_name(SERIES)], market_file(LAST + timedelta(days=1))
     (outcome,) = run(last=LAST + timedelta(days=1))
+    assert sorted(parsed) == sorted([old, files[file_name(SERIES)]]), "each of the two files once"
+    assert len(compared) == 1
     assert outcome.scored == len(MODELS)
     scores = ledger.scores(SERIES, mode="live")
     candles = simulate_candles(seed=12, first=FIRST, last=LAST + timedelta(days=1), price=20_000.0)
@@ -197,7 +209,7 @@ def test_bad_input_is_one_line_and_publishes_nothing(
     ledger: Ledger,
 ) -> None:
     if content is not None:
-        files[SERIES.source_name] = content
+        files[file_name(SERIES)] = content
     with pytest.raises(CoincastError, match=said or None) as refused:
         run(as_of=as_of)
     assert refused.value.exit_code == 2

@@ -8,8 +8,6 @@ def test_a_series_knows_its_names() -> None:
     series = Series.parse("Binance/btcusdt/1d")
     assert str(series) == "binance/BTCUSDT/1d"
     assert series.slug == "binance-btcusdt-1d"
-    assert series.source_name == "Binance_BTCUSDT_d.csv"
-    assert Series.parse("kraken/XRPUSD/1h").source_name == "Kraken_XRPUSD_1h.csv"
 
 
 @pytest.mark.parametrize(

@@ -6,27 +6,27 @@ days of the last good one, or tells other closes, is kept as evidence, and the l
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Final, Literal
 
-from flows.edges.credentials import full_address
 from flows.edges.files.file_store import NO_ROOM
-from flows.edges.http.http_file import Answer, Progress, fetch_file
+from flows.edges.http.http_file import Answer, Progress
 from flows.edges.http.retry_policy import RetryPolicy
-from flows.edges.snapshots.folder_file import copy_file, require_folder
 from flows.edges.snapshots.store import Fetch, Judgement, Snapshot, SnapshotStore
+from flows.edges.sources.base import base_of
+from flows.edges.sources.registry import DEFAULT
+from flows.edges.sources.source import Look, Source
 from pipeline.addresses.address import Address
-from pipeline.candles import Account, read_candles
+from pipeline.candles import Account
 from pipeline.errors import CandleFileError, DiskFullError, SourceError, StoreError
 from pipeline.series import Series
 
 _MIB: Final = 2**20
-_EXPECTED: Final = "--source is an http(s) URL or a folder that holds the CSV files"
 _BYTES_TOLD: Final = 60
 _WEB_PAGE: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
 _DEFAULT_POLICY: Final = RetryPolicy()
@@ -49,11 +49,12 @@ class Download:
 
 def download(
     series: Series,
-    source: Address | str,
+    base: Address | str,
     store: SnapshotStore,
     *,
     now: datetime,
     limit_mb: int,
+    source: Source = DEFAULT,
     on_progress: Progress | None = None,
     policy: RetryPolicy = _DEFAULT_POLICY,
 ) -> Download:
@@ -64,10 +65,11 @@ def download(
 
     Args:
         series: Which file.
-        source: URL (http, https) or folder (a path, file://) that holds the vendor's CSV files.
+        base: URL (http, https) or folder (a path, file://) below which the source's files lie.
         store: Where bytes go.
         now: The instant of the look, aware.
         limit_mb: Largest file that is taken, MiB.
+        source: Whose files they are.
         on_progress: Called with bytes so far and bytes in all, None where the source does not tell.
         policy: Time-outs and retries.
 
@@ -77,16 +79,18 @@ def download(
         DiskFullError: There is no room.
         StoreError: The snapshot store refused.
     """
-    look = _Look(series, _address(source, series), now, policy, on_progress)
+    look = Look(series, source.place(series, base_of(base)), now, limit_mb * _MIB, policy, on_progress)
     before = store.latest(series)
     last = _if_usable(store, store.last_fetch(series, look.url))
+    if last is not None:
+        look = replace(look, etag=last.etag, last_modified=last.last_modified, held=_held(store, last))
     with store.staged() as file, _room_for(look.url):
-        answer = look.fetch(file, last, limit=limit_mb * _MIB)
+        answer = source.fetch(look, file)
         file.flush()
         if answer.unchanged and last is not None:
-            snapshot = store.see_again(look.sight_of(last.sha256, answer, last))
+            snapshot = store.see_again(_seen_again(look, answer, last))
         else:
-            snapshot = look.keep(Path(file.name), answer, store)
+            snapshot = _keep(look, Path(file.name), answer, store)
     suspicion, used = store.judgements(series).get(snapshot.sha256), store.latest(series)
     if suspicion and suspicion.verdict == "suspect" and used is not None:
         return Download(used, "suspect", suspicion)
@@ -94,113 +98,50 @@ def download(
     return Download(snapshot, "unchanged" if unchanged else "new")
 
 
-@dataclass(frozen=True)
-class _Look:
-    """One look at a source: at which file, when and how patiently."""
+def _held(store: SnapshotStore, fetch: Fetch) -> Callable[[], bytes] | None:
+    snapshot = store.find(fetch.sha256, fetch.series)
+    return partial(store.read, snapshot) if snapshot else None
 
-    series: Series
-    address: Address | Path
-    now: datetime
-    policy: RetryPolicy
-    on_progress: Progress | None
 
-    @property
-    def url(self) -> str:
-        """What may be printed and stored."""
-        return self.address.as_uri() if isinstance(self.address, Path) else str(self.address)
+def _keep(look: Look, file: Path, answer: Answer, store: SnapshotStore) -> Snapshot:
+    """Store the bytes if they are candles of the series."""
+    return store.add(
+        file,
+        series=look.series,
+        url=look.url,
+        fetched_at=look.now,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        account=_account(look, file.read_bytes(), answer, store),
+    )
 
-    def fetch(self, into: BinaryIO, last: Fetch | None, *, limit: int) -> Answer:
-        if isinstance(self.address, Path):
-            return copy_file(self.address, into, limit=limit, on_progress=self.on_progress)
-        return fetch_file(
-            self.address,
-            into,
-            validators=_validators(last),
-            limit=limit,
-            policy=self.policy,
-            on_progress=self.on_progress,
+
+def _seen_again(look: Look, answer: Answer, last: Fetch) -> Fetch:
+    """The same bytes seen now; a 304 need not repeat the validators."""
+    return Fetch(
+        last.sha256,
+        look.series,
+        look.url,
+        look.now,
+        answer.etag or last.etag,
+        answer.last_modified or last.last_modified,
+    )
+
+
+def _account(look: Look, content: bytes, answer: Answer, store: SnapshotStore) -> Account:
+    if not content.strip():
+        raise SourceError(f"{look.url} is empty ({len(content)} bytes). Run again later, or check --source.")
+    received = _received(content, answer)
+    if _WEB_PAGE.match(content):
+        raise SourceError(f"{look.url} is a web page and not a CSV file: {received}. Check --source.")
+    if not answer.delimited and not content.endswith(b"\n"):
+        raise SourceError(
+            f"{look.url} ended in the middle of a line after {len(content)} bytes. Run again later."
         )
-
-    def keep(self, file: Path, answer: Answer, store: SnapshotStore) -> Snapshot:
-        """Store the bytes if they are candles of the series."""
-        return store.add(
-            file,
-            series=self.series,
-            url=self.url,
-            fetched_at=self.now,
-            etag=answer.etag,
-            last_modified=answer.last_modified,
-            account=self._account(file.read_bytes(), answer),
-        )
-
-    def sight_of(self, sha256: str, answer: Answer, last: Fetch) -> Fetch:
-        """The same bytes seen now; a 304 need not repeat the validators."""
-        return Fetch(
-            sha256,
-            self.series,
-            self.url,
-            self.now,
-            answer.etag or last.etag,
-            answer.last_modified or last.last_modified,
-        )
-
-    def _account(self, content: bytes, answer: Answer) -> Account:
-        if not content.strip():
-            raise SourceError(
-                f"{self.url} is empty ({len(content)} bytes). Run again later, or check --source."
-            )
-        received = _received(content, answer)
-        if _WEB_PAGE.match(content):
-            raise SourceError(f"{self.url} is a web page and not a CSV file: {received}. Check --source.")
-        if not answer.delimited and not content.endswith(b"\n"):
-            raise SourceError(
-                f"{self.url} ended in the middle of a line after {len(content)} bytes. Run again later."
-            )
-        try:
-            return read_candles(content, series=self.series, fetched_at=self.now).account
-        except CandleFileError as error:
-            raise SourceError(
-                f"{self.url} is no candle file of {self.series}: {error} ({received})"
-            ) from error
-
-
-def require_source(source: Address | str) -> None:
-    """Refuse a source that is written wrongly, before anything is asked of it.
-
-    Raises:
-        SourceError: It is neither a URL nor a folder that is there.
-    """
-    place = _place(source)
-    if isinstance(place, Path):
-        require_folder(place)
-
-
-def _address(source: Address | str, series: Series) -> Address | Path:
-    """The series' file at a source: a URL, or an absolute path.
-
-    Raises:
-        SourceError: The source is neither a URL nor a folder.
-    """
-    place = _place(source)
-    if isinstance(place, Path):
-        return place / series.source_name
-    return Address(place._replace(path=f"{place.path.rstrip('/')}/{series.source_name}").geturl())
-
-
-def _place(source: Address | str) -> SplitResult | Path:
-    full = full_address(source).strip()
     try:
-        parts = urlsplit(full)
-    except ValueError:
-        raise SourceError(f"{_EXPECTED}; what was given cannot be read as one.") from None
-    if parts.scheme in ("http", "https") and parts.hostname:
-        return parts
-    if parts.scheme == "file" and parts.path:
-        return Path(unquote(parts.path)).resolve()
-    # What hides a part of itself is a URL that was misspelt.
-    if not full or "://" in full or str(Address(full)) != full:
-        raise SourceError(f"{_EXPECTED}; got {str(Address(full))[:80]!r}.")
-    return Path(full).expanduser().resolve()
+        return store.read_new(content, series=look.series, now=look.now).account
+    except CandleFileError as error:
+        raise SourceError(f"{look.url} is no candle file of {look.series}: {error} ({received})") from error
 
 
 def _if_usable(store: SnapshotStore, fetch: Fetch | None) -> Fetch | None:
@@ -212,13 +153,6 @@ def _if_usable(store: SnapshotStore, fetch: Fetch | None) -> Fetch | None:
         return None
     judgement = store.judgements(fetch.series).get(fetch.sha256)
     return None if judgement and judgement.verdict == "suspect" else fetch
-
-
-def _validators(last: Fetch | None) -> dict[str, str]:
-    if last is None:
-        return {}
-    given = {"If-None-Match": last.etag, "If-Modified-Since": last.last_modified}
-    return {name: value for name, value in given.items() if value}
 
 
 def _received(content: bytes, answer: Answer) -> str:

@@ -4,7 +4,7 @@ What was usable at an instant of the past is told by the judgements of then: a s
 not what a run of that instant could have used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,12 @@ from typing import Final
 import pandas as pd
 
 from flows.edges.snapshots.index import Fetch, Judgement, Snapshot, SnapshotIndex
-from flows.edges.snapshots.objects import SnapshotObjects
-from pipeline.candles import read_candles, resample_daily
+from pipeline.candles import Reading, resample_daily
 from pipeline.candles.suspicion import suspect_reasons
-from pipeline.errors import CandleFileError
+from pipeline.errors import CandleFileError, DamagedSnapshotError
 from pipeline.series import Series
 
+Read = Callable[[Snapshot], Reading]
 _HOURLY: Final = "1h"
 
 
@@ -80,14 +80,12 @@ def usable_from(
     return tuple(changes)
 
 
-def judge(
-    index: SnapshotIndex, objects: SnapshotObjects, snapshot: Snapshot, *, at: datetime
-) -> Judgement | None:
+def judge(index: SnapshotIndex, read: Read, snapshot: Snapshot, *, at: datetime) -> Judgement | None:
     """What a look at a source says of the bytes that it saw, whose object is stored already.
 
     Args:
         index: Of all snapshots.
-        objects: Their bytes.
+        read: Gives a snapshot's candles.
         snapshot: What was seen.
         at: When.
 
@@ -104,11 +102,11 @@ def judge(
     used = index.latest(snapshot.series, without=suspects(judgements))
     if used is None or used.sha256 == snapshot.sha256 or (standing and standing.verdict == "accepted"):
         return None
-    good = _newest_readable(index, objects, snapshot.series)
+    good = _newest_readable(index, read, snapshot.series)
     if good is None or (standing and (standing.verdict, standing.against) == ("suspect", good[0].sha256)):
         return None
     base, candles = good
-    reasons = suspect_reasons(candles, _days(objects.examine(snapshot.sha256)[0], snapshot))
+    reasons = suspect_reasons(candles, _days(read, snapshot))
     if not reasons and (standing is None or standing.verdict == "usable"):
         return None
     return Judgement(
@@ -122,19 +120,17 @@ def judge(
 
 
 def _newest_readable(
-    index: SnapshotIndex, objects: SnapshotObjects, series: Series
+    index: SnapshotIndex, read: Read, series: Series
 ) -> tuple[Snapshot, pd.DataFrame] | None:
     """The newest usable snapshot whose bytes can be read, and its days."""
     known = {one.sha256: one for one in index.snapshots(series)}
     used = usable_from(index.fetches(series), index.judgements(series))
     for sha256 in dict.fromkeys(sha256 for _, sha256 in reversed(used)):
-        content, state = objects.examine(sha256)
-        if state == "whole":
-            with suppress(CandleFileError):
-                return known[sha256], _days(content, known[sha256])
+        with suppress(CandleFileError, DamagedSnapshotError):
+            return known[sha256], _days(read, known[sha256])
     return None
 
 
-def _days(content: bytes, snapshot: Snapshot) -> pd.DataFrame:
-    candles = read_candles(content, series=snapshot.series, fetched_at=snapshot.fetched_at).candles
+def _days(read: Read, snapshot: Snapshot) -> pd.DataFrame:
+    candles = read(snapshot).candles
     return resample_daily(candles) if snapshot.series.timeframe == _HOURLY else candles

@@ -19,10 +19,12 @@ import sqlalchemy as sa
 from flows.edges.snapshots.index import Fetch, Judgement, Snapshot, SnapshotIndex
 from flows.edges.snapshots.judging import Vintage, current_judgements, judge, suspects, usable_from
 from flows.edges.snapshots.objects import SnapshotObjects, State
+from flows.edges.snapshots.readings import Readings
 from flows.edges.snapshots.upkeep import Damage, Pruning, Verification, prune, verify
 from pipeline.addresses.address import Address
 from pipeline.candles import Account
-from pipeline.errors import CandleFileError, StoreError
+from pipeline.candles.account import Reading
+from pipeline.errors import CandleFileError, DamagedSnapshotError, StoreError
 from pipeline.series import Series
 
 __all__ = ["Damage", "Fetch", "Judgement", "Pruning", "Snapshot", "SnapshotStore", "Verification", "Vintage"]
@@ -42,6 +44,7 @@ class SnapshotStore:
     def __init__(self, engine: sa.Engine, folder_url: Address | str) -> None:
         self._index = SnapshotIndex(engine)
         self._objects = SnapshotObjects(folder_url)
+        self._readings = Readings()
 
     def add(
         self,
@@ -65,7 +68,7 @@ class SnapshotStore:
             fetched_at: When, aware.
             etag: The source's validators; empty where it gave none.
             last_modified: As `etag`.
-            account: Of the same bytes (`read_candles`).
+            account: Of the same bytes (`read_new`).
 
         Raises:
             CandleFileError: The account holds no candle, or the bytes are no candle file.
@@ -74,7 +77,7 @@ class SnapshotStore:
         """
         data = content.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
-        snapshot = Snapshot(
+        snapshot = self._index.find(sha256, series) or Snapshot(
             sha256=sha256,
             series=series,
             url=url,
@@ -115,12 +118,32 @@ class SnapshotStore:
         """The bytes, re-hashed.
 
         Raises:
-            StoreError: They are damaged, missing or pruned, which is said, or the store refused.
+            DamagedSnapshotError: They are damaged, missing or pruned, which is said.
+            StoreError: The store refused.
         """
         content, state = self._objects.examine(snapshot.sha256)
         if state != "whole":
-            raise StoreError(self._complaint(snapshot, state))
+            raise DamagedSnapshotError(self._complaint(snapshot, state))
         return content
+
+    def reading(self, snapshot: Snapshot) -> Reading:
+        """The candles of a snapshot and the account of its rows; its bytes are re-hashed each time and parsed once.
+
+        Raises:
+            CandleFileError: The bytes are no candle file of the series.
+            StoreError: As `read`.
+        """
+        content = self.read(snapshot)
+        return self._readings.of(content, series=snapshot.series, fetched_at=snapshot.fetched_at)
+
+    def read_new(self, content: bytes, *, series: Series, now: datetime) -> Reading:
+        """The candles of bytes that a source has now, as their snapshot gives them once they are added.
+
+        Raises:
+            CandleFileError: The bytes are no candle file of the series.
+        """
+        known = self._index.find(hashlib.sha256(content).hexdigest(), series)
+        return self._readings.of(content, series=series, fetched_at=known.fetched_at if known else now)
 
     def is_whole(self, sha256: str) -> bool:
         """Whether those bytes are there as they were stored."""
@@ -221,7 +244,7 @@ class SnapshotStore:
         return prune(self._index, self._objects, keep=keep, before=before, dry_run=dry_run)
 
     def _record(self, snapshot: Snapshot, fetch: Fetch) -> None:
-        judgement = judge(self._index, self._objects, snapshot, at=fetch.fetched_at)
+        judgement = judge(self._index, self.reading, snapshot, at=fetch.fetched_at)
         self._index.add(snapshot, fetch, judgement)
 
     def _complaint(self, snapshot: Snapshot, state: State) -> str:

@@ -21,6 +21,7 @@ from flows.backfills.plan import BackfillStores, backfill_request, make_plan, op
 from flows.backfills.run import execute_plan, refresh_snapshots, resume_backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, configuration
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.tracking.experiments import open_tracking
 from pipeline.errors import InputError
 from pipeline.forecasts.columns import QUANTILES
@@ -156,7 +157,7 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     candles = simulate_candles(seed=12, first=date(2024, 1, 1), last=LAST, price=20_000.0)
-    (folder / SERIES.source_name).write_bytes(wire_format(candles, SERIES))
+    (folder / file_name(SERIES)).write_bytes(wire_format(candles, SERIES))
     return folder
 
 
@@ -335,7 +336,7 @@ def test_five_hundred_units_are_submitted_without_a_locked_database(
     """Prefect's server and coincast on PostgreSQL, a chunk a unit, a hundred runs in a request."""
     monkeypatch.setenv("COINCAST_DATABASE_URL", postgres_url)
     candles = simulate_candles(seed=12, first=date(2022, 1, 1), last=LAST, price=20_000.0)
-    (tmp_path / SERIES.source_name).write_bytes(wire_format(candles, SERIES))
+    (tmp_path / file_name(SERIES)).write_bytes(wire_format(candles, SERIES))
     stores = open_backfill_stores(configuration())
     first = LAST - timedelta(days=499)
     order = [

@@ -6,6 +6,7 @@ from flows.command.demo import SERIES, _accept_own_market
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import serve_market
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -25,7 +26,7 @@ def test_a_demo_of_another_seed_is_not_suspect() -> None:
     seen = []
     places = configuration().places
     for content in (*markets, markets[0]):
-        with serve_market({series.source_name: content}) as site:
+        with serve_market({file_name(series): content}) as site:
             _accept_own_market(site.url)
         engine = open_database(places.database_url)
         store = SnapshotStore(engine, places.snapshots_url)

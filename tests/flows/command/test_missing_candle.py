@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from flows.edges.sources.crypto_data_download import file_name
 from pipeline.candles.columns import DATE
 from pipeline.page import latest
 from pipeline.series import Series
@@ -28,7 +29,7 @@ def source(tmp_path: Path) -> Path:
     candles = simulate_candles(seed=12, first=date(2023, 10, 1), last=LAST, price=60_000.0)
     kept = candles[candles[DATE] != MISSING]
     assert len(kept) == len(candles) - 1
-    (folder / BITCOIN.source_name).write_bytes(wire_format(kept, BITCOIN))
+    (folder / file_name(BITCOIN)).write_bytes(wire_format(kept, BITCOIN))
     return folder
 
 

@@ -11,6 +11,7 @@ from flows.command import main
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.download import download
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
 from pipeline.candles.columns import DATE
 from pipeline.forecasts.columns import IssueContext
@@ -43,7 +44,7 @@ def store(own_state: Path, tmp_path: Path) -> SnapshotStore:
         open_database(f"sqlite:///{own_state / 'coincast.db'}"), str(own_state / "snapshots")
     )
     for last in LAST_DAYS:
-        (tmp_path / BTC.source_name).write_bytes(file_of(last))
+        (tmp_path / file_name(BTC)).write_bytes(file_of(last))
         seen = datetime(2026, 3, last.day + 1, 0, 20, tzinfo=UTC)
         download(BTC, str(tmp_path), store, now=seen, limit_mb=1)
     return store
@@ -125,7 +126,7 @@ def test_show_refuses_what_names_no_snapshot_or_several(
 def suspect(store: SnapshotStore, tmp_path: Path) -> str:
     """sha256 of half a file that came after the three."""
     content = file_of(LAST_DAYS[2])
-    (tmp_path / BTC.source_name).write_bytes(content[: content.rindex(b"\n", 0, len(content) // 2) + 1])
+    (tmp_path / file_name(BTC)).write_bytes(content[: content.rindex(b"\n", 0, len(content) // 2) + 1])
     seen = datetime(2026, 3, 14, 0, 20, tzinfo=UTC)
     assert download(BTC, str(tmp_path), store, now=seen, limit_mb=1).outcome == "suspect"
     return store.list()[-1].sha256
@@ -251,7 +252,7 @@ def test_a_restated_figure_and_what_it_touches_are_printed(
     ledger.issue([make_forecast(LAST_DAYS[1])], issue=make_context(LAST_DAYS[1]))
     table = MARKET.copy()
     table.loc[table[DATE] == pd.Timestamp(LAST_DAYS[2]), ["close", "high"]] *= 1.01
-    (tmp_path / BTC.source_name).write_bytes(wire_format(table, BTC))
+    (tmp_path / file_name(BTC)).write_bytes(wire_format(table, BTC))
     download(BTC, str(tmp_path), store, now=datetime(2026, 3, 14, tzinfo=UTC), limit_mb=1)
     code, out, _ = run("revisions", "--since", "2026-03-14")
     assert code == 0

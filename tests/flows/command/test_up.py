@@ -24,6 +24,7 @@ from flows.edges.configuration import PROJECT
 from flows.edges.http.demo_site import serve_market
 from flows.edges.machine.background import RunFolder, Service, require_free
 from flows.edges.machine.processes import is_alive
+from flows.edges.sources.crypto_data_download import file_name
 from flows.operations.server_setup import QUEUES, ZOMBIES
 from flows.operations.supervision import Standing, await_answer
 from pipeline.errors import CoincastError, ServiceError
@@ -365,7 +366,7 @@ def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(
             time.sleep(1)
         return time.monotonic() - begun
 
-    files = {series.source_name: file(yesterday - timedelta(days=1))}
+    files = {file_name(series): file(yesterday - timedelta(days=1))}
     with serve_market(files) as site:
         waiting = begin(site.url)
         wait_for(waiting, "RUNNING", 60)
@@ -381,7 +382,7 @@ def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(
         assert state_of(waiting) == "RUNNING"
         print(f"Crashed {wait_for(waiting, 'CRASHED', 240):.0f} s after the kill")
 
-        files[series.source_name] = file(yesterday)
+        files[file_name(series)] = file(yesterday)
         assert machine.up()["states"]["worker"] == "started"
         print(f"Completed {wait_for(begin(site.url), 'COMPLETED', 400):.0f} s after it was asked for")
 

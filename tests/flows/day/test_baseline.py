@@ -20,6 +20,7 @@ from flows.edges.ledger.publications import Publication
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.locks import locks_of
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.aliases import promote
 from flows.edges.tracking.experiments import open_tracking
@@ -82,7 +83,7 @@ def run() -> Iterator[Callable[..., Any]]:
 
         def work(recipe: str, last: date = LAST) -> Any:
             candles = simulate_candles(seed=12, first=FIRST, last=last, price=20_000.0)
-            files[SERIES.source_name] = wire_format(candles, SERIES)
+            files[file_name(SERIES)] = wire_format(candles, SERIES)
             overrides = {"source": site.url, "recipe": recipe}
             (outcome,) = daily(
                 series=[str(SERIES)], now=f"{last + timedelta(days=1)}T00:15:00Z", overrides=overrides
@@ -194,7 +195,7 @@ def test_a_recipe_is_published_scored_backfilled_and_reproduced(
     source = tmp_path / "files"
     source.mkdir()
     candles = simulate_candles(seed=12, first=FIRST, last=NEXT, price=20_000.0)
-    (source / SERIES.source_name).write_bytes(wire_format(candles, SERIES))
+    (source / file_name(SERIES)).write_bytes(wire_format(candles, SERIES))
     other, units = backfilled(tmp_path / "other", source, chosen(name))
     assert units["done"] == 2
     assert said(other, NEXT) == said(ledger, NEXT)

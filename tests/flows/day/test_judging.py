@@ -16,6 +16,7 @@ from flows.edges.http.demo_site import serve_market
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.locks import locks_of
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql import database
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.aliases import CHAMPION, promote, rollback
@@ -50,7 +51,7 @@ def run() -> Iterator[Callable[[int], Any]]:
         def work(later: int, **overrides: object) -> Any:
             last = LAST + timedelta(days=later)
             candles = simulate_candles(seed=12, first=FIRST, last=last, price=20_000.0)
-            files[SERIES.source_name] = wire_format(candles, SERIES)
+            files[file_name(SERIES)] = wire_format(candles, SERIES)
             (outcome,) = daily(
                 series=[str(SERIES)],
                 now=f"{last + timedelta(days=1)}T00:15:00Z",

@@ -10,6 +10,7 @@ import pytest
 
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import serve_market
+from flows.edges.sources.crypto_data_download import file_name
 from flows.inputs.stores import Stores, open_stores
 from pipeline.errors import DateError
 from pipeline.forecasts.columns import mode_of
@@ -46,7 +47,7 @@ def daily_run(files: dict[str, bytes], overrides: dict[str, str]) -> DailyRun:
 
     def work(last: date, policy: str) -> list[tuple[str, str]]:
         candles = simulate_candles(seed=12, first=date(2023, 10, 1), last=last, price=20_000.0)
-        files[SERIES.source_name] = wire_format(candles, SERIES)
+        files[file_name(SERIES)] = wire_format(candles, SERIES)
         now = f"{last + timedelta(days=1)}T00:20:00Z"
         outcomes = daily(now=now, overrides={**overrides, "catch_up": policy})
         return [(outcome.as_of, outcome.outcome) for outcome in outcomes]

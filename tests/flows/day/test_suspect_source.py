@@ -15,6 +15,7 @@ from flows.day.waiting import Waiting
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import Site, serve_market
+from flows.edges.sources.crypto_data_download import file_name
 from flows.inputs.history import read_history
 from flows.inputs.market import read_market
 from flows.inputs.request import plan_jobs
@@ -47,7 +48,7 @@ HALF = half(market_file(NEXT))
 
 @pytest.fixture
 def files() -> dict[str, bytes]:
-    return {SERIES.source_name: market_file(LAST)}
+    return {file_name(SERIES): market_file(LAST)}
 
 
 @pytest.fixture
@@ -99,10 +100,10 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     if request.param == "site":
         files: dict[str, bytes] = request.getfixturevalue("files")
         url = request.getfixturevalue("site").url
-        return Deployment(url, lambda content: files.update({SERIES.source_name: content}))
+        return Deployment(url, lambda content: files.update({file_name(SERIES): content}))
     folder = tmp_path / "vendor"
     folder.mkdir()
-    made = Deployment(str(folder), lambda content: (folder / SERIES.source_name).write_bytes(content))
+    made = Deployment(str(folder), lambda content: (folder / file_name(SERIES)).write_bytes(content))
     made.serve(market_file(LAST))
     return made
 
@@ -175,7 +176,7 @@ def test_the_waiting_run_is_late_and_says_why(site: Site, files: dict[str, bytes
 
     from flows.day.run import run_series
 
-    deployment = Deployment(site.url, lambda content: files.update({SERIES.source_name: content}))
+    deployment = Deployment(site.url, lambda content: files.update({file_name(SERIES): content}))
     deployment.run(LAST)
     deployment.serve(HALF)
     moment = [datetime.combine(NEXT + timedelta(days=1), time(0, 20), UTC)]
@@ -246,7 +247,7 @@ def test_scores_backfills_studies_and_the_doctor_use_the_last_good_file(
 
 
 def test_a_file_that_was_accepted_later_is_not_what_was_known(site: Site, files: dict[str, bytes]) -> None:
-    deployment = Deployment(site.url, lambda content: files.update({SERIES.source_name: content}))
+    deployment = Deployment(site.url, lambda content: files.update({file_name(SERIES): content}))
     deployment.run(LAST)
     stores, current = deployment.stores, configuration(deployment.overrides)
     table = simulate_candles(seed=13, first=FIRST, last=NEXT, price=20_000.0)

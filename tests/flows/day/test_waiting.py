@@ -9,6 +9,7 @@ from flows.day.waiting import Wait, Waiting
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import Reply, Site, serve_market
 from flows.edges.ledger.store import Ledger
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import open_tracking
 from flows.inputs.request import plan_jobs
@@ -35,8 +36,8 @@ def market_file(last: date, series: Series) -> bytes:
 def files() -> dict[str, bytes]:
     """The day is there for one series and not yet for the other."""
     return {
-        PROMPT.source_name: market_file(LAST, PROMPT),
-        LATE.source_name: market_file(LAST - timedelta(days=1), LATE),
+        file_name(PROMPT): market_file(LAST, PROMPT),
+        file_name(LATE): market_file(LAST - timedelta(days=1), LATE),
     }
 
 
@@ -100,7 +101,7 @@ def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(
     def then(elapsed: timedelta) -> None:
         seen.append((ledger.forecasts(PROMPT).empty, ledger.forecasts(LATE).empty))
         if elapsed == timedelta(minutes=30):
-            files[LATE.source_name] = market_file(LAST, LATE)
+            files[file_name(LATE)] = market_file(LAST, LATE)
 
     watch = Watch(then)
     daily_run = run(site, watch, minutes=320)
@@ -108,7 +109,7 @@ def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(
     assert [outcome.series for outcome in daily_run.outcomes] == [str(PROMPT), str(LATE)]
     assert watch.rests == [10, 10, 10]
     assert seen == [(False, True)] * 3, "the prompt one was forecast before the first rest"
-    asked = [one.status for one in site.requests if one.path.endswith(LATE.source_name)]
+    asked = [one.status for one in site.requests if one.path.endswith(file_name(LATE))]
     assert asked == [200, 200, 304, 200], "a page of maintenance, yesterday's file, the same, today's"
     rows = ledger.forecasts(LATE, model_ids=[MODEL])
     assert set(rows["as_of"].dt.date) == {LAST}
@@ -184,7 +185,7 @@ def test_a_run_that_starts_a_day_late_may_do_nothing(files: dict[str, bytes]) ->
     from flows.daily import daily
 
     today = datetime.now(UTC)
-    files[PROMPT.source_name] = market_file(today.date() - timedelta(days=1), PROMPT)
+    files[file_name(PROMPT)] = market_file(today.date() - timedelta(days=1), PROMPT)
     with serve_market(files) as site, get_client(sync_client=True) as client:
         overrides = {"source": site.url, "recipe": "tiny-range", "catch_up": "none"}
         parameters = {"series": [str(PROMPT)], "overrides": overrides}

@@ -22,6 +22,7 @@ from flows.edges.configuration import PROJECT, configuration
 from flows.edges.http.demo_site import serve_market
 from flows.edges.ledger.store import Ledger
 from flows.edges.prefect_api import ask
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import open_tracking
 from flows.operations.doctor import judge_deployment
@@ -135,7 +136,7 @@ def test_a_worker_runs_the_day(server: Server, own_state: Path) -> None:
     candles = simulate_candles(
         seed=3, first=today - timedelta(days=900), last=today - timedelta(days=1), price=20_000.0
     )
-    with serve_market({SERIES.source_name: wire_format(candles, SERIES)}) as site:
+    with serve_market({file_name(SERIES): wire_format(candles, SERIES)}) as site:
         overrides = {"source": site.url, "recipe": "tiny-range"}
         parameters = {"series": [str(SERIES)], "overrides": overrides}
         run = server.post(f"deployments/{server.daily()['id']}/create_flow_run", parameters=parameters)

@@ -13,6 +13,7 @@ import pytest
 
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import serve_market
+from flows.edges.sources.crypto_data_download import file_name
 from flows.inputs.failures import SeriesFailedError
 from flows.inputs.stores import open_stores
 from pipeline.hub.validation import validate_hub
@@ -50,7 +51,7 @@ def night(files: dict[str, bytes], overrides: dict[str, Any]) -> Night:
     def work(last: date) -> list[Any]:
         for seed, series in enumerate((SOUND, DAMAGED)):
             candles = simulate_candles(seed=seed, first=FIRST, last=last, price=2_000.0)
-            files[series.source_name] = wire_format(candles, series)
+            files[file_name(series)] = wire_format(candles, series)
         return daily(now=f"{last + timedelta(days=1)}T00:15:00Z", overrides=overrides)
 
     return work

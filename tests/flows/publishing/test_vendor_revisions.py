@@ -10,6 +10,7 @@ import pytest
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.download import download
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.crypto_data_download import file_name
 from flows.edges.sql.database import open_database
 from flows.publishing.vendor_revisions import Change, vendor_changes
 from pipeline.candles.columns import CLOSE, DATE, HIGH
@@ -36,7 +37,7 @@ class Vendor:
     def serve(self, table: pd.DataFrame, as_of: date) -> datetime:
         seen = datetime(as_of.year, as_of.month, as_of.day, 0, 20, tzinfo=UTC) + timedelta(days=1)
         file = table[table[DATE] <= pd.Timestamp(as_of)]
-        (self.folder / self.series.source_name).write_bytes(wire_format(file, self.series))
+        (self.folder / file_name(self.series)).write_bytes(wire_format(file, self.series))
         download(self.series, str(self.folder), self.store, now=seen, limit_mb=1)
         return seen
 

@@ -20,6 +20,7 @@ from flows.edges.http.demo_site import Reply, serve_market
 from flows.edges.http.retry_policy import RetryPolicy
 from flows.edges.snapshots.download import Download, download
 from flows.edges.snapshots.store import SnapshotStore
+from flows.edges.sources.crypto_data_download import file_name
 from pipeline.errors import CoincastError, DiskFullError, SourceError, StoreError, UnknownSeriesError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -27,7 +28,7 @@ from pipeline.simulation import simulate_candles, wire_format
 pytestmark = pytest.mark.slow
 
 BTC = Series.parse("binance/BTCUSDT/1d")
-NAME = BTC.source_name
+NAME = file_name(BTC)
 NOW = datetime(2026, 3, 30, 0, 20, tzinfo=UTC)
 HASTE = RetryPolicy(connect_s=2, read_s=2, total_s=10, retries=3, backoff_s=0.01, longest_wait_s=5)
 MIB = 2**20
