@@ -172,9 +172,9 @@ def test_without_waiting_the_file_is_what_it_is(files: dict[str, bytes]) -> None
         current = configuration({"source": site.url, "recipe": "tiny-range"})
         (job,) = plan_jobs(current, [LATE], as_of=None, now=Watch().start)
         stores = open_stores(current.places)
-        snapshot = flow(name="look")(lambda: Wait(Waiting()).look(job, stores, Stopwatch()))()
-    assert snapshot is not None
-    assert snapshot.last == LAST - timedelta(days=1)
+        file = flow(name="look")(lambda: Wait(Waiting()).look(job, stores, Stopwatch()))()
+    assert file is not None
+    assert file.snapshot.last == LAST - timedelta(days=1)
 
 
 def test_a_run_that_starts_a_day_late_may_do_nothing(files: dict[str, bytes]) -> None:
