@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8"
 	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q flows pipeline expectations
+	$(BIN)/python -m compileall -q coincast flows pipeline expectations
 	@touch $(READY)
 
 test: $(READY) ## the whole suite

@@ -107,6 +107,16 @@ def read_settings(text: str, environment: Mapping[str, str]) -> Settings:
         raise SettingsError(_explain(error)) from error
 
 
+def origins(text: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where each setting in force comes from: a variable's name, `coincast.toml` or `default`."""
+    written = tomllib.loads(text)
+    variables = {key: f"{ENVIRONMENT_PREFIX}{key.upper()}" for key in Settings.model_fields}
+    return {
+        key: variable if variable in environment else "coincast.toml" if key in written else "default"
+        for key, variable in variables.items()
+    }
+
+
 def override_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """The settings with some of them changed, checked as those of the file are.
 

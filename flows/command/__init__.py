@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -17,14 +17,28 @@ app: Final = typer.Typer(
     name="coincast",
     help="Daily forecasts of crypto price ranges: point-in-time, reproducible, scored in the open.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from flows.edges.machine.versions import code_version
+
+        typer.echo(f"coincast {code_version()}")
+        raise typer.Exit
+
+
 @app.callback()
-def _coincast() -> None:
+def _coincast(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show which coincast this is."),
+    ] = False,
+) -> None:
     """Daily forecasts of crypto price ranges: point-in-time, reproducible, scored in the open."""
 
 
@@ -36,6 +50,7 @@ from flows.command import (  # noqa: E402, F401
     daily,
     demo,
     doctor,
+    export,
     forecast,
     hub,
     inspect,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from flows.command import app
-from flows.command.backfill_output import show_outcome, show_status
+from flows.command.backfill_output import show_list, show_outcome, show_status
 from flows.command.backfill_planning import ask_for, planning, require_one_way, tell_plan
 from flows.command.options import JsonOption, QuietOption, SeriesOption
 from flows.command.output import print_json
@@ -164,6 +164,15 @@ def status(backfill_id: IdArgument = "last", *, as_json: JsonOption = False) -> 
     stores = _stores(_configuration())
     found = stores.units.find(backfill_id)
     show_status(found, stores.units.rows(found.id), stores.units.counts(found.id), as_json=as_json)
+
+
+@backfill_app.command("list")
+def list_backfills(*, as_json: JsonOption = False) -> None:
+    """Show every backfill, the newest first: whose forecasts, of which days, and how far it is.
+
+    Example: coincast backfill list
+    """
+    show_list(_stores(_configuration()).units.listed(), as_json=as_json)
 
 
 @backfill_app.command()

@@ -1,5 +1,6 @@
 """What `coincast backfill` prints: plans, outcomes and states."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -85,6 +86,28 @@ def show_status(
     rows = [{key: row[key] for key in row if key not in ("first", "last")} for row in status_rows(units)]
     print_table("", tuple(rows[0]), [tuple(row.values()) for row in rows])
     _print_reasons([unit for unit in units if unit["status"] == "failed"], backfill.id)
+
+
+def show_list(backfills: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """A line a backfill."""
+    asked = [{**one, "request": json.loads(one["request"])} for one in backfills]
+    if as_json:
+        print_json({"backfills": [{**one, "created_at": one["created_at"].isoformat()} for one in asked]})
+        return
+    if not asked:
+        typer.echo("No backfill was made yet; `coincast backfill --from … --to …` makes one.")
+        return
+    rows = [
+        (
+            one["id"],
+            one["model_id"].removeprefix("coincast-"),
+            ", ".join(one["request"]["series"]),
+            f"{one['request']['first']} … {one['request']['last']}",
+            _told(one["units"]),
+        )
+        for one in asked
+    ]
+    print_table("", ("backfill", "model", "series", "days", "units"), rows)
 
 
 def _print_outcome(outcome: "BackfillOutcome") -> None:

@@ -21,7 +21,9 @@ def reproduce(
     as_of: Annotated[str, typer.Option("--as-of", help="Day of the forecast (YYYY-MM-DD).")],
     model: Annotated[
         str | None,
-        typer.Option("--model", help="Model id, as coincast-har_range; default: the published one."),
+        typer.Option(
+            "--model", help="Model id, as coincast-har_range; default: the published one, else the recipe's."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from flows.edges.words import one_line
 from pipeline.addresses.address import Address
 from pipeline.errors import SettingsError
-from pipeline.settings import Settings, override_settings, read_settings
+from pipeline.settings import Settings, origins, override_settings, read_settings
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 
@@ -77,6 +77,11 @@ def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
             ),
         ),
     )
+
+
+def setting_origins() -> dict[str, str]:
+    """Where each setting in force comes from: a variable's name, `coincast.toml` or `default`."""
+    return origins(_settings_text(), os.environ)
 
 
 def _settings_path() -> Path:

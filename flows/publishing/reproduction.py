@@ -1,6 +1,6 @@
 """A published forecast made again from what the ledger says it was made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from flows.edges.ledger.publications import Publication
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.versions import code_version, package_versions
 from flows.edges.snapshots.store import SnapshotStore
@@ -17,7 +18,7 @@ from pipeline.errors import InputError, StoreError
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.manifest import Manifest
 from pipeline.models.fitting import Model, fit, issue
-from pipeline.models.registry import range_recipe
+from pipeline.models.registry import BASELINES, range_recipe
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
@@ -69,7 +70,7 @@ def reproduce(
     Args:
         series: Whose forecast.
         as_of: Its day.
-        model_id: Its model; None for the one that was published.
+        model_id: Its model; None for the one that was published, or for the recipe's where a backfill made it.
         ledger: That holds it.
         snapshots: That hold the bytes.
 
@@ -90,17 +91,33 @@ def reproduce(
 
 def _ledger_rows(series: Series, as_of: date, model_id: str | None, ledger: Ledger) -> pd.DataFrame:
     """The day's rows of one model: the live ones, and backfilled ones for the horizons that have no other."""
-    published = ledger.publication(series, as_of=as_of)
-    wanted = model_id or (published.model_id if published else None)
     rows = ledger.forecasts(series, since=as_of, until=as_of)
     there = sorted(set(rows["model_id"]))
-    if wanted not in there:
-        known = f"there are {', '.join(there)}" if there else "it has none of that day"
+    if not there:
         raise InputError(
-            f"The ledger has no forecast of {series} as of {as_of} by {wanted or 'any model'}; {known}."
+            f"The ledger has no forecast of {series} as of {as_of}; `coincast forecast` shows the newest."
+        )
+    wanted = model_id or _meant(ledger.publication(series, as_of=as_of), there)
+    if wanted is None:
+        raise InputError(
+            f"Nothing of {series} as of {as_of} was published; say whose forecast is meant:"
+            f" --model {' or --model '.join(there)}."
+        )
+    if wanted not in there:
+        raise InputError(
+            f"The ledger has no forecast of {series} as of {as_of} by {wanted}; there are {', '.join(there)}."
         )
     own = rows[rows["model_id"] == wanted].sort_values("mode", ascending=False, kind="stable")
     return own.drop_duplicates("horizon").sort_values("horizon")
+
+
+def _meant(published: Publication | None, there: Sequence[str]) -> str | None:
+    """The published model, else the only one that is no baseline; None where that does not tell."""
+    if published is not None:
+        return published.model_id
+    baselines = {recipe.model_id for recipe in BASELINES}
+    own = [model_id for model_id in there if model_id not in baselines]
+    return own[0] if len(own) == 1 else None
 
 
 def _reproduce(

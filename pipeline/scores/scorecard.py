@@ -1,7 +1,7 @@
 """How good the published forecasts were, per series, model, mode and horizon. Live and backfill never mix."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -115,7 +115,7 @@ class ScoreLine:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All lines, by series, mode, model and horizon; the random walk first."""
+    """All lines, by series, mode, model and horizon; the best model first, the random walk last."""
 
     lines: tuple[ScoreLine, ...]
 
@@ -133,8 +133,20 @@ def build_scorecard(scores: "DataFrame") -> Scorecard:
         scores: Rows as `Ledger.scores` gives them: of each forecast the last issue and the last revision.
     """
     lines = [_line(group) for group in _groups(scores)]
-    lines.sort(key=lambda row: (row.series, row.mode != "live", row.model_id != RANDOM_WALK, row.model_id))
-    return Scorecard(tuple(lines))
+    order = {
+        line: (line.series, line.mode != "live", *_standing(line, lines), line.horizon) for line in lines
+    }
+    return Scorecard(tuple(sorted(lines, key=order.__getitem__)))
+
+
+def _standing(row: ScoreLine, lines: Sequence[ScoreLine]) -> tuple[bool, float, str]:
+    """By the model's relative WIS at the shortest horizon that it has; the random walk after all others."""
+    own = [
+        one for one in lines if (one.series, one.mode, one.model_id) == (row.series, row.mode, row.model_id)
+    ]
+    skill = min(own, key=lambda one: one.horizon).skill
+    known = skill is not None and math.isfinite(skill.relative_wis)
+    return row.model_id == RANDOM_WALK, skill.relative_wis if skill and known else math.inf, row.model_id
 
 
 def _groups(scores: "DataFrame") -> "Iterator[DataFrame]":

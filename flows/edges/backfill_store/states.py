@@ -78,6 +78,25 @@ class BackfillStates:
             found = {str(status): int(count) for status, count in connection.execute(query)}
         return {status: found.get(status, 0) for status in STATUSES}
 
+    def listed(self) -> list[dict[str, Any]]:
+        """Every backfill, the newest first: `id`, `created_at`, `request` (JSON), `model_id`, and units by status."""
+        query = sa.select(backfills).order_by(backfills.c.created_at.desc(), backfills.c.id)
+        told = sa.select(units.c.backfill_id, units.c.status, sa.func.count()).group_by(
+            units.c.backfill_id, units.c.status
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+            counts: dict[str, dict[str, int]] = {}
+            for backfill_id, status, count in connection.execute(told):
+                counts.setdefault(backfill_id, {})[status] = count
+        return [
+            {
+                **{name: row[name] for name in ("id", "created_at", "request", "model_id")},
+                "units": counts.get(row["id"], {}),
+            }
+            for row in rows
+        ]
+
     def rows(self, backfill_id: str) -> list[dict[str, Any]]:
         """Every unit as it stands, by series and day."""
         query = sa.select(units).where(units.c.backfill_id == backfill_id)

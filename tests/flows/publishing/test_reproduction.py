@@ -77,6 +77,7 @@ class Deployment:
         fit_day: date | None = None,
         made: Callable[[Manifest], Manifest] = lambda manifest: manifest,
         issued: Callable[[Forecast], Forecast] = lambda forecast: forecast,
+        published: bool = True,
     ) -> None:
         source, day = fitted_on or snapshot, fit_day or as_of
         named = find_recipe(recipe)
@@ -102,7 +103,8 @@ class Deployment:
             issued_at=now,
         )
         self.ledger.issue([issued(issue(model, self.grid(snapshot), series=BTC, as_of=as_of))], issue=context)
-        self.ledger.publish(BTC, as_of, model_id=model.model_id, now=now, published_at=now)
+        if published:
+            self.ledger.publish(BTC, as_of, model_id=model.model_id, now=now, published_at=now)
 
     def again(self, as_of: date, model_id: str | None = None) -> tuple[Reproduction, ...]:
         return reproduce(BTC, as_of, model_id=model_id, ledger=self.ledger, snapshots=self.snapshots)
@@ -166,8 +168,22 @@ def test_other_numbers_and_other_versions_are_told(deployment: Deployment, tmp_p
     assert made.changed[2].startswith("numpy was 1.0 and is ")
 
 
+@pytest.mark.slow
+def test_a_day_of_which_nothing_was_published_takes_the_only_recipes_forecast(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    snapshot = deployment.download(tmp_path, LAST)
+    for name in ("random-walk", "ewma-range"):
+        deployment.publish(snapshot, LAST, recipe=name, published=False)
+    with pytest.raises(InputError, match="--model coincast-ewma_range or --model coincast-random_walk"):
+        deployment.again(LAST)
+    deployment.publish(snapshot, LAST, recipe="tiny-range", published=False)
+    (made,) = deployment.again(LAST)
+    assert (made.model_id, made.equal) == ("coincast-tiny_range", True)
+
+
 def test_what_is_not_there_is_said(deployment: Deployment, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="by any model; it has none of that day"):
+    with pytest.raises(InputError, match=r"no forecast of .* as of .*coincast forecast"):
         deployment.again(LAST)
     snapshot = deployment.download(tmp_path, LAST)
     deployment.publish(snapshot, LAST)

@@ -112,11 +112,13 @@ def test_overlapping_forecasts_count_for_less() -> None:
     assert widths[1] > 2 * widths[0]
 
 
-def test_the_random_walk_comes_first_and_horizons_follow_each_other() -> None:
+def test_the_best_model_comes_first_and_the_random_walk_last() -> None:
     rows = [score_rows(3, model_id=model, horizon=h) for h in (2, 1) for model in (MODEL, WALK)]
-    lines = build_scorecard(pd.concat(rows)).lines
-    assert [(line.model_id, line.horizon) for line in lines] == [(WALK, 1), (WALK, 2), (MODEL, 1), (MODEL, 2)]
-    assert [line.skill for line in lines[:2]] == [None, None]
+    worse = score_rows(3, model_id="coincast-a", horizon=1)
+    lines = build_scorecard(pd.concat([*rows, worse.assign(wis=worse["wis"] * 3)])).lines
+    told = [(line.model_id, line.horizon) for line in lines]
+    assert told == [(MODEL, 1), (MODEL, 2), ("coincast-a", 1), (WALK, 1), (WALK, 2)]
+    assert [line.skill for line in lines[3:]] == [None, None]
 
 
 def test_no_scores_make_an_empty_scorecard() -> None:
@@ -125,7 +127,7 @@ def test_no_scores_make_an_empty_scorecard() -> None:
 
 def test_one_score_is_a_line_that_json_can_hold() -> None:
     card = build_scorecard(pd.concat([score_rows(1), score_rows(1, model_id=WALK)]))
-    values = json.loads(json.dumps(card.lines[1].as_dict(), allow_nan=False))
+    values = json.loads(json.dumps(card.lines[0].as_dict(), allow_nan=False))
     assert values["n"] == 1
     assert values["first"] == "2025-01-02"
     assert values["skill"]["interval"] == [None, None]
