@@ -223,6 +223,11 @@ def mlflow_ui(compared: Compared, run_server: Callable[..., AbstractContextManag
         yield address
 
 
+def place_of(url: str) -> str:
+    """What of a link that is shown to people lies behind the server's address."""
+    return url[url.index("/#/") :]
+
+
 def test_mlflows_page_shows_runs_metrics_and_figures(mlflow_ui: str, compared: Compared) -> None:
     from playwright.sync_api import expect, sync_playwright
 
@@ -232,8 +237,11 @@ def test_mlflows_page_shows_runs_metrics_and_figures(mlflow_ui: str, compared: C
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         expect.set_options(timeout=60_000)
-        page.goto(f"{mlflow_ui}/#/experiments/{experiment}/runs")
+        page.goto(f"{mlflow_ui}{place_of(compared.experiment.url)}")
         expect(page.get_by_role("link", name="compare small-lstm").first).to_be_visible()
+        page.goto(f"{mlflow_ui}{place_of(compared.result['mlflow']['url'])}")
+        expect(page.get_by_text("compare small-lstm").first).to_be_visible()
+        expect(page.get_by_text("Model metrics").first).to_be_visible()
         runs = json.dumps([run.id for run in children])
         page.goto(f"{mlflow_ui}/#/compare-runs?runs={runs}&experiments=%5B%22{experiment}%22%5D")
         expect(page.get_by_text("Parallel Coordinates Plot").first).to_be_visible()

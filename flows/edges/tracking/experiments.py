@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 LOCAL_UI: Final = "http://127.0.0.1:5000"
+# Without it MLflow 3.17 opens an experiment in its view of traces, of which there are none.
+_VIEW: Final = "workflowType=machine_learning"
 _PAGE: Final = 1000
 
 
@@ -97,12 +99,15 @@ class Experiment:
 
     @property
     def url(self) -> str:
-        """Address in the UI."""
-        return f"{self.tracking.ui}/#/experiments/{self.id}"
+        """Address of its runs in the UI."""
+        return self._address("")
 
     def run_url(self, run_id: str) -> str:
         """Address of one of its runs in the UI."""
-        return f"{self.url}/runs/{run_id}"
+        return self._address(f"/runs/{run_id}")
+
+    def _address(self, page: str) -> str:
+        return f"{self.tracking.ui}/#/experiments/{self.id}{page}?{_VIEW}"
 
     def find_runs(
         self, *, tags: Mapping[str, object] | None = None, status: str | None = None, limit: int = _PAGE

@@ -174,6 +174,8 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(monkeypatch
 def test_addresses_and_commands_that_are_shown_have_no_password(tracking: Tracking) -> None:
     server = replace(tracking, uri="https://ann:secret@models.example/", artifacts=None)
     assert server.ui == "https://models.example"
-    assert Experiment(server, "3", "a").run_url("7") == "https://models.example/#/experiments/3/runs/7"
+    view = "?workflowType=machine_learning"
+    assert Experiment(server, "3", "a").run_url("7") == f"https://models.example/#/experiments/3/runs/7{view}"
+    assert Experiment(server, "3", "a").url == f"https://models.example/#/experiments/3{view}"
     database = replace(tracking, uri="postgresql://ann:secret@127.0.0.1/mlflow")
     assert database.ui_command == 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
