@@ -77,4 +77,4 @@ def _print(made: "Sequence[Reproduction]") -> None:
         for change in again.changed:
             typer.echo(f"  {change}")
         if not again.equal and not again.changed:
-            typer.echo("  Code and packages are the same: another machine, or another number of threads?")
+            typer.echo("  Code, packages and arithmetic are the same, as far as the manifest tells.")

@@ -8,7 +8,7 @@ from typing import Final
 from expectations.checking import check_forecasts
 from expectations.forecast_table import forecast_table
 from flows.edges.clock import clock
-from flows.edges.machine.versions import code_version, package_versions
+from flows.edges.machine.versions import arithmetic, code_version, package_versions
 from flows.inputs.market import Market
 from flows.inputs.request import Job
 from pipeline.evaluation.trial import fit_baselines
@@ -76,6 +76,7 @@ def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> M
         vintage=market.vintage,
         code=code_version(),
         packages=package_versions(),
+        arithmetic=arithmetic(),
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from flows.edges.ledger.publications import Publication
 from flows.edges.ledger.store import Ledger
-from flows.edges.machine.versions import code_version, package_versions
+from flows.edges.machine.versions import arithmetic, code_version, package_versions
 from flows.edges.snapshots.store import SnapshotStore
 from pipeline.candles import daily_grid
 from pipeline.errors import InputError, StoreError
@@ -22,6 +22,7 @@ from pipeline.models.registry import BASELINES, range_recipe
 from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
+_ARITHMETIC: Final = {"instructions": "The processor's set of instructions", "blas": "NumPy's BLAS"}
 # A forecast's horizons were made together where these agree.
 _MADE_OF: Final = ["manifest_id", "snapshot_sha256"]
 
@@ -39,7 +40,7 @@ class Reproduction:
         snapshots: sha256 of the bytes of the fit, then of the forecast's.
         horizons: Those that were made together.
         largest: Largest relative difference of a quantile, by horizon; 0 is bit for bit.
-        changed: What is not as it was: code, packages; a sentence each.
+        changed: What is not as it was: code, packages, arithmetic; a sentence each.
     """
 
     series: str
@@ -188,4 +189,9 @@ def _changes(manifest: Manifest) -> tuple[str, ...]:
     for name, then in manifest.packages.items():
         if installed.get(name) != then:
             changes.append(f"{name} was {then} and is {installed.get(name, 'not installed')}.")
+    here = arithmetic()
+    for name in sorted(here.keys() | manifest.arithmetic.keys() if manifest.arithmetic else ()):
+        then, now = manifest.arithmetic.get(name, "not set"), here.get(name, "not set")
+        if then != now:
+            changes.append(f"{_ARITHMETIC.get(name, name)} was {then} and is {now}.")
     return tuple(changes)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -80,6 +81,7 @@ class Sweep:
             "recipe": self.given.name,
             "variant": LEAK_FREE,
             "seed": self.seed,
+            "optuna": version("optuna") if self.sampler == "tpe" else None,
         }
 
     def records(self, kind: str) -> list[RunRecord]:
@@ -104,12 +106,27 @@ def parent_run(sweep: Sweep) -> Iterator[Run]:
     """The sweep's parent run, gone on with if there is one."""
     earlier = sweep.records("sweep")
     if earlier:
+        _require_same_sampler(sweep, earlier[-1])
         with resumed_run(sweep.experiment, earlier[-1]) as run:
             yield run
     else:
         with study_run(sweep.experiment, sweep.name, sweep.history, tags=sweep.tags("sweep")) as run:
             log_recipe(run, sweep.recipe, vary=dict(sweep.vary), sampler=sweep.sampler)
             yield run
+
+
+def _require_same_sampler(sweep: Sweep, earlier: RunRecord) -> None:
+    """Another Optuna tries other settings from the same seed: half a sweep of each would be neither.
+
+    Raises:
+        InputError: The sweep was begun with another version of it.
+    """
+    then, now = earlier.tags.get("optuna", ""), version("optuna")
+    if sweep.sampler == "tpe" and then.split(".")[0] != now.split(".")[0]:
+        raise InputError(
+            f"The sweep was begun with Optuna {then or 'of an unknown version'} and this is {now}, whose sampler tries"
+            " other settings; install the former, or begin another sweep with another --seed."
+        )
 
 
 def tried_before(sweep: Sweep) -> tuple[Tried, ...]:

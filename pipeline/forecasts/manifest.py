@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Manifest:
-    """The inputs of one fit; equal manifests give equal bytes on the same machine.
+    """The inputs of one fit; equal manifests give equal bytes.
 
     Attributes:
         recipe: The recipe as JSON values.
@@ -21,6 +21,8 @@ class Manifest:
         vintage: `known` or `latest`.
         code: Version of coincast, with the git commit where there is one.
         packages: Version of each package that the numbers depend on.
+        arithmetic: What else the bits depend on: instruction sets, threads, BLAS (docs/registry.md); empty in manifests
+            that were written before it was recorded.
     """
 
     recipe: dict[str, Any]
@@ -31,10 +33,15 @@ class Manifest:
     vintage: str
     code: str
     packages: dict[str, str]
+    arithmetic: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, dates as ISO."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        values = asdict(self)
+        # The id of an older manifest stays what it was.
+        if not self.arithmetic:
+            del values["arithmetic"]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
 
     @cached_property
     def id(self) -> str:

@@ -14,6 +14,7 @@ from pipeline.forecasts.quantiles import FloatArray
 from pipeline.models.callbacks import DivergenceGuard, EpochListener, EpochReport, TimeLimit, deterministic
 from pipeline.point.framing import Framing
 from pipeline.point.network import build_network
+from pipeline.point.shuffling import shuffled
 
 if TYPE_CHECKING:
     import keras
@@ -78,12 +79,16 @@ def fit_point(
     deterministic(seed)
     fitting = framing.recipe.fitting
     network = build_network(framing.recipe, Random(seed))  # noqa: S311 - weights, not secrets
+    inputs, targets = _examples(framing, framing.parts.fit)
     history = network.fit(
-        *_examples(framing, framing.parts.fit),
+        **(
+            {"x": shuffled(inputs, targets, batch=fitting.batch, seed=seed)}
+            if fitting.shuffle
+            else {"x": inputs, "y": targets, "batch_size": fitting.batch, "shuffle": False}
+        ),
         validation_data=_examples(framing, framing.parts.validation) if framing.parts.n_validation else None,
-        batch_size=fitting.batch,
+        validation_batch_size=fitting.batch,
         epochs=fitting.epochs,
-        shuffle=fitting.shuffle,
         verbose=0,
         callbacks=_callbacks(fitting.patience, time_limit_s=time_limit_s, on_epoch=on_epoch),
     ).history

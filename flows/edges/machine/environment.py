@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any, Final
 
-from flows.edges.machine.versions import code_version, package_versions
+from flows.edges.machine.versions import arithmetic, code_version, package_versions
 
 _PROCESSORS: Final = Path("/proc/cpuinfo")
 # By these the numeric packages are told how many threads to take and which arithmetic to use.
@@ -29,6 +29,7 @@ def environment() -> dict[str, Any]:
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
         "coincast": code_version(),
         "packages": package_versions(),
+        "arithmetic": arithmetic(),
     }
 
 

@@ -17,6 +17,9 @@ _NETWORKS: Final = ("tensorflow", "keras")
 _DEFAULTS: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
+    # As many on every machine: sums of wide networks are split among the threads, and rounded so.
+    "TF_NUM_INTRAOP_THREADS": "2",
+    "TF_NUM_INTEROP_THREADS": "2",
     "KERAS_BACKEND": "tensorflow",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
