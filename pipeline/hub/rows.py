@@ -30,8 +30,8 @@ def model_output_faults(
     yield from faults
     groups: dict[tuple[str, ...], _Cells] = {}
     width = len(round_.task_ids)
-    for line, cells in rows:
-        groups.setdefault(tuple(cells[: width + 1]), []).append((line, cells[width + 1], cells[width + 2]))
+    for number, row in rows:
+        groups.setdefault(tuple(row[: width + 1]), []).append((number, row[width + 1], row[width + 2]))
     given: dict[tuple[int, str], dict[tuple[str, ...], int]] = {}
     for (*texts, output_type), cells in groups.items():
         line = cells[0][0]
