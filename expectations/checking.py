@@ -138,7 +138,8 @@ def _check(expectation: Mapping[str, Any], result: Any, day_column: str) -> Chec
         return Check(name, "critical", success=False, message=message)
     found = result.result
     observed = _observed(found)
-    if result.success is True:
+    # A numpy bool from some expectations: not the object True.
+    if bool(result.success):
         return Check(name, expectation["severity"], success=True, observed=observed)
     days = _days(found, day_column)
     received = f"{observed} failing ({name_days(days)})" if days else observed

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from packaging.requirements import Requirement
 
@@ -17,6 +18,8 @@ SCARCE_BYTES: Final = 5 * _GIB
 FULL_BYTES: Final = _GIB // 2
 # Clocks of machines that share a database differ a little.
 _CLOCK_SLACK: Final = timedelta(minutes=5)
+# Any recent year will do: a zone keeps its rules for long.
+_A_YEAR: Final = 2026
 _REMEDIES: Final = {
     NO_FORECAST: "look at the last flow run, then run `coincast daily --series {series}`",
     SUSPECT_SOURCE: "look at what the vendor serves; if it is right, run `coincast snapshots accept`",
@@ -176,5 +179,19 @@ def judge_deployment(status: int, content: Mapping[str, Any]) -> Finding:
     if content.get("status") != "READY":
         remedy = "run `prefect worker start --pool coincast` in the project folder"
         return Finding(name, "warning", "no worker asks for the runs of daily/daily", remedy)
+    zones = sorted({str(one["schedule"].get("timezone") or "UTC") for one in schedules})
+    moving = [zone for zone in zones if _changes_its_clock(zone, year=_A_YEAR)]
+    if moving:
+        said = f"daily/daily is scheduled by the clock of {', '.join(moving)}, which changes twice a year"
+        return Finding(name, "warning", said, "give its schedule the zone UTC (docs/operations.md says why)")
     crons = ", ".join(str(one["schedule"].get("cron", "")) for one in schedules)
     return Finding(name, "ok", f"daily/daily runs at {crons} (UTC), and a worker asks for its runs")
+
+
+def _changes_its_clock(zone: str, *, year: int) -> bool:
+    """Whether a zone's offset differs between the months of a year; one that nobody knows counts as such."""
+    try:
+        known = ZoneInfo(zone)
+    except (OSError, LookupError, ValueError):
+        return True
+    return len({datetime(year, month, 1, tzinfo=known).utcoffset() for month in range(1, 13)}) > 1

@@ -97,7 +97,12 @@ def admin_json(*, mode: str, simulated: bool) -> bytes:
             "name": f"coincast: {when}{' of a simulated market' if simulated else ''}",
             "maintainer": _TEAM,
             "contact": {"name": _TEAM},
-            "repository": {},
+            # Official readers look the hub's files up here only where they lie on GitHub.
+            "repository": {
+                "host": "github",
+                "owner": _TEAM,
+                "name": "hub" if mode == LIVE else "hub-backfill",
+            },
             "file_format": ["csv"],
             # The schema's list has no UTC; this zone has no other offset.
             "timezone": "Africa/Abidjan",

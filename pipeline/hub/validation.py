@@ -1,25 +1,32 @@
-"""Whether a folder is a valid hub of quantile forecasts: every fault by its file and line."""
+"""Whether a folder is a valid hubverse hub, by its own configuration: every fault by its file and line."""
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from pipeline.hub.configuration import ADMIN, TARGET_DATA, TASKS
+from pipeline.hub.configuration import ADMIN, MODEL_SCHEMA, TARGET_DATA, TASKS
 from pipeline.hub.files import ORACLE_COLUMNS, TIME_SERIES_COLUMNS
-from pipeline.hub.rows import Accepted, model_output_faults, target_data_faults
+from pipeline.hub.metadata import metadata_faults, read_model_schema
+from pipeline.hub.rows import model_output_faults, target_data_faults
+from pipeline.hub.tables import FORMATS
+from pipeline.hub.tasks import Round, read_rounds
 
+CONFIGURATION: Final = "configuration"
 _REQUIRED: Final = {
-    ADMIN: ("schema_version", "name", "maintainer", "contact", "repository", "file_format", "timezone"),
+    ADMIN: ("schema_version", "name", "maintainer", "contact", "file_format", "timezone"),
     TASKS: ("schema_version", "rounds"),
     TARGET_DATA: ("schema_version", "observable_unit"),
 }
+_REPOSITORY: Final = ("host", "owner", "name")
+_FIRST_WITH_REPOSITORY: Final = 6
 _TARGET_FILES: Final = {
     "target-data/time-series.csv": TIME_SERIES_COLUMNS,
     "target-data/oracle-output.csv": ORACLE_COLUMNS,
 }
-_MODEL_ID: Final = re.compile(r"[A-Za-z0-9_+]+-[A-Za-z0-9_+]+")
+_PART: Final = "[A-Za-z0-9_+]+"
+_MODEL_ID: Final = re.compile(f"{_PART}-{_PART}")
 _Read = Callable[[str], bytes]
 
 
@@ -30,6 +37,7 @@ class Fault:
     path: str
     line: int
     message: str
+    kind: str = CONFIGURATION
 
     def __str__(self) -> str:
         return f"{self.path}{f':{self.line}' if self.line else ''}: {self.message}"
@@ -39,6 +47,17 @@ class Fault:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Hub:
+    """A folder's files; `rounds` is None where tasks.json could not be read."""
+
+    paths: Collection[str]
+    read: _Read
+    rounds: tuple[Round, ...] | None
+    formats: frozenset[str]
+    outputs: str
+
+
 def validate_hub(paths: Collection[str], read: _Read) -> tuple[Fault, ...]:
     """Every fault of a hub, in the order of its files; none if it is valid.
 
@@ -46,31 +65,48 @@ def validate_hub(paths: Collection[str], read: _Read) -> tuple[Fault, ...]:
         paths: Every file of the folder, relative to it, with `/`.
         read: Gives the bytes of one of them.
     """
-    configurations, faults = _configurations(paths, read)
-    accepted: Accepted | None = None
-    if TASKS in configurations:
+    paths = frozenset(paths)
+    found, faults = _configurations(paths, read)
+    rounds = None
+    if TASKS in found:
         try:
-            accepted = _accepted(configurations[TASKS])
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            faults.append(Fault(TASKS, 0, f"does not describe a round of quantile forecasts ({error!r:.80})"))
-    faults.extend(_model_faults(paths, read))
+            rounds = read_rounds(found[TASKS])
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            faults.append(Fault(TASKS, 0, f"does not describe a round of forecasts ({error!r:.80})"))
+    admin = found.get(ADMIN, {})
+    outputs = admin.get("model_output_dir")
+    hub = _Hub(
+        paths=paths,
+        read=read,
+        rounds=rounds,
+        formats=frozenset(admin.get("file_format", FORMATS)) or frozenset(FORMATS),
+        outputs=outputs.strip("/") if isinstance(outputs, str) and outputs.strip("/") else "model-output",
+    )
+    faults.extend(_model_faults(hub))
+    faults.extend(_target_faults(hub, found))
     for path in sorted(paths):
-        faults.extend(_file_faults(path, read, accepted))
+        if path.startswith(f"{hub.outputs}/") and not _is_beside_the_point(path):
+            faults.extend(_output_faults(path, hub))
     return tuple(sorted(set(faults)))
+
+
+def _is_beside_the_point(path: str) -> bool:
+    """What people leave beside forecasts, and every reader of hubs passes over."""
+    name = path.rpartition("/")[2]
+    return name.startswith((".", "README")) or name.endswith(".md")
 
 
 def _configurations(paths: Collection[str], read: _Read) -> tuple[dict[str, dict[str, Any]], list[Fault]]:
     faults: list[Fault] = []
     found: dict[str, dict[str, Any]] = {}
-    has_targets = any(path.startswith("target-data/") for path in paths)
     for path, keys in _REQUIRED.items():
         if path not in paths:
-            if path != TARGET_DATA or has_targets:
+            if path != TARGET_DATA:
                 faults.append(Fault(path, 0, "is missing"))
             continue
         try:
             value = json.loads(read(path))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             faults.append(Fault(path, getattr(error, "lineno", 0), f"is not JSON ({str(error)[:80]})"))
             continue
         missing = [key for key in keys if not isinstance(value, dict) or key not in value]
@@ -78,83 +114,94 @@ def _configurations(paths: Collection[str], read: _Read) -> tuple[dict[str, dict
             faults.append(Fault(path, 0, f"lacks {', '.join(missing)}"))
         else:
             found[path] = value
-    faults.extend(_version_faults(found))
+            faults.extend(Fault(path, 0, message) for message in _schema_faults(path, value))
+    if ADMIN in found and not _is_list_of_formats(found[ADMIN]["file_format"]):
+        faults.append(Fault(ADMIN, 0, f"file_format does not name csv or {FORMATS[1]}"))
+        del found[ADMIN]
     return found, faults
 
 
-def _version_faults(configurations: dict[str, dict[str, Any]]) -> Iterator[Fault]:
-    """Each file names its own schema, and all of them the same version."""
-    versions = set()
-    for path, value in configurations.items():
-        kind = path.rpartition("/")[2].removesuffix(".json")
-        match = re.search(rf"/(v[0-9.]+)/{kind}-schema\.json$", str(value["schema_version"]))
-        if match is None:
-            yield Fault(path, 0, f"schema_version names no {kind}-schema.json")
-        else:
-            versions.add(match[1])
-    if len(versions) > 1:
-        yield Fault(TASKS, 0, f"schema versions differ between the files: {', '.join(sorted(versions))}")
-    if ADMIN in configurations and "csv" not in configurations[ADMIN]["file_format"]:
-        yield Fault(ADMIN, 0, "file_format does not name csv")
-
-
-def _accepted(tasks: dict[str, Any]) -> Accepted:
-    (round_,) = tasks["rounds"]
-    (task,) = round_["model_tasks"]
-    task_ids = {
-        name: frozenset(
-            str(value) for values in (given["required"], given["optional"]) for value in values or ()
-        )
-        for name, given in task["task_ids"].items()
-    }
-    quantile = task["output_type"]["quantile"]
-    required = frozenset(float(level) for level in quantile["output_type_id"]["required"] or ())
-    optional = frozenset(float(level) for level in quantile["output_type_id"].get("optional") or ())
-    if round_["round_id"] not in task_ids:
-        raise ValueError(f"round_id {round_['round_id']!r} is not a task id")
-    if not all(0 < level < 1 for level in required | optional):
-        raise ValueError("levels lie between 0 and 1")
-    return Accepted(
-        task_ids=task_ids,
-        round_id=round_["round_id"],
-        levels=required | optional,
-        required_levels=required,
-        minimum=float(quantile["value"].get("minimum", "-inf")),
-        maximum=float(quantile["value"].get("maximum", "inf")),
+def _is_list_of_formats(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and any(name in FORMATS for name in value if isinstance(name, str))
+        and all(isinstance(name, str) for name in value)
     )
 
 
-def _model_faults(paths: Collection[str], read: _Read) -> Iterator[Fault]:
-    """Every model of model-output has metadata of its name."""
-    outputs = [path.split("/") for path in paths if path.startswith("model-output/")]
-    if not outputs:
-        yield Fault("model-output", 0, "has no forecasts")
-    for model_id in sorted({parts[1] for parts in outputs if len(parts) > 2}):
-        path = next(
-            (p for p in paths if re.fullmatch(rf"model-metadata/{re.escape(model_id)}\.ya?ml", p)), None
-        )
-        if path is None:
-            yield Fault(f"model-metadata/{model_id}.yml", 0, "is missing")
-            continue
-        given = dict(
-            re.findall(
-                r'^(team_abbr|model_abbr): *"?([^"\s]+)"? *$', read(path).decode(errors="replace"), re.M
-            )
-        )
-        if f"{given.get('team_abbr')}-{given.get('model_abbr')}" != model_id:
-            yield Fault(path, 0, f"team_abbr and model_abbr do not make {model_id}")
-
-
-def _file_faults(path: str, read: _Read, accepted: Accepted | None) -> Iterator[Fault]:
-    if path in _TARGET_FILES:
-        found = target_data_faults(read(path), _TARGET_FILES[path])
-        yield from (Fault(path, line or 0, message) for line, message in found)
-    if not path.startswith("model-output/"):
+def _schema_faults(path: str, value: Mapping[str, Any]) -> Iterator[str]:
+    """The file names its own schema; admin.json names the hub's repository as that version asks for."""
+    kind = path.rpartition("/")[2].removesuffix(".json")
+    match = re.search(rf"/v([0-9]{{1,4}})[0-9.]*/{kind}-schema\.json$", str(value["schema_version"]))
+    if match is None:
+        yield f"schema_version names no {kind}-schema.json"
         return
-    _, model_id, *names = path.split("/")
-    match = re.fullmatch(rf"(\d{{4}}-\d\d-\d\d)-{re.escape(model_id)}\.csv", "/".join(names))
+    repository = value.get("repository")
+    if path != ADMIN or (repository is None and int(match[1]) < _FIRST_WITH_REPOSITORY):
+        return
+    missing = [key for key in _REPOSITORY if not isinstance(repository, dict) or key not in repository]
+    if missing:
+        yield f"repository lacks {', '.join(missing)}"
+
+
+def _model_faults(hub: _Hub) -> Iterator[Fault]:
+    """Every model of model-output has metadata of its name, as the hub's own schema wants it."""
+    models = {
+        parts[0]
+        for path in hub.paths
+        if path.startswith(f"{hub.outputs}/") and not _is_beside_the_point(path)
+        if len(parts := path.removeprefix(f"{hub.outputs}/").split("/")) > 1
+    }
+    if not any(path.startswith(f"{hub.outputs}/") for path in hub.paths):
+        yield Fault(hub.outputs, 0, "has no forecasts")
+    schema = None
+    if MODEL_SCHEMA in hub.paths:
+        schema, message = read_model_schema(hub.read(MODEL_SCHEMA))
+        if message:
+            yield Fault(MODEL_SCHEMA, 0, message)
+    for model_id in sorted(models):
+        names = [f"model-metadata/{model_id}.{ending}" for ending in ("yml", "yaml")]
+        path = next((name for name in names if name in hub.paths), None)
+        if path is None:
+            yield Fault(names[0], 0, "is missing", "metadata")
+            continue
+        messages = metadata_faults(hub.read(path), model_id, schema)
+        yield from (Fault(path, 0, message, "metadata") for message in messages)
+
+
+def _target_faults(hub: _Hub, found: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Target data of coincast's form is checked; what other hubs keep there is theirs."""
+    ours = found.get(TARGET_DATA, {}).get("observable_unit") == list(TIME_SERIES_COLUMNS[:2])
+    for path, columns in _TARGET_FILES.items():
+        if path not in hub.paths:
+            continue
+        content = hub.read(path)
+        if not ours and content.partition(b"\n")[0].strip() != ",".join(columns).encode():
+            continue
+        yield from (
+            Fault(path, line, text, kind) for line, kind, text in target_data_faults(content, columns)
+        )
+
+
+def _output_faults(path: str, hub: _Hub) -> Iterator[Fault]:
+    model_id, _, name = path.removeprefix(f"{hub.outputs}/").partition("/")
+    match = re.fullmatch(
+        rf"(\d{{4}}-\d\d-\d\d|[A-Za-z0-9_]+)-{re.escape(model_id)}(?:\.[a-z0-9]+)?\.([a-z]+)", name
+    )
     if not _MODEL_ID.fullmatch(model_id) or match is None:
-        yield Fault(path, 0, "is not named model-output/<team>-<model>/<reference_date>-<team>-<model>.csv")
-    elif accepted is not None:
-        found = model_output_faults(read(path), accepted, round_id=match[1])
-        yield from (Fault(path, line or 0, message) for line, message in found)
+        form = f"{hub.outputs}/<team>-<model>/<round_id>-<team>-<model>.{'|'.join(sorted(hub.formats))}"
+        yield Fault(path, 0, f"is not named {form}", "file name")
+        return
+    if hub.rounds is None:
+        return
+    round_id, ending = match.groups()
+    round_ = next((one for one in hub.rounds if round_id in one.ids), None)
+    if ending not in ((round_.formats if round_ else None) or hub.formats):
+        yield Fault(path, 0, f"is of a format that admin.json does not name: {ending}", "file name")
+        return
+    if round_ is None:
+        yield Fault(path, 0, f"is of the round {round_id}, which tasks.json does not have", "round")
+        round_ = hub.rounds[0]
+    if ending in FORMATS:
+        found = model_output_faults(hub.read(path), round_, round_id=round_id, file_format=ending)
+        yield from (Fault(path, line, message, kind) for line, kind, message in found)

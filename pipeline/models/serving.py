@@ -1,8 +1,9 @@
 """A forecast for candles that somebody posts: the ledger's numbers, or a sentence that says what is missing."""
 
+import re
 from collections.abc import Collection
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ INPUT_COLUMNS: Final = (DATE, *PRICES, VOLUME)
 QUANTILE_COLUMNS: Final = tuple(f"q{level:g}" for level in LEVELS)
 OUTPUT_COLUMNS: Final = (DATE, "horizon", "median", *QUANTILE_COLUMNS)
 _MOST_NAMED: Final = 5
+_DAY: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]00:00(?::00(?:\.0{1,9})?)?(?:Z|[+-]00:?00)?)?")
 
 
 def serve(model: Model, rows: pd.DataFrame, *, series: Series, missing: Collection[date]) -> pd.DataFrame:
@@ -66,18 +68,32 @@ def _with_days(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows oldest first, with days for dates."""
     if rows.empty:
         raise TooLittleHistoryError(f"{MINIMUM_DAYS} daily candles are needed; none was sent.")
-    days = pd.to_datetime(rows[DATE], errors="coerce", format="ISO8601")
-    if days.isna().any():
+    days = [_day(value) for value in rows[DATE]]
+    if None in days:
         raise CandleFileError(
-            f"A date is written YYYY-MM-DD, as 2026-03-29; got {str(rows[DATE][days.isna()].iloc[0])[:40]!r}."
+            "A date is written YYYY-MM-DD, as 2026-03-29, or is a midnight UTC;"
+            f" got {str(rows[DATE].iloc[days.index(None)])[:40]!r}."
         )
-    ordered = rows.assign(date=days.dt.normalize().astype("datetime64[us]")).sort_values(
-        DATE, ignore_index=True
-    )
+    ordered = rows.assign(date=np.array(days, dtype="datetime64[us]")).sort_values(DATE, ignore_index=True)
     doubled = ordered[DATE][ordered[DATE].duplicated()]
     if len(doubled):
         raise CandleFileError(f"Each day is sent once; {doubled.iloc[0].date()} is there twice.")
     return ordered
+
+
+def _day(value: Any) -> date | None:
+    """The day of a text, date or instant; None for what is no day, however much pandas makes of it."""
+    if isinstance(value, str):
+        match = _DAY.fullmatch(value)
+        try:
+            return date.fromisoformat(match[1]) if match else None
+        except ValueError:
+            return None
+    if value is pd.NaT or not isinstance(value, date):
+        return None
+    instant = pd.Timestamp(value)
+    is_midnight = instant == instant.normalize() and instant.utcoffset() in (None, timedelta(0))
+    return instant.date() if is_midnight else None
 
 
 def _newest_days(rows: pd.DataFrame, days: int) -> pd.DataFrame:

@@ -412,3 +412,20 @@ assert found.severity == "ok", found
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("success", [True, False, np.True_, np.False_])
+def test_a_numpy_bool_is_an_outcome_as_any_other(
+    candles: Table, success: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Great Expectations gives some outcomes as numpy's."""
+    validate = checking._validate
+
+    def with_outcomes(*given: object, **named: object) -> object:
+        results = validate(*given, **named)
+        for result in results.values():
+            result.success = success
+        return results
+
+    monkeypatch.setattr(checking, "_validate", with_outcomes)
+    assert {check.success for check in verdict(candles).checks} == {bool(success)}

@@ -128,7 +128,6 @@ class Run:
 
         columns = [{"name": column, "type": _column_type(kind)} for column, kind in candles.dtypes.items()]
         days = candles["date"]
-        profile = {"rows": len(candles), "first": str(days.iloc[0])[:10], "last": str(days.iloc[-1])[:10]}
         served = source.startswith(("http://", "https://"))
         dataset = Dataset(
             name=name,
@@ -136,10 +135,12 @@ class Run:
             source_type="http" if served else "local",
             source=json.dumps({"url" if served else "uri": source}),
             schema=json.dumps({"mlflow_colspec": columns}),
-            profile=json.dumps(profile),
         )
-        context = [InputTag("mlflow.data.context", "training")]
-        self.client.log_inputs(self.id, [DatasetInput(dataset, context)])
+        # MLflow keeps one dataset for a name and a digest: what changes with the day belongs to the run's input.
+        used = {"rows": len(candles), "first": str(days.iloc[0])[:10], "last": str(days.iloc[-1])[:10]}
+        tags = [InputTag("mlflow.data.context", "training")]
+        tags += [InputTag(key, str(value)) for key, value in used.items()]
+        self.client.log_inputs(self.id, [DatasetInput(dataset, tags)])
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Facts to find the run by; None values are left out, long ones cut."""

@@ -58,8 +58,8 @@ def test_a_broken_hub_names_the_file_and_the_line(
     path.write_text(path.read_text().replace("1.05", "5", 1))
     code, out, error = validate(str(hub))
     assert code == 1
-    assert f"{path.relative_to(hub)}:5: value 1.1 at level 0.1 is below 5 at level 0.05" in out
-    assert error == f"{hub}: not valid, faults: 1\n"
+    assert f"{path.relative_to(hub)}:5: value 1.1 at 0.1 is below 5 at 0.05" in out
+    assert error == f"{hub}: not valid, faults: 1 (order 1)\n"
     answer = json.loads(validate(str(hub), "--json")[1])
     assert answer["valid"] is False
     assert answer["faults"][0]["line"] == 5
@@ -70,3 +70,18 @@ def test_no_such_folder(tmp_path: Path, validate: Callable[..., tuple[object, st
     assert (code, out) == (2, "")
     assert error.startswith("coincast: ")
     assert error.count("\n") == 1
+
+
+def test_many_faults_are_counted_and_a_few_of_each_kind_shown(
+    hub: Path, validate: Callable[..., tuple[object, str, str]]
+) -> None:
+    path = next(hub.glob("model-output/*/*.csv"))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *(line.rpartition(",")[0] + ",many" for line in lines[1:])]))
+    path.with_name("2026-03-29").write_text("")
+    code, out, error = validate(str(hub))
+    assert code == 1
+    assert len(out.splitlines()) == 1 + 5 + 1
+    assert out.endswith("... and 156 more; --json has them all\n")
+    assert error == f"{hub}: not valid, faults: 162 (value 161, file name 1)\n"
+    assert len(json.loads(validate(str(hub), "--json")[1])["faults"]) == 162

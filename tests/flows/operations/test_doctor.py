@@ -99,3 +99,32 @@ def test_the_deployment(status: int, change: dict[str, object] | None, result: s
     finding = judge_deployment(status, {} if change is None else READY | change)
     assert finding.status == result
     assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("zone", "result"),
+    [
+        (None, "ok"),
+        ("UTC", "ok"),
+        ("Africa/Abidjan", "ok"),
+        ("Asia/Tokyo", "ok"),
+        ("Europe/Berlin", "warning"),
+        ("America/New_York", "warning"),
+        ("Australia/Lord_Howe", "warning"),
+        ("Nowhere/Atall", "warning"),
+        ("../etc", "warning"),
+    ],
+)
+@pytest.mark.parametrize("kind", [{"cron": "20 0 * * *"}, {"interval": 86400}])
+def test_a_schedule_by_a_clock_that_changes_is_told(
+    zone: str | None, result: str, kind: dict[str, object]
+) -> None:
+    schedules = [{"active": True, "schedule": {**kind, "timezone": zone}}]
+    finding = judge_deployment(200, READY | {"schedules": schedules})
+    assert finding.status == result
+    if result == "warning":
+        assert zone is not None
+        assert zone in finding.said
+        assert "UTC" in finding.remedy
+    idle = {"active": False, "schedule": {"cron": "1 2 * * *", "timezone": "Europe/Berlin"}}
+    assert judge_deployment(200, READY | {"schedules": [*READY["schedules"], idle]}).status == "ok"  # type: ignore[misc]

@@ -75,6 +75,55 @@ def test_each_fault_is_told(model: Model, rows: pd.DataFrame) -> None:
     assert "got '29.03.2026'" in refusal(model, rows.replace({"date": {"2026-03-29": "29.03.2026"}}))
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-03",
+        "2026",
+        "2026/3/29",
+        "20260329",
+        20260329,
+        "now",
+        "today",
+        "2026-03-29T12:00:00Z",
+        "2026-03-29T00:00:00+02:00",
+        "2026-02-30",
+        "0000-01-01",
+        "2026-W13-7",
+        " 2026-03-29",
+        "２０２６-03-29",
+        None,
+        np.nan,
+        pd.NaT,
+        True,
+        pd.Timestamp("2026-03-29", tz="Europe/Berlin"),
+        pd.Timestamp("2026-03-29T00:00:00.000000001"),
+    ],
+)
+def test_what_is_no_day_is_told_whatever_the_other_dates_look_like(
+    model: Model, rows: pd.DataFrame, written: object
+) -> None:
+    broken = rows.astype({"date": object})
+    broken.loc[broken.index[-1], "date"] = written
+    assert refusal(model, broken).startswith(
+        "A date is written YYYY-MM-DD, as 2026-03-29, or is a midnight UTC;"
+    )
+    broken["date"] = [f"{day}T00:00:00Z" for day in rows["date"][:-1]] + [written]
+    assert refusal(model, broken).startswith("A date is written YYYY-MM-DD")
+
+
+@pytest.mark.parametrize(
+    "form", ["{}T00:00:00Z", "{}T00:00:00.000Z", "{} 00:00:00+00:00", "{}T00:00", "mixed"]
+)
+def test_midnights_are_days_alone_and_mixed(model: Model, rows: pd.DataFrame, form: str) -> None:
+    forms = ["{}", "{}T00:00:00Z"] if form == "mixed" else [form]
+    dates = [forms[at % len(forms)].format(day) for at, day in enumerate(rows["date"])]
+    expected = serve(model, rows, series=SERIES, missing=frozenset(LOST))
+    for given in (dates, pd.to_datetime(rows["date"]), pd.to_datetime(rows["date"], utc=True)):
+        served = serve(model, rows.assign(date=given), series=SERIES, missing=frozenset(LOST))
+        pd.testing.assert_frame_equal(served, expected)
+
+
 @pytest.mark.parametrize("column", INPUT_COLUMNS[1:])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
 def test_a_value_that_is_none_is_named(model: Model, rows: pd.DataFrame, column: str, value: float) -> None:

@@ -109,6 +109,25 @@ def test_a_dataset_that_is_a_file_is_not_said_to_come_from_the_web(tracking: Tra
     assert json.loads(dataset.dataset.source) == {"uri": "/data/candles.csv"}
 
 
+def test_each_day_on_one_snapshot_says_the_rows_that_it_used(tracking: Tracking) -> None:
+    """MLflow keeps the first profile of a name and digest for all runs of an experiment."""
+    import pandas as pd
+
+    whole = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=4), "close": [1.0, 2.0, 3.0, 4.0]})
+    experiment = tracking.experiment("two-days")
+    for rows in (3, 4):
+        with tracked_run(experiment, f"{rows} rows", tags={}) as run:
+            run.log_dataset(whole.head(rows), name="candles", digest="ab" * 32, source="/data/candles.csv")
+        (given,) = tracking.client.get_run(run.id).inputs.dataset_inputs
+        assert {tag.key: tag.value for tag in given.tags} == {
+            "mlflow.data.context": "training",
+            "rows": str(rows),
+            "first": "2026-01-01",
+            "last": f"2026-01-0{rows}",
+        }
+        assert not given.dataset.profile, "it would be the first day's"
+
+
 def test_a_failing_body_marks_the_run_failed_with_the_reason(tracking: Tracking) -> None:
     experiment = tracking.experiment("binance-btcusdt-1d")
     with (

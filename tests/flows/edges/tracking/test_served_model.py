@@ -64,6 +64,15 @@ def test_a_post_of_candles_is_answered_with_the_ledgers_bits_or_a_reason(address
     assert "Every close is a finite number above 0; 2026-03-29 has nan" in _refusal(
         address, rows.assign(close=rows["close"].where(rows["date"] != "2026-03-29"))
     )
+    last = rows["date"] == "2026-03-29"
+    for written in ("2026-03", "now", "2026-03-29T12:00:00Z"):
+        said = _refusal(address, rows.assign(date=rows["date"].mask(last, written)))
+        assert f"A date is written YYYY-MM-DD, as 2026-03-29, or is a midnight UTC; got '{written}'." in said
+    zoned = rows.assign(date=rows["date"] + "T00:00:00Z")
+    for table in (zoned, rows.assign(date=zoned["date"].where(last, rows["date"]))):
+        body = json.dumps({"dataframe_split": json.loads(_json(table, "split"))})
+        answer = requests.post(address, data=body, headers={"Content-Type": "application/json"}, timeout=60)
+        _assert_same_bits(answer.json()["predictions"], fitted)
     assert "Model is missing inputs ['volume']" in _refusal(address, rows.drop(columns="volume"))
 
 
