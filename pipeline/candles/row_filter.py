@@ -18,12 +18,14 @@ class RowFilter:
     Attributes:
         rows: What is left.
         dropped: Reason → number of rows, in the order in which they left.
+        examples: Reason → the first row that left for it.
         warnings: Sentences, in the order in which they were found.
     """
 
     def __init__(self, rows: Columns) -> None:
         self.rows = rows
         self.dropped: Counter[str] = Counter()
+        self.examples: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
 
     def __len__(self) -> int:
@@ -34,6 +36,8 @@ class RowFilter:
         count = int(np.count_nonzero(mask))
         if count:
             self.dropped[reason] += count
+            first = int(np.argmax(mask))
+            self.examples.setdefault(reason, {name: column[first] for name, column in self.rows.items()})
             self.take(np.flatnonzero(~mask))
 
     def count(self, reason: str, rows: int) -> None:

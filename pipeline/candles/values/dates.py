@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from pipeline.candles.values.months import month_of
 from pipeline.candles.values.timestamps import Written
 from pipeline.errors import CandleFileError
 
@@ -25,11 +26,12 @@ class DateText(NamedTuple):
 
 # So few dates that contradict all others are damage to their rows.
 _STRAY_SHARE: Final = 0.05
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Spreadsheets of some countries part hours and minutes by a point; compact times part them by nothing.
 _TIME: Final = (
-    r"(?:(?:[t ]|,? )\s*(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d{1,9})?)?)?"
+    r"(?:(?:[t ]|,? )\s*(?P<hour>\d{1,2})"
+    r"(?:[:.]?(?P<minute>\d{2})(?:[:.]?(?P<second>\d{2})(?P<fraction>\.\d{1,9})?)?)?"
     r"(?:[- ]?(?P<half>[ap])\.?m\.?)?"
-    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2})?)?"
+    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2})?|t)?"
 )
 _YEAR_FIRST: Final = re.compile(
     r"(?P<year>\d{4})[-/.]?(?P<month>\d{1,2})[-/.]?(?P<day>\d{1,2})" + _TIME, re.ASCII
@@ -37,12 +39,16 @@ _YEAR_FIRST: Final = re.compile(
 _YEAR_LAST: Final = re.compile(
     r"(?P<one>\d{1,2})(?P<sign>[/.-])(?P<two>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
 )
+_NAME: Final = r"(?P<name>[^\W\d_]{3,})\.?"
 _DAY_NAMED_MONTH: Final = re.compile(
-    r"(?P<day>\d{1,2})[- /](?P<name>[a-z]{3})[a-z]*\.?[- /,]+(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+    rf"(?P<day>[0-9]{{1,2}})(?:\.|er)?[- /]*(?:de )?{_NAME}[- /,]+(?:de )?(?P<year>[0-9]{{4}}|[0-9]{{2}})"
+    + _TIME
 )
 _NAMED_MONTH_DAY: Final = re.compile(
-    r"(?P<name>[a-z]{3})[a-z]*\.?[- /](?P<day>\d{1,2})[- /,]+(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+    rf"{_NAME}[- /](?P<day>[0-9]{{1,2}})[- /,]+(?P<year>[0-9]{{4}}|[0-9]{{2}})" + _TIME
 )
+# `2024年3月15日` and `2024년 3월 15일`.
+_CHARACTERS: Final = re.compile(r"\s*[年年월月년]\s*")
 
 
 def read_date(text: str, *, day_first: bool) -> DateText | None:
@@ -53,6 +59,8 @@ def read_date(text: str, *, day_first: bool) -> DateText | None:
         day_first: What the first number of `5/9/2016` is.
     """
     lowered = text.strip().strip("\"'").lower()
+    if not lowered.isascii():
+        lowered = _CHARACTERS.sub("-", lowered).replace("日", "").replace("일", "")
     match = (
         _YEAR_FIRST.fullmatch(lowered)
         or _YEAR_LAST.fullmatch(lowered)
@@ -74,7 +82,7 @@ def _assemble(parts: dict[str, str | None], *, day_first: bool) -> DateText:
         day, month = (parts["one"], parts["two"]) if day_first else (parts["two"], parts["one"])
     else:
         day = parts["day"]
-        month = str(_MONTHS.index(parts["name"] or "") + 1) if "name" in parts else parts["month"]
+        month = str(month_of(parts["name"] or "")) if "name" in parts else parts["month"]
     instant = datetime(year, int(month or 0), int(day or 0))  # noqa: DTZ001 (candle tables are naive UTC)
     if parts["hour"] is None:
         return DateText(instant, Written.DAY)
