@@ -18,7 +18,7 @@ from pipeline.candles.cleaning.timeframe import find_timeframe
 from pipeline.candles.cleaning.unfinished import Times, describe_future
 from pipeline.candles.cleaning.usability import refuse_unusable
 from pipeline.candles.cleaning.volumes import describe_swap
-from pipeline.candles.columns import CANDLE_COLUMNS, DATE
+from pipeline.candles.columns import CANDLE_COLUMNS, DATE, PRICES
 from pipeline.candles.grid import missing_bars
 from pipeline.candles.row_filter import RowFilter, counted
 from pipeline.candles.text.cells import Sheet, read_sheet
@@ -74,7 +74,7 @@ def _read(
     told = layout.ticker or "".join(layout.pair)
     symbol, others, strays = choose_symbol(sheet.cells[SYMBOL], series=series, told=told)
     rows = read_rows(sheet)
-    row_filter = RowFilter(rows.table)
+    row_filter = RowFilter(rows.table, ordered_by=(TIME, *PRICES))
     row_filter.warn(*notes, *strays, *rows.warnings)
     row_filter.count(fate.BLANK, sheet.blank)
     row_filter.count(fate.REPEATED_HEADER, sheet.repeated_headers)

@@ -1,7 +1,7 @@
 """Rows on their way to candles: each is kept or dropped once, for one reason."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,13 @@ class RowFilter:
     Attributes:
         rows: What is left.
         dropped: Reason → number of rows, in the order in which they left.
-        examples: Reason → the first row that left for it.
+        examples: Reason → the first of the rows that left for it, by the columns that order them.
         warnings: Sentences, in the order in which they were found.
     """
 
-    def __init__(self, rows: Columns) -> None:
+    def __init__(self, rows: Columns, *, ordered_by: Sequence[str]) -> None:
         self.rows = rows
+        self._ordered_by = ordered_by
         self.dropped: Counter[str] = Counter()
         self.examples: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
@@ -36,8 +37,10 @@ class RowFilter:
         count = int(np.count_nonzero(mask))
         if count:
             self.dropped[reason] += count
-            first = int(np.argmax(mask))
-            self.examples.setdefault(reason, {name: column[first] for name, column in self.rows.items()})
+            # Whatever the order of the file, the same row is named.
+            first = np.lexsort([self.rows[name][mask] for name in reversed(self._ordered_by)])[0]
+            row = {name: column[mask][first] for name, column in self.rows.items()}
+            self.examples.setdefault(reason, row)
             self.take(np.flatnonzero(~mask))
 
     def count(self, reason: str, rows: int) -> None:

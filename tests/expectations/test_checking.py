@@ -127,9 +127,9 @@ def test_now_in_another_zone_is_the_same_instant(candles: Table) -> None:
     assert "newest_is_complete" in failed(verdict(candles, now=tokyo))
 
 
-def test_too_few_rows_are_critical_and_less_than_a_year_a_warning(candles: Table) -> None:
+def test_too_few_rows_are_critical_and_less_than_enough_a_warning(candles: Table) -> None:
     assert failed(verdict(candles.tail(29)))["enough_rows"][0] == "critical"
-    assert failed(verdict(candles.tail(30))) == {"a_year_of_history": ("warning", ())}
+    assert failed(verdict(candles.tail(30))) == {"enough_history": ("warning", ())}
 
 
 def test_a_hole_is_a_warning_that_names_its_days(candles: Table) -> None:

@@ -152,21 +152,28 @@ def _read_section(lines: Lines, header: Header, places: range, *, quoted: bool) 
     misfits = np.flatnonzero(~fits)
     if not len(misfits):
         return _Section(_columns(cells, header), numbers, misfits)
-    mended = [_mend(text.split(delimiter), names) for text in rows.take(pa.array(misfits)).to_pylist()]
+    named = 1 + max(
+        place for place, name in enumerate(names) if name.strip() or place in header.layout.columns.values()
+    )
+    mended = [_mend(row.split(delimiter), header, named) for row in rows.take(pa.array(misfits)).to_pylist()]
     whole = np.array([row is not None for row in mended], dtype=bool)
-    extra = pa.array((cell for row in mended if row for cell in row), pa.large_string())
+    columns = _columns(cells, header)
+    extra = zip(*(row for row in mended if row), strict=True) if whole.any() else [()] * len(columns)
     return _Section(
-        cells=_columns(pa.concat_arrays([cells, extra]), header),
+        cells={
+            role: pa.concat_arrays([column, pa.array(more, pa.large_string())])
+            for (role, column), more in zip(columns.items(), extra, strict=True)
+        },
         lines=numbers[np.concatenate([np.flatnonzero(fits), misfits[whole]])],
         ragged=numbers[misfits[~whole]],
     )
 
 
-def _mend(cells: list[str], names: Sequence[str]) -> list[str] | None:
-    """Cells of a line that is longer by empty cells only, or shorter by columns without a name; else None."""
-    if any(cell.strip() for cell in cells[len(names) :]) or any(name.strip() for name in names[len(cells) :]):
+def _mend(cells: list[str], header: Header, named: int) -> tuple[str, ...] | None:
+    """Cells of the header's roles in a line that is longer by empty cells, or shorter by columns without a name."""
+    if len(cells) < named or any(cell.strip() for cell in cells[len(header.layout.names) :]):
         return None
-    return (cells + [""] * len(names))[: len(names)]
+    return tuple(cells[index] if index < len(cells) else "" for index in header.layout.columns.values())
 
 
 def _columns(cells: pa.LargeStringArray, header: Header) -> dict[str, pa.LargeStringArray]:

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from pipeline.candles.row_filter import Mask
 from pipeline.errors import CandleFileError
 
-# Hours of a market make this many rows in 114 years; what has more would only be refused for its spacing, dearly.
-MOST_ROWS: Final = 1_000_000
+# Hours of a market make this many rows in 57 years; what has more would only be refused for its spacing, dearly.
+MOST_ROWS: Final = 500_000
 _PIECE: Final = 4 << 20
 _BLANKS: Final = ' \t\xa0,;|"'
 _DIGITS: Final = pa.array([digit.encode() for digit in "0123456789"], pa.large_binary())

@@ -1,8 +1,9 @@
 """Dates as vendors and spreadsheets write them, and whether day or month comes first."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -17,11 +18,6 @@ class DateText(NamedTuple):
     local: datetime
     written: Written
     offset: timedelta = timedelta()
-
-    @property
-    def is_midnight(self) -> bool:
-        """Whether the zone's own clock shows midnight."""
-        return self.local.time() == time()
 
 
 # So few dates that contradict all others are damage to their rows.
@@ -117,11 +113,11 @@ def is_day_first(texts: Sequence[str], unix_days: Sequence[tuple[str, datetime]]
     Raises:
         CandleFileError: The dates contradict each other, or fit both readings.
     """
-    matches = {text: match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip().lower()))}
-    if not matches:
+    numbers = (match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip().lower())))
+    firsts = Counter((int(match["one"]) > 12, int(match["two"]) > 12) for match in numbers)
+    if not firsts:
         return False
-    day_first = sum(int(match["one"]) > 12 >= int(match["two"]) for match in matches.values())
-    month_first = sum(int(match["two"]) > 12 >= int(match["one"]) for match in matches.values())
+    day_first, month_first = firsts[True, False], firsts[False, True]
     if min(day_first, month_first) > _STRAY_SHARE * max(day_first, month_first):
         raise CandleFileError(
             "The file writes some dates as day/month and others as month/day. Write them all as YYYY-MM-DD."
@@ -131,13 +127,18 @@ def is_day_first(texts: Sequence[str], unix_days: Sequence[tuple[str, datetime]]
     votes = {first: _agreeing(unix_days, day_first=first) for first in (True, False)}
     if votes[True] != votes[False]:
         return votes[True] > votes[False]
-    steps = {first: _daily_share(matches, day_first=first) for first in (True, False)}
+    steps = {first: _daily_share(texts, day_first=first) for first in (True, False)}
     if max(steps.values()) >= 0.5 and min(steps.values()) < 0.1:
         return steps[True] > steps[False]
+    example = next(filter(_is_year_last, texts))[:30]
     raise CandleFileError(
-        f"Dates such as {next(iter(matches))[:30]!r} can be day/month or month/day, and nothing in the file tells "
+        f"Dates such as {example!r} can be day/month or month/day, and nothing in the file tells "
         "which. Write them as YYYY-MM-DD."
     )
+
+
+def _is_year_last(text: str) -> bool:
+    return _YEAR_LAST.fullmatch(text.strip().lower()) is not None
 
 
 def _agreeing(unix_days: Sequence[tuple[str, datetime]], *, day_first: bool) -> int:
@@ -147,7 +148,8 @@ def _agreeing(unix_days: Sequence[tuple[str, datetime]], *, day_first: bool) -> 
 
 def _daily_share(texts: Iterable[str], *, day_first: bool) -> float:
     """Share of one-day steps between the distinct days, of at least three."""
-    days = sorted({date.local.date() for text in texts if (date := read_date(text, day_first=day_first))})
+    read = (read_date(text, day_first=day_first) for text in texts if _is_year_last(text))
+    days = sorted({date.local.date() for date in read if date})
     if len(days) < 3:
         return 0.0
     return sum(later - earlier == timedelta(days=1) for earlier, later in pairwise(days)) / (len(days) - 1)

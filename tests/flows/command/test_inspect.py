@@ -16,7 +16,7 @@ from pipeline.simulation import simulate_candles, simulate_unfinished, wire_form
 SERIES = Series.parse("binance/BTCUSDT/1d")
 KEYS = (
     *("format", "series", "rows_read", "rows_kept", "dropped"),
-    *("first", "last", "missing", "warnings", "verdict"),
+    *("first", "last", "missing", "widened", "warnings", "verdict"),
 )
 MARKET = {"seed": 1, "first": date(2025, 1, 1), "price": 50_000.0}
 
