@@ -37,11 +37,17 @@ class RowFilter:
         count = int(np.count_nonzero(mask))
         if count:
             self.dropped[reason] += count
-            # Whatever the order of the file, the same row is named.
-            first = np.lexsort([self.rows[name][mask] for name in reversed(self._ordered_by)])[0]
-            row = {name: column[mask][first] for name, column in self.rows.items()}
-            self.examples.setdefault(reason, row)
+            if reason not in self.examples:
+                self.examples[reason] = self._first(np.flatnonzero(mask))
             self.take(np.flatnonzero(~mask))
+
+    def _first(self, places: NDArray[np.intp]) -> dict[str, Any]:
+        """The row at one of these places that is the same whatever the order of the file."""
+        for name in self._ordered_by:
+            values = self.rows[name][places]
+            smallest = values <= np.fmin.reduce(values)
+            places = places[smallest] if smallest.any() else places
+        return {name: column[places[0]] for name, column in self.rows.items()}
 
     def count(self, reason: str, rows: int) -> None:
         """Account for rows that never became part of the table."""

@@ -72,7 +72,7 @@ def date_bars(row_filter: RowFilter, timeframe: str, *, ends: bool) -> None:
     if ends:
         row_filter.set(**{TIME: bar, BAR: bar})
         return
-    after = time - bar
+    after = time - bar if timeframe == "1d" else np.zeros(len(time), dtype=np.int64)
     abroad = row_filter.rows[UNIX_ONLY] & (2 * after >= DAY_US) & (after % (HOUR_US // 2) == 0)
     row_filter.set(**{BAR: np.where(abroad, bar + step, bar)})
 

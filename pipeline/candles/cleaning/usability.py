@@ -41,7 +41,8 @@ def refuse_unusable(rows: Columns) -> None:
         CandleFileError: No market has such prices, the price never moves, or days are missing by rule.
     """
     _refuse_scale(rows)
-    days = np.unique(rows[BAR] // DAY_US)
+    days = rows[BAR] // DAY_US
+    days = days[np.append(True, days[1:] > days[:-1])]
     _refuse_weekdays(days)
     if len(rows[BAR]) >= _FEWEST:
         _refuse_sparse(days)

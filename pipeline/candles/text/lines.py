@@ -6,19 +6,19 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline.candles.row_filter import Mask
 from pipeline.errors import CandleFileError
 
 # Hours of a market make this many rows in 57 years; what has more would only be refused for its spacing, dearly.
 MOST_ROWS: Final = 500_000
-_PIECE: Final = 4 << 20
+_PIECE: Final = 8 << 20
 _BLANKS: Final = ' \t\xa0,;|"'
-_DIGITS: Final = pa.array([digit.encode() for digit in "0123456789"], pa.large_binary())
-# First bytes of lines that may hold nothing: a no-break space begins with C2.
-_MAY_BE_BLANK: Final = pa.array(
-    [b"", b"\xc2", *(sign.encode() for sign in _BLANKS if sign < "\x80")], pa.large_binary()
-)
+# By the first byte of a line, 0 where it is empty: whether it may be blank (a no-break space begins with C2), and
+# whether it begins with a digit.
+_MAY_BE_BLANK: Final = np.isin(np.arange(256), [0, 0xC2, *_BLANKS.encode("latin-1")])
+_IS_DIGIT: Final = np.isin(np.arange(256), [*b"0123456789"])
 
 
 class Lines:
@@ -35,6 +35,7 @@ class Lines:
         self.total = 0
         for piece in _pieces(text):
             lines = pc.split_pattern(pa.array([piece], pa.large_string()), "\n").flatten()
+            lines = lines[:-1] if piece.endswith("\n") else lines
             full = np.flatnonzero(~_blank(lines))
             arrays.append(lines if len(full) == len(lines) else lines.take(pa.array(full)))
             places.append(full + self.total)
@@ -68,7 +69,7 @@ class Lines:
             among_first: How many lines are looked at in any case; of the others, which are many, only those that do
                 not begin with a digit, as rows do.
         """
-        candidates = ~_begins_with(self.array, _DIGITS)
+        candidates = ~_IS_DIGIT[_first_bytes(self.array)]
         candidates[:among_first] = True
         places = np.flatnonzero(candidates)
         named = pc.match_substring(self.array.take(pa.array(places)), word.strip(), ignore_case=True)
@@ -77,17 +78,17 @@ class Lines:
 
 def _pieces(text: str) -> Iterator[str]:
     """The text in pieces of whole lines, so that millions of blank lines are never held at once."""
-    start, length = 0, len(text) - text.endswith("\n")
-    while start <= length:
-        end = text.find("\n", start + _PIECE, length)
-        end = length if end < 0 else end
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PIECE)
+        end = len(text) if end < 0 else end + 1
         yield text[start:end]
-        start = end + 1
+        start = end
 
 
 def _blank(lines: pa.LargeStringArray) -> Mask:
     """Lines without a value: nothing, or delimiters, quotes and spaces only."""
-    blank = _begins_with(lines, _MAY_BE_BLANK)
+    blank: Mask = _MAY_BE_BLANK[_first_bytes(lines)]
     suspects = np.flatnonzero(blank)
     if len(suspects):
         bare = pc.utf8_trim(lines.take(pa.array(suspects)), _BLANKS)
@@ -95,7 +96,12 @@ def _blank(lines: pa.LargeStringArray) -> Mask:
     return blank
 
 
-def _begins_with(lines: pa.LargeStringArray, firsts: pa.LargeBinaryArray) -> Mask:
-    begins = pc.binary_slice(lines.cast(pa.large_binary()), 0, 1)
-    mask: Mask = pc.is_in(begins, firsts).to_numpy(zero_copy_only=False).copy()
-    return mask
+def _first_bytes(lines: pa.LargeStringArray) -> NDArray[np.uint8]:
+    """The first byte of each line, 0 where it is empty."""
+    _, offsets, text = lines.buffers()
+    starts = np.frombuffer(offsets, np.int64)[lines.offset : lines.offset + len(lines) + 1]
+    full = starts[1:] > starts[:-1]
+    first = np.zeros(len(lines), np.uint8)
+    if full.any():
+        first[full] = np.frombuffer(text, np.uint8)[starts[:-1][full]]
+    return first
