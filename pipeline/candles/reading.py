@@ -79,12 +79,12 @@ def _read(
     row_filter.count(fate.BLANK, sheet.blank)
     row_filter.count(fate.REPEATED_HEADER, sheet.repeated_headers)
     row_filter.drop(others, fate.OTHER_SYMBOL)
-    told = row_filter.rows[TIME]
+    times_told = row_filter.rows[TIME]
     _drop_unreadable(row_filter, sheet)
     cleaning.keep_prices(row_filter)
     losses.refuse_nothing(row_filter, sheet, "has no usable row")
     losses.refuse_losses(row_filter, sheet)
-    row_filter.warn(losses.describe_newest(row_filter, told))
+    row_filter.warn(losses.describe_newest(row_filter, times_told))
     timeframe = find_timeframe(row_filter.rows[TIME], series)
     _clean(row_filter, sheet, timeframe, times)
     losses.refuse_nothing(row_filter, sheet, "has no complete candle")

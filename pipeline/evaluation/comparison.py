@@ -208,7 +208,8 @@ def _test_days(grid: pd.DataFrame) -> int:
     """A fifth of a grid's days, or fewer that leave enough to fit, for recipes that have no split of their own."""
     last = grid[DATE].iloc[-1]
     enough = grid[DATE][~grid[FILLED]].iloc[MINIMUM_DAYS - 1]
-    return min((last - grid[DATE].iloc[0]).days // 5, (last - enough).days)
+    days: int = min((last - grid[DATE].iloc[0]).days // 5, (last - enough).days)
+    return days
 
 
 def _table(framing: Framing, predicted: FloatArray) -> pd.DataFrame:

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.candles.columns import CLOSE
-from pipeline.candles.text.header import LONGEST, Header, find_headers, split_cells
+from pipeline.candles.text.header import find_headers
 from pipeline.candles.text.lines import Lines
 from pipeline.candles.text.roles import ROLES, check_mapping
+from pipeline.candles.text.table import LONGEST, Header, split_cells
 from pipeline.errors import CandleFileError
 
 # Cells of quoted lines are joined again by a sign that no cell holds, so that one splitter serves all files.

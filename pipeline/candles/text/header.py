@@ -35,10 +35,12 @@ def find_headers(lines: Lines, *, mapping: Mapping[str, str] | None, ticker: str
     headers = _headers_at(lines, lines.naming(word, among_first=FIRST_LINES), mapping, ticker)
     if not headers:
         headers = _headers_at(lines, range(min(FIRST_LINES, len(lines))), mapping, ticker)
-    form = None if headers or mapping else known_form(lines)
-    if not headers and form is None:
+    if headers:
+        return tuple(headers)
+    form = None if mapping else known_form(lines)
+    if form is None:
         raise CandleFileError(no_header(lines, mapping))
-    return tuple(headers) or (form,)
+    return (form,)
 
 
 def _headers_at(

@@ -57,7 +57,8 @@ def tell_no_day(instants: Timestamps) -> Mask:
     """Rows of joined timestamps that tell their time by a unix time alone, in whichever column."""
     by_unix, by_date = instants.written // _KINDS, instants.written % _KINDS
     alone: Mask = np.where(by_unix == Written.NOTHING, by_date, by_unix) >= Written.FLOAT_SECONDS
-    return alone & ((by_unix == Written.NOTHING) | (by_date == Written.NOTHING))
+    alone &= (by_unix == Written.NOTHING) | (by_date == Written.NOTHING)
+    return alone
 
 
 def _read(cells: pa.LargeStringArray, known: Timestamps) -> Timestamps:

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.candles import daily_grid
 from pipeline.errors import TimeLimitError, TooLittleHistoryError
-from pipeline.evaluation.comparison import RANDOM_WALK, random_walk_of, ranges_of, require_days, setting_of
+from pipeline.evaluation.comparison import RANDOM_WALK, random_walk_of, ranges_of, setting_of
+from pipeline.evaluation.holdout import require_days
 from pipeline.evaluation.leaderboard import rank
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.catalogue import find_recipe
