@@ -121,7 +121,7 @@ def _show(account: "Account", *, as_json: bool) -> None:
     )
     out = console()
     for warning in account.warnings:
-        out.print(f"• {warning}", markup=False)
+        out.print(f"• {warning}")
     if account.missing:
         more = f" and {len(account.missing) - _DAYS_SHOWN} more" if len(account.missing) > _DAYS_SHOWN else ""
-        out.print(f"Missing: {', '.join(account.missing[:_DAYS_SHOWN])}{more}", markup=False)
+        out.print(f"Missing: {', '.join(account.missing[:_DAYS_SHOWN])}{more}")

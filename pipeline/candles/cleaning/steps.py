@@ -31,6 +31,8 @@ WIDENED: Final = "widened"
 _ROUNDING: Final = 1e-6
 # Vendors that take open and close from another feed than the range miss it by less; a lost digit misses by far more.
 _HAIR: Final = 0.01
+# Midnight in UTC+05:30; shares open at other half hours.
+_INDIA: Final = 37 * HOUR_US // 2
 _MIXED_BARS: Final = 3
 _MIXED_FACTOR: Final = 1.25
 _HOURS_LOST: Final = 4
@@ -59,8 +61,8 @@ def keep_prices(row_filter: RowFilter) -> None:
 def date_bars(row_filter: RowFilter, timeframe: str, *, ends: bool) -> None:
     """The start of the day (hour) that each row is dated by.
 
-    A daily bar that a unix time opens on a full half hour at or after noon in UTC is one of a zone to the east, from
-    midnight to midnight there: it is dated by the next UTC day, which holds most of it and does not end before it.
+    A daily bar that a unix time opens on a full hour at or after noon in UTC, or at India's midnight, goes from midnight
+    to midnight of a zone to the east: it is dated by the next UTC day, which holds most of it.
 
     Args:
         row_filter: Rows with a time.
@@ -73,7 +75,8 @@ def date_bars(row_filter: RowFilter, timeframe: str, *, ends: bool) -> None:
         row_filter.set(**{TIME: bar, BAR: bar})
         return
     after = time - bar if timeframe == "1d" else np.zeros(len(time), dtype=np.int64)
-    abroad = row_filter.rows[UNIX_ONLY] & (2 * after >= DAY_US) & (after % (HOUR_US // 2) == 0)
+    abroad = row_filter.rows[UNIX_ONLY] & (2 * after >= DAY_US)
+    abroad &= (after % HOUR_US == 0) | (after == _INDIA)
     row_filter.set(**{BAR: np.where(abroad, bar + step, bar)})
 
 

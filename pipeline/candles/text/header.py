@@ -9,7 +9,7 @@ from pipeline.candles.columns import CLOSE, DATE
 from pipeline.candles.text.headerless import by_number, known_form, no_header
 from pipeline.candles.text.layout import Layout, choose_columns, read_layout
 from pipeline.candles.text.lines import Lines
-from pipeline.candles.text.roles import UNIX, column_roles, plain_name
+from pipeline.candles.text.roles import CLOCK, UNIX, column_roles, plain_name
 from pipeline.candles.text.symbols import plain_symbol
 from pipeline.candles.text.table import DELIMITERS, FIRST_LINES, LONGEST, Header, split_cells
 from pipeline.candles.text.time_cells import is_time
@@ -93,7 +93,8 @@ def _rows_beside(lines: Lines, number: int, delimiter: str) -> list[list[str]]:
 def _with_index(cells: list[str], rows: list[list[str]]) -> list[str]:
     """The header with a column in front for an index that rows have and the header does not name.
 
-    Every row has one cell more, the last of them is not empty, and the first are times or count up or down.
+    Every row has one cell more, the last of them is not empty, and the first count up or down, or are the times that
+    the header does not name.
     """
     if not rows or any(len(row) != len(cells) + 1 or not row[-1].strip() for row in rows):
         return cells
@@ -101,7 +102,8 @@ def _with_index(cells: list[str], rows: list[list[str]]) -> list[str]:
     counts = [int(text) for text in index if text.isdecimal() and len(text) < _COUNT_DIGITS]
     steps = {later - before for before, later in pairwise(counts)}
     counting = len(counts) == len(index) > 1 and steps in ({1}, {-1})
-    return ["", *cells] if counting or all(is_time(text) for text in index) else cells
+    named = {role for role, _ in column_roles(cells)} & {UNIX, DATE, CLOCK}
+    return ["", *cells] if counting or (not named and all(is_time(text) for text in index)) else cells
 
 
 def _several_rows(lines: Lines, number: int, delimiter: str, ticker: str) -> Header | None:

@@ -157,7 +157,7 @@ def test_a_file_beyond_the_limit_of_a_download(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("text", [":x:", "[red]", "[/]", "[link=https://a.b]c[/link]", ":smiley:"])
 def test_text_of_a_file_is_shown_as_it_is(tmp_path, monkeypatch, capsys, text):
     path = tmp_path / "markup.csv"
-    path.write_text(f"{text},{text}\nfoo,bar\n")
+    path.write_text(f"a {text},{text}\nfoo,bar\n")
     _, out, error = refusal([str(path)], monkeypatch, capsys)
     assert text in out
     assert text in error
