@@ -61,8 +61,8 @@ def keep_prices(row_filter: RowFilter) -> None:
 def date_bars(row_filter: RowFilter, timeframe: str, *, ends: bool) -> None:
     """The start of the day (hour) that each row is dated by.
 
-    A daily bar that a unix time opens on a full hour at or after noon in UTC, or at India's midnight, goes from midnight
-    to midnight of a zone to the east: it is dated by the next UTC day, which holds most of it.
+    A daily bar that a unix time opens on a full hour at or after noon in UTC, or at India's midnight, goes from
+    midnight to midnight of a zone to the east: it is dated by the next UTC day, which holds most of it.
 
     Args:
         row_filter: Rows with a time.
