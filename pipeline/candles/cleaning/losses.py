@@ -87,11 +87,13 @@ def describe_newest(row_filter: RowFilter, told: NDArray[np.int64]) -> str:
     lost = told[told > row_filter.rows[TIME].max()]
     if not len(lost):
         return ""
-    return f"The newest {counted(len(lost), 'row')} (from {spoken_instant(int(lost.min()))} on) have no usable price."
+    return (
+        f"The newest {counted(len(lost), 'row')}, from {spoken_instant(int(lost.min()))} on: no usable price."
+    )
 
 
 def example(row_filter: RowFilter, sheet: Sheet, reason: str) -> str:
-    """Where the first row is that left for a reason, and the cell for which it did; empty where no cell is at fault."""
+    """The oldest row that left for a reason, and the cell for which it did; empty where no cell is at fault."""
     row = row_filter.examples.get(reason)
     if row is None and reason == fate.UNPARSEABLE and sheet.ragged_line:
         return f" (line {sheet.ragged[0]}, {sheet.ragged_line[:_CELL]!a})"
@@ -101,7 +103,8 @@ def example(row_filter: RowFilter, sheet: Sheet, reason: str) -> str:
     place = np.flatnonzero(sheet.lines == row[LINE])[0]
     texts = {one: sheet.cells[one][place].as_py() for one in _columns_of(role)}
     named, text = next(((one, text) for one, text in texts.items() if text), (role, ""))
-    return f" (line {row[LINE]}, {named} {text[:_CELL]!a})"
+    where = f"line {row[LINE]}" if row[TIME] == NEVER else spoken_instant(int(row[TIME]))
+    return f" ({where}, {named} {text[:_CELL]!a})"
 
 
 def _wrong_cell(reason: str, row: Mapping[str, Any]) -> str:
