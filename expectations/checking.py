@@ -64,7 +64,7 @@ def check_candles(
     unusable = _unusable(candles, CANDLE_COLUMNS, date_column=DATE)
     checks = unusable or _run("candles", candles, parameters, day_column=DATE)
     if account is not None:
-        checks.append(_balance(account))
+        checks += [_balance(account), _whole_ranges(account, as_of)]
     return Verdict.of(checks, suite="candles", subject=subject)
 
 
@@ -229,6 +229,20 @@ def _balance(account: Account) -> Check:
     )
     holds = unexplained == 0
     return Check("account_balances", "critical", holds, unexplained, message="" if holds else message)
+
+
+def _whole_ranges(account: Account, as_of: date) -> Check:
+    """Whether ranges held their open and close before intake widened them."""
+    days = tuple(day for day in account.widened if day[: len("2026-01-01")] <= as_of.isoformat())
+    name = "ranges_hold_open_and_close"
+    if not days:
+        return Check(name, "warning", success=True, observed=0)
+    named = tuple(sorted({day[: len("2026-01-01")] for day in days}))[-DAYS_NAMED:]
+    message = one_line(
+        f"Open and close lie inside the range as the file tells it; received {len(days)} failing ({name_days(named)}). "
+        "Intake widened these ranges: they are not reliable, the closes are."
+    )
+    return Check(name, "warning", success=False, observed=len(days), days=named, message=message)
 
 
 def _naive(day: date) -> datetime:

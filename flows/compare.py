@@ -23,7 +23,8 @@ from flows.studies.recipe_runs import (
 from flows.tasks import studies
 from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
-from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of, require_days
+from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
+from pipeline.evaluation.holdout import require_days
 from pipeline.evaluation.outcome_days import on_common_days
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.models.registry import is_seeded

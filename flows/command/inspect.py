@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # The vendor's file names: exchange first, then the symbol.
 _VENDOR_NAME: Final = re.compile(r"([A-Za-z]+)_([A-Za-z0-9]+)_(?:d|day|1h|hourly?)(?![A-Za-z0-9])")
+_BETWEEN_PAIRS: Final = re.compile(r",(?=\s*[A-Za-z_]+\s*=)")
 _DAYS_SHOWN: Final = 20
 
 
@@ -29,7 +30,10 @@ def inspect(
         Path | None, typer.Option("--out", help="Write the candles there: .csv or .parquet.")
     ] = None,
     mapping: Annotated[
-        str | None, typer.Option("--map", help="Columns with other names, as date=Day,close=Price.")
+        str | None,
+        typer.Option(
+            "--map", help="Columns by name or by number from 1, as date=Day,close=Price or date=1,close=5."
+        ),
     ] = None,
     series: Annotated[
         str | None,
@@ -58,30 +62,29 @@ def inspect(
 
 
 def _read(file: Path, mapping: str | None, series: str | None, fetched_at: str | None) -> "Reading":
+    from flows.edges.clock import clock
+    from flows.edges.configuration import configuration
+    from flows.inputs.candle_file import read_file
     from pipeline.candles import read_candles
 
     return read_candles(
-        _bytes(file),
+        read_file(file, configuration().settings),
         series=Series.parse(series) if series else None,
         fetched_at=parse_now(fetched_at),
         mapping=_parse_mapping(mapping),
+        now=clock(),
     )
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}. Name a candle file.") from error
-
-
 def _parse_mapping(text: str | None) -> dict[str, str] | None:
+    """Role → column; a comma parts two pairs only where another `role=` follows, for names hold commas too."""
     if text is None:
         return None
-    pairs = [part.partition("=") for part in text.split(",")]
+    pairs = [part.partition("=") for part in _BETWEEN_PAIRS.split(text)]
     if any(not role.strip() or not name.strip() for role, _, name in pairs):
         raise InputError(
-            f"--map is written role=Column,role=Column, as in date=Day,close=Price; got {text[:80]!r}."
+            "--map is written role=Column,role=Column, as in date=Day,close=Price or date=1,close=5; "
+            f"got {text[:80]!r}."
         )
     return {role.strip().lower(): name.strip() for role, _, name in pairs}
 
@@ -112,12 +115,13 @@ def _show(account: "Account", *, as_json: bool) -> None:
             *dropped,
             ("rows kept", account.rows_kept),
             ("missing", len(account.missing)),
+            ("widened ranges", len(account.widened)),
             ("verdict", account.verdict),
         ],
     )
     out = console()
     for warning in account.warnings:
-        out.print(f"• {warning}", markup=False)
+        out.print(f"• {warning}")
     if account.missing:
         more = f" and {len(account.missing) - _DAYS_SHOWN} more" if len(account.missing) > _DAYS_SHOWN else ""
-        out.print(f"Missing: {', '.join(account.missing[:_DAYS_SHOWN])}{more}", markup=False)
+        out.print(f"Missing: {', '.join(account.missing[:_DAYS_SHOWN])}{more}")

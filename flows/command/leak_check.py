@@ -8,7 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, QuietOption
 from flows.command.output import print_json
-from pipeline.errors import InputError, LeakError
+from pipeline.errors import LeakError
 
 _DEFAULT_DAYS = 2
 
@@ -36,15 +36,16 @@ def leak_check(
     from flows.edges.configuration import configuration
     from flows.edges.machine.runtime import import_in_background, prepare_environment
 
-    if file is not None and not file.is_file():
-        raise InputError(f"{file} is not a file; give a candle file.")
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.edges.files.recipe_files import named_recipe
+    from flows.inputs.candle_file import read_file
     from flows.studies.leak_check import check_recipe
 
     imports.join()
-    report = check_recipe(named_recipe(recipe, configuration().places), file=file, count=days, seed=seed)
+    current = configuration()
+    data = read_file(file, current.settings) if file is not None else None
+    report = check_recipe(named_recipe(recipe, current.places), data=data, count=days, seed=seed)
     tried = ", ".join(day.isoformat() for day in report.days)
     if as_json:
         print_json(

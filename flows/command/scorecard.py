@@ -90,8 +90,6 @@ def _nothing(series: str, since: str | None, *, issued: bool) -> str:
 
 
 def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
-    from rich.markup import escape
-
     from pipeline.scores.metrics import MAE, RELATIVE_WIS
 
     heads = ("model", "day", "n", "50 80 90 95 %", RELATIVE_WIS.title, "t", "p", MAE.title)
@@ -103,7 +101,7 @@ def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
         }
         marks = "".join(f" [{text}]" for text, holds in flags.items() if holds)
         first, last = min(line.first for line in group), max(line.last for line in group)
-        title = escape(f"{series}, {mode}, {first} to {last}{marks}")
+        title = f"{series}, {mode}, {first} to {last}{marks}"
         print_table(title, heads, [_cells(line) for line in group])
     for alarm in alarms:
         console().print(

@@ -58,9 +58,9 @@ def watched(*, quiet: bool) -> Iterator[None]:
         return
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", markup=False),
         TimeElapsedColumn(),
     )
     # A copy of the descriptor: the imports in the background silence the original for a moment.

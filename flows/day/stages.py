@@ -26,7 +26,7 @@ from flows.publishing.vendor_revisions import NewestFile, newest_file
 from flows.reporting.artifacts import shown_progress
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
-from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
+from pipeline.evaluation.holdout import TEST_DAYS, Evaluation, require_days
 from pipeline.evaluation.holdout import evaluate as evaluate_fit
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
@@ -84,8 +84,14 @@ def check(job: Job, stores: Stores, file: NewestFile) -> Day:
 
 
 def features(day: Day) -> FeatureGrid:
-    """Every calendar day with its features, holes filled causally and flagged: built here, once for a day."""
-    return FeatureGrid.of(day.market.grid)
+    """Every calendar day with its features, holes filled causally and flagged: built here, once for a day.
+
+    Raises:
+        TooLittleHistoryError: There are too few candles to fit and to judge: said before anything is fitted.
+    """
+    grid = FeatureGrid.of(day.market.grid)
+    require_days(grid.table)
+    return grid
 
 
 def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:

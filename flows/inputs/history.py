@@ -11,6 +11,7 @@ from typing import Protocol
 import pandas as pd
 
 from flows.edges.configuration import Configuration
+from flows.inputs.candle_file import read_file
 from pipeline.candles import Reading, daily_grid, read_candles, resample_daily
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
@@ -78,7 +79,7 @@ def read_history(
         DateError: `as_of` is before the first or after the last candle.
     """
     if file is not None:
-        data, origin = _bytes(file), str(file)
+        data, origin = read_file(file, configuration.settings), str(file)
         sha256, reading = hashlib.sha256(data).hexdigest(), read_candles(data, series=series)
     elif series is not None:
         sha256, origin, reading = _newest(series, configuration)
@@ -128,13 +129,6 @@ def _until(candles: pd.DataFrame, as_of: date, origin: str) -> pd.DataFrame:
     if not first <= as_of <= last:
         raise DateError(f"{origin} has complete candles from {first} to {last}; --as-of {as_of} is outside.")
     return candles[candles[DATE] <= pd.Timestamp(as_of)].reset_index(drop=True)
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); give a candle file.") from error
 
 
 def _newest(series: Series, configuration: Configuration) -> tuple[str, str, Reading]:

@@ -1,11 +1,10 @@
 """A leak check of a recipe on a candle file or on a simulated market."""
 
 from datetime import date
-from pathlib import Path
 from typing import Final
 
-from pipeline.candles import read_candles
-from pipeline.errors import TooLittleHistoryError
+from pipeline.candles import daily_grid, read_candles
+from pipeline.evaluation.holdout import require_days
 from pipeline.evaluation.leak import LeakReport, check_leaks, days_to_check, recipe_forecaster
 from pipeline.models.fitting import MINIMUM_DAYS
 from pipeline.models.registry import require_range
@@ -18,28 +17,25 @@ _FIRST: Final = date(2022, 1, 1)
 _LAST: Final = date(2024, 6, 30)
 
 
-def check_recipe(recipe: Recipe, *, file: Path | None, count: int, seed: int) -> LeakReport:
+def check_recipe(recipe: Recipe, *, data: bytes | None, count: int, seed: int) -> LeakReport:
     """Check the forecasts of `count` days.
 
     Args:
         recipe: Of kind `range` or `baseline`.
-        file: Daily candles; None makes a simulated market, in the vendor's wire format.
+        data: A file of daily candles; None makes a simulated market, in the vendor's wire format.
         count: As_of days to try.
         seed: Of the fits and of the garbage.
 
     Raises:
         InputError: The recipe forecasts no range.
         CandleFileError: The file is none, or its bytes cannot be cut at a day.
-        TooLittleHistoryError: The file has fewer than 400 candles.
+        TooLittleHistoryError: The file has too few candles.
     """
     require_range(recipe)
-    data = file.read_bytes() if file is not None else _simulated_file()
+    data = _simulated_file() if data is None else data
     reading = read_candles(data)
     candles = reading.candles
-    if len(candles) < MINIMUM_DAYS:
-        raise TooLittleHistoryError(
-            f"A leak check needs {MINIMUM_DAYS} daily candles, got {len(candles)}; give a longer file."
-        )
+    require_days(daily_grid(candles))
     told = reading.account.series
     series = Series(told.exchange or _SIMULATED.exchange, told.symbol or _SIMULATED.symbol)
     days = days_to_check(candles, count=count, fewest=MINIMUM_DAYS)

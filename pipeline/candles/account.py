@@ -48,6 +48,7 @@ class Account:
         first: ISO date of the oldest candle, with the hour for hourly candles; None if there is none.
         last: The same of the newest.
         missing: ISO dates (hours) without a candle between first and last.
+        widened: ISO dates (hours) of candles whose open or close was a hair outside their range.
         warnings: Sentences.
         verdict: `usable`, `usable with warnings` or `refused`.
     """
@@ -60,6 +61,7 @@ class Account:
     first: str | None = None
     last: str | None = None
     missing: tuple[str, ...] = ()
+    widened: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     verdict: str = USABLE
 
@@ -88,6 +90,7 @@ class Account:
             "first": self.first,
             "last": self.last,
             "missing": list(self.missing),
+            "widened": list(self.widened),
             "warnings": list(self.warnings),
             "verdict": self.verdict,
         }

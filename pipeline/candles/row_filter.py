@@ -1,7 +1,7 @@
 """Rows on their way to candles: each is kept or dropped once, for one reason."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,15 @@ class RowFilter:
     Attributes:
         rows: What is left.
         dropped: Reason → number of rows, in the order in which they left.
+        examples: Reason → the first of the rows that left for it, by the columns that order them.
         warnings: Sentences, in the order in which they were found.
     """
 
-    def __init__(self, rows: Columns) -> None:
+    def __init__(self, rows: Columns, *, ordered_by: Sequence[str]) -> None:
         self.rows = rows
+        self._ordered_by = ordered_by
         self.dropped: Counter[str] = Counter()
+        self.examples: dict[str, dict[str, Any]] = {}
         self.warnings: list[str] = []
 
     def __len__(self) -> int:
@@ -34,7 +37,17 @@ class RowFilter:
         count = int(np.count_nonzero(mask))
         if count:
             self.dropped[reason] += count
+            if reason not in self.examples:
+                self.examples[reason] = self._first(np.flatnonzero(mask))
             self.take(np.flatnonzero(~mask))
+
+    def _first(self, places: NDArray[np.intp]) -> dict[str, Any]:
+        """The row at one of these places that is the same whatever the order of the file."""
+        for name in self._ordered_by:
+            values = self.rows[name][places]
+            smallest = values <= np.fmin.reduce(values)
+            places = places[smallest] if smallest.any() else places
+        return {name: column[places[0]] for name, column in self.rows.items()}
 
     def count(self, reason: str, rows: int) -> None:
         """Account for rows that never became part of the table."""

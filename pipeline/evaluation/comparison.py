@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.candles.columns import DATE, FILLED
-from pipeline.errors import TooLittleHistoryError
-from pipeline.evaluation.holdout import Sample, evaluate
+from pipeline.evaluation.holdout import Sample, evaluate, require_days
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.models.callbacks import EpochListener
@@ -128,9 +127,10 @@ def ranges_of(
     that both forecast, the random walk on all that it does; `on_common_days` scores them on the same.
 
     Raises:
-        TooLittleHistoryError: Too few rows are left for the fit.
+        TooLittleHistoryError: There are too few candles.
         TrainingError: The fit diverged or ran past its limit.
     """
+    require_days(grid.table)
     judged = evaluate(
         recipe,
         grid,
@@ -172,21 +172,6 @@ def ranges_of(
     )
 
 
-def require_days(grid: pd.DataFrame) -> None:
-    """Refuse a `range` or `baseline` recipe that `ranges_of` could not fit, without fitting it.
-
-    Raises:
-        TooLittleHistoryError: Too few candles lie before the test days.
-    """
-    last_fitted = grid[DATE].iloc[-1] - pd.Timedelta(days=_test_days(grid))
-    candles = int((~grid[FILLED] & (grid[DATE] <= last_fitted)).sum())
-    if candles < MINIMUM_DAYS:
-        raise TooLittleHistoryError(
-            f"Expected {MINIMUM_DAYS} daily candles before the test days, the newest fifth; got {candles}. "
-            "Use a longer file."
-        )
-
-
 def setting_of(framing: Framing) -> str:
     """The test days and the unit of scaled scores, in words."""
     days = framing.dates[framing.parts.test]
@@ -220,9 +205,11 @@ def _walk_scores(sample: Sample, days: DayArray | None = None) -> dict[str, floa
 
 
 def _test_days(grid: pd.DataFrame) -> int:
-    """A fifth of a grid's days, for recipes that have no split of their own."""
-    days: int = (grid[DATE].iloc[-1] - grid[DATE].iloc[0]).days
-    return max(days // 5, 1)
+    """A fifth of a grid's days, or fewer that leave enough to fit, for recipes that have no split of their own."""
+    last = grid[DATE].iloc[-1]
+    enough = grid[DATE][~grid[FILLED]].iloc[MINIMUM_DAYS - 1]
+    days: int = min((last - grid[DATE].iloc[0]).days // 5, (last - enough).days)
+    return days
 
 
 def _table(framing: Framing, predicted: FloatArray) -> pd.DataFrame:

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from pipeline.candles.columns import CLOSE, FILLED
+from pipeline.candles.columns import CLOSE, DATE, FILLED
 from pipeline.errors import TooLittleHistoryError
 from pipeline.features.day_axis import DayAxis, IntArray
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import MEDIAN, FloatArray, interval
 from pipeline.models.callbacks import EpochListener
-from pipeline.models.fitting import Model, fit
+from pipeline.models.fitting import MINIMUM_DAYS, Model, fit
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.recipes.base import Recipe
 from pipeline.scores.common_days import BoolArray, DayArray, chosen_days, common_cells
@@ -23,6 +23,25 @@ from pipeline.scores.metrics import DAYS, PRICE, RANGES, SCALED, SKILL, measure
 from pipeline.scores.scored import Points, Prices, Ranges
 
 TEST_DAYS: Final = 90
+# Candles with which every range recipe can be fitted and judged: the one number that a person is told.
+ENOUGH_DAYS: Final = MINIMUM_DAYS + TEST_DAYS
+
+
+def require_days(grid: pd.DataFrame) -> None:
+    """Refuse a history that is too short to fit a range recipe on and to judge it, before anything is fitted.
+
+    Args:
+        grid: A daily grid; filled days are no candles.
+
+    Raises:
+        TooLittleHistoryError: It has fewer than `ENOUGH_DAYS` candles.
+    """
+    candles = int((~grid[FILLED]).sum())
+    if candles < ENOUGH_DAYS:
+        raise TooLittleHistoryError(
+            f"{ENOUGH_DAYS} daily candles are needed, {MINIMUM_DAYS} to fit and {TEST_DAYS} to be judged on; "
+            f"got {candles} up to {grid[DATE].iloc[-1].date()}. Choose a later day or a longer file."
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,16 +69,13 @@ class ScaledRange(Learned[BaselineRecipe]):
         coefficients = np.zeros((len(HORIZONS), regressors.shape[1]))
         shape = np.zeros((len(HORIZONS), len(LEVELS)))
         for column, horizon in enumerate(HORIZONS):
-            target = targets[:, column] - level
+            target, outcome = targets[:, column] - level, past.days.log_returns_ahead(horizon)
             known = np.isfinite(regressors).all(axis=1) & np.isfinite(target)
-            if known.sum() < FEWEST_ROWS:
-                raise TooLittleHistoryError(
-                    f"A regression needs {FEWEST_ROWS} days with a whole month before them, got {known.sum()}: "
-                    "the history is too short or broken by holes of more than 12 days. Choose a later day."
-                )
+            scored = known & np.isfinite(outcome)
+            if scored.sum() < FEWEST_ROWS:
+                raise TooLittleHistoryError(_what_is_lacking(past, int(scored.sum()), horizon))
             coefficients[column] = np.linalg.lstsq(regressors[known], target[known])[0]
-            outcome = past.days.log_returns_ahead(horizon)
-            known &= np.isfinite(outcome)
+            known = scored
             deviation = np.exp(linear(regressors[known], coefficients[column]) + level[known])
             scaled = outcome[known] / deviation
             shape[column] = np.quantile(
@@ -95,6 +92,19 @@ class ScaledRange(Learned[BaselineRecipe]):
     def quantiles(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Log returns, array of shape (n, 7, 23), NaN where a regressor is missing."""
         return self.deviation(grid, places)[:, :, None] * self.shape_
+
+
+def _what_is_lacking(past: FeatureGrid, rows: int, horizon: int) -> str:
+    """Why a regression has too few rows: a price that stands still, or a history that is short or broken."""
+    days = past.days
+    still = int((days.observed & (days.high == days.low)).sum())
+    need = (
+        f"A regression needs {FEWEST_ROWS} days with a whole month before them and a close {horizon} days later, "
+        f"got {rows}: "
+    )
+    if 2 * still > days.observed.sum():
+        return f"{need}the price stood still on {still} of {days.observed.sum()} days. Choose a market that moves."
+    return f"{need}the history is too short or broken by holes. Choose a later day."
 
 
 class HarRange(ScaledRange):

@@ -3,7 +3,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,12 @@ from scipy.stats import norm
 from expectations import checking
 from expectations.checking import Verdict, check_candles, check_forecasts
 from expectations.forecast_table import forecast_table
+from pipeline.candles import candles_csv, read_candles
 from pipeline.candles.account import AFTER_AS_OF, BLANK, Account
+from pipeline.evaluation.holdout import ENOUGH_DAYS, TEST_DAYS
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS
+from pipeline.models.fitting import MINIMUM_DAYS
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
 
@@ -127,9 +132,9 @@ def test_now_in_another_zone_is_the_same_instant(candles: Table) -> None:
     assert "newest_is_complete" in failed(verdict(candles, now=tokyo))
 
 
-def test_too_few_rows_are_critical_and_less_than_a_year_a_warning(candles: Table) -> None:
+def test_too_few_rows_are_critical_and_less_than_enough_a_warning(candles: Table) -> None:
     assert failed(verdict(candles.tail(29)))["enough_rows"][0] == "critical"
-    assert failed(verdict(candles.tail(30))) == {"a_year_of_history": ("warning", ())}
+    assert failed(verdict(candles.tail(30))) == {"enough_history": ("warning", ())}
 
 
 def test_a_hole_is_a_warning_that_names_its_days(candles: Table) -> None:
@@ -196,6 +201,29 @@ def test_an_account_that_does_not_balance_is_critical(candles: Table) -> None:
     found = verdict(candles, account=account(510, {BLANK: 9}))
     assert failed(found) == {"account_balances": ("critical", ())}
     assert found.failures[0].observed == 1
+
+
+def test_ranges_that_intake_widened_are_a_warning_that_names_their_days(candles: Table) -> None:
+    days = tuple(day(candles, row) for row in (90, 400))
+    told = replace(account(510, {BLANK: 10}), widened=(*days, "2026-04-02"))
+    found = verdict(candles, account=told)
+    assert failed(found) == {"ranges_hold_open_and_close": ("warning", days)}
+    assert found.failures[0].observed == 2
+
+
+def test_a_file_with_an_open_outside_its_range_makes_the_contract_warn(candles: Table) -> None:
+    outside = put(candles, 90, "high", 0.999 * candles[["open", "close"]].max(axis=1)[90])
+    outside = put(outside, 90, "low", min(outside["low"][90], outside["high"][90]))
+    reading = read_candles(candles_csv(outside))
+    assert failed(verdict(reading.candles, account=reading.account)) == {
+        "ranges_hold_open_and_close": ("warning", (day(candles, 90),))
+    }
+
+
+def test_enough_history_is_the_number_that_a_day_asks_for() -> None:
+    suite = json.loads((Path(checking.__file__).parent / "candles.json").read_text())
+    bound = next(one for one in suite["expectations"] if one["meta"]["check"] == "enough_history")
+    assert bound["kwargs"]["min_value"] == ENOUGH_DAYS == MINIMUM_DAYS + TEST_DAYS
 
 
 @pytest.mark.parametrize(

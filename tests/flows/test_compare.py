@@ -39,7 +39,7 @@ def report(history: History, *outcomes: Outcome) -> Report:
     ("long", "words"),
     [
         (GUIDE_LSTM.varied(name="long-window", window=700), "long-window: A window of 700 rows"),
-        (find_recipe("har-range"), "har-range: Expected 400 daily candles"),
+        (find_recipe("har-range"), "har-range: 490 daily candles"),
     ],
 )
 def test_a_recipe_that_the_candles_are_too_few_for_is_named_before_a_fit(

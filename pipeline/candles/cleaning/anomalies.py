@@ -18,12 +18,13 @@ _SHORT: Final = 60
 _NAMED: Final = 3
 
 
-def describe_oddities(rows: Columns, missing: Sequence[str]) -> tuple[str, ...]:
-    """Sentences about wicks, flat runs, a stale tail, jumps, holes and a short file.
+def describe_oddities(rows: Columns, missing: Sequence[str], widened: Sequence[str]) -> tuple[str, ...]:
+    """Sentences about wicks, flat runs, a stale tail, jumps, widened ranges, holes and a short file.
 
     Args:
         rows: Kept rows, sorted by bar.
         missing: ISO dates of the missing candles.
+        widened: Those of candles whose range did not hold their open and close.
     """
     opening, high, low, close = (rows[name] for name in (OPEN, HIGH, LOW, CLOSE))
     volume = np.fmax.reduce([rows[name] for name in VOLUMES])
@@ -42,6 +43,11 @@ def describe_oddities(rows: Columns, missing: Sequence[str]) -> tuple[str, ...]:
     tail = _unmoved(flat)
     if tail >= _FLAT_RUN:
         found.append(f"Stale tail: no candle moves from {spoken_instant(int(dates[-tail]))} on.")
+    if widened:
+        found.append(
+            f"Open or close a hair outside the range, which is widened to hold it: {counted(len(widened), 'candle')} "
+            f"({_few(widened, len(widened))})."
+        )
     if missing:
         found.append(f"Missing: {counted(len(missing), 'candle')} ({_few(missing, len(missing))}).")
     if len(dates) < _SHORT:

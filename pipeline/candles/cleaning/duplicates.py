@@ -35,20 +35,33 @@ def overlapping(rows: Columns) -> Mask:
 
     The cut: bars that open with their day (hour) are the series, from the first of them on; before it, the
     earliest bar of each day. A series is in force until a week passes without one of its bars, so that a hole
-    in it does not bring back the other one.
+    in it does not bring back the other one. A lone bar at an odd time is no series: it fills a day without another.
     """
     time, bar = rows[TIME], rows[BAR]
     aligned: Mask = time == bar
     if aligned.all():
         return ~aligned
     last = np.maximum.accumulate(np.where(aligned, bar, _LONG_AGO))
-    covered: Mask = ~aligned & (np.isin(bar, bar[aligned]) | (bar - last <= _IN_FORCE))
+    covered: Mask = ~aligned & (np.isin(bar, bar[aligned]) | ((bar - last <= _IN_FORCE) & ~lone(rows)))
     others = np.flatnonzero(~aligned & ~covered)
     starts = np.append(True, bar[others][1:] != bar[others][:-1])[: len(others)]
     if len(others):
         earliest = np.minimum.reduceat(time[others], np.flatnonzero(starts))
         covered[others] = time[others] > earliest[np.cumsum(starts) - 1]
     return covered
+
+
+def lone(rows: Columns) -> Mask:
+    """Rows at an odd time that no row of the week before shares."""
+    stamp, bar = rows[TIME] - rows[BAR], rows[BAR]
+    order = np.lexsort((bar, stamp))
+    stamps, days = stamp[order], bar[order]
+    new = np.append(True, (stamps[1:] != stamps[:-1]) | (days[1:] != days[:-1]))
+    stamp_of, day_of = stamps[new], days[new]
+    shared = np.append(False, (stamp_of[1:] == stamp_of[:-1]) & (np.diff(day_of) <= _IN_FORCE))
+    mask = np.zeros(len(bar), dtype=bool)
+    mask[order] = (stamps != 0) & ~shared[np.cumsum(new) - 1]
+    return mask
 
 
 def duplicates(rows: Columns) -> tuple[Mask, Mask]:

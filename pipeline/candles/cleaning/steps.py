@@ -20,14 +20,19 @@ from pipeline.candles.columns import (
     VOLUME_QUOTE,
     VOLUMES,
 )
-from pipeline.candles.row_filter import Columns, RowFilter, counted
-from pipeline.candles.values.rows import BAR, TIME
-from pipeline.candles.values.timestamps import DAY_US, spoken_instant
+from pipeline.candles.row_filter import Columns, Mask, RowFilter, counted
+from pipeline.candles.values.rows import BAR, TIME, UNIX_ONLY
+from pipeline.candles.values.timestamps import DAY_US, HOUR_US, STEP_US, spoken_instant
 from pipeline.errors import CandleFileError
 
 SWAPPED: Final = "swapped"
-# Prices computed in single precision may leave their own range by this share; more is a contradiction.
+WIDENED: Final = "widened"
+# Prices computed in single precision may leave their own range by this share: that is not worth a word.
 _ROUNDING: Final = 1e-6
+# Vendors that take open and close from another feed than the range miss it by less; a lost digit misses by far more.
+_HAIR: Final = 0.01
+# Midnight in UTC+05:30; shares open at other half hours.
+_INDIA: Final = 37 * HOUR_US // 2
 _MIXED_BARS: Final = 3
 _MIXED_FACTOR: Final = 1.25
 _HOURS_LOST: Final = 4
@@ -35,7 +40,10 @@ _EPOCH: Final = date(1970, 1, 1)
 
 
 def keep_prices(row_filter: RowFilter) -> None:
-    """Only rows whose prices can be prices: told, finite, positive, and in the order that their names say."""
+    """Only rows whose prices can be prices: told, finite, positive, and in the order that their names say.
+
+    An open or close that is a hair outside the range does not cost the day its close: the range is widened to hold it.
+    """
     row_filter.drop(np.isnan(np.minimum.reduce(_columns(row_filter, PRICES))), fate.NO_PRICE)
     amounts = (*PRICES, *VOLUMES, TRADES)
     row_filter.drop(np.isinf(np.fmax.reduce(np.abs(_columns(row_filter, amounts)))), fate.INFINITE_VALUE)
@@ -43,10 +51,33 @@ def keep_prices(row_filter: RowFilter) -> None:
     row_filter.drop(np.minimum.reduce(_columns(row_filter, PRICES)) == 0, fate.ZERO_PRICE)
     opening, high, low, close = _columns(row_filter, (OPEN, HIGH, LOW, CLOSE))
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
-    contradictory = (high < top * (1 - _ROUNDING)) | (low > bottom * (1 + _ROUNDING))
-    if ((high < top) | (low > bottom)).any():
+    outside = np.maximum(top / high, low / bottom) - 1
+    row_filter.set(**{WIDENED: outside > _ROUNDING})
+    if (outside > 0).any():
         row_filter.set(**{HIGH: np.maximum(high, top), LOW: np.minimum(low, bottom)})
-    row_filter.drop(contradictory, fate.CONTRADICTORY_PRICES)
+    row_filter.drop((outside > _HAIR) | (low > high * (1 + _ROUNDING)), fate.CONTRADICTORY_PRICES)
+
+
+def date_bars(row_filter: RowFilter, timeframe: str, *, ends: bool) -> None:
+    """The start of the day (hour) that each row is dated by.
+
+    A daily bar that a unix time opens on a full hour at or after noon in UTC, or at India's midnight, goes from
+    midnight to midnight of a zone to the east: it is dated by the next UTC day, which holds most of it.
+
+    Args:
+        row_filter: Rows with a time.
+        timeframe: `1d` or `1h`.
+        ends: Whether the rows tell when bars end; then each opens where its bar does.
+    """
+    time, step = row_filter.rows[TIME], STEP_US[timeframe]
+    bar = time - time % step
+    if ends:
+        row_filter.set(**{TIME: bar, BAR: bar})
+        return
+    after = time - bar if timeframe == "1d" else np.zeros(len(time), dtype=np.int64)
+    abroad = row_filter.rows[UNIX_ONLY] & (2 * after >= DAY_US)
+    abroad &= (after % HOUR_US == 0) | (after == _INDIA)
+    row_filter.set(**{BAR: np.where(abroad, bar + step, bar)})
 
 
 def settle_volumes(row_filter: RowFilter) -> None:
@@ -71,7 +102,7 @@ def keep_one_row_a_bar(row_filter: RowFilter) -> None:
         return
     overlap = duplicates.overlapping(row_filter.rows)
     if overlap.any():
-        row_filter.warn(_describe_overlap(row_filter.rows, int(overlap.sum())))
+        row_filter.warn(_describe_overlap(row_filter.rows, overlap))
     row_filter.drop(overlap, fate.OVERLAPPING_BAR)
     same, superseded = duplicates.duplicates(row_filter.rows)
     if superseded.any():
@@ -103,6 +134,11 @@ def keep_finished(row_filter: RowFilter, times: unfinished.Times, timeframe: str
         trusted: Whether the file is known to hold complete bars only, so that low volume is no evidence.
     """
     future, running = unfinished.after_fetch(row_filter.rows, times, timeframe)
+    if future.any():
+        first = spoken_instant(int(row_filter.rows[BAR][future][0]))
+        row_filter.warn(
+            f"{counted(int(future.sum()), 'candle')} dated after the file was fetched, from {first} on."
+        )
     row_filter.drop(future, fate.IN_THE_FUTURE)
     row_filter.drop(running[~future], fate.UNFINISHED)
     # A bar with a later one beside it was complete when that one began.
@@ -124,27 +160,38 @@ def _columns(row_filter: RowFilter, names: tuple[str, ...]) -> list[NDArray[np.f
     return [row_filter.rows[name] for name in names]
 
 
-def _describe_overlap(rows: Columns, count: int) -> str:
-    """How many bars of the second series there are, and where the cut lies."""
+def _describe_overlap(rows: Columns, overlap: Mask) -> str:
+    """How many bars of the second series there are, and where the cut lies; lone ones are none."""
     time, bar = rows[TIME], rows[BAR]
+    lone = overlap & duplicates.lone(rows)
+    if lone.sum() == overlap.sum():
+        first = spoken_instant(int(time[lone][0]))
+        return f"{counted(int(lone.sum()), 'bar')} at an odd time left out beside the day's own, from {first} on."
     aligned = bar[time == bar]
     cut_at = (
         f"; from {spoken_instant(int(aligned[0]))} on, bars that open with their day are the series"
         if len(aligned)
         else ""
     )
-    return f"Two series overlap in one file: {counted(count, 'bar')} of the second left out{cut_at}."
+    count = counted(int(overlap.sum()), "bar")
+    return f"Two series overlap in one file: {count} of the second left out{cut_at}."
 
 
 def _describe_stamps(rows: Columns) -> str:
     """How many bars are not stamped with the start of their day (hour), and the most frequent stamp."""
     late = rows[TIME] - rows[BAR]
-    late = late[late > 0]
+    late = late[late != 0]
     if not len(late):
         return ""
     stamps, counts = np.unique(late, return_counts=True)
-    usual = spoken_instant(int(stamps[counts.argmax()]))[-len("00:00") :]
-    return f"{counted(len(late), 'bar')} stamped {usual} (most often) instead of the start of the bar in UTC."
+    usual = int(stamps[counts.argmax()])
+    clock = spoken_instant(usual % DAY_US)[-len("00:00") :]
+    if usual < 0:
+        return (
+            f"{counted(len(late), 'bar opens', 'bars open')} at {clock} UTC (most often), midnight of another zone; "
+            "each is dated by the UTC day that holds most of it."
+        )
+    return f"{counted(len(late), 'bar')} stamped {clock} (most often) instead of the start of the bar in UTC."
 
 
 def _describe_superseded(rows: Columns, superseded: NDArray[np.bool_]) -> str:

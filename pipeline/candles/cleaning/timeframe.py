@@ -15,6 +15,8 @@ _ROWS_A_DAY: Final = 2.5
 _HOURLY_SHARE: Final = 0.05
 _FEWEST_DAYS: Final = 5
 _WEEKLY_US: Final = 6 * DAY_US
+# Bars of several days each lie that far apart nearly always; days that are missing here and there do not.
+_EVERY: Final = 0.8
 
 
 def find_timeframe(times: NDArray[np.int64], series: Series | None) -> str:
@@ -49,7 +51,8 @@ def _by_spacing(distinct: NDArray[np.int64]) -> str:
     crowded = len(distinct) > _ROWS_A_DAY * days
     if usual == HOUR_US or (crowded and np.mean(every == HOUR_US) >= _HOURLY_SHARE):
         return "1h"
-    if crowded or (days >= _FEWEST_DAYS and steps[0] >= _WEEKLY_US):
+    apart = usual >= 2 * DAY_US and counts.max() >= _EVERY * len(every)
+    if crowded or (days >= _FEWEST_DAYS and (steps[0] >= _WEEKLY_US or apart)):
         raise CandleFileError(
             f"The file's bars are {_spoken(usual)} apart: expected daily or hourly candles. Give one of those."
         )

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.candles.row_filter import Columns, Mask
-from pipeline.candles.values.rows import TIME, WEIGHT
+from pipeline.candles.row_filter import Columns, Mask, counted
+from pipeline.candles.values.rows import BAR, TIME, WEIGHT
 from pipeline.candles.values.timestamps import DAY_US, HOUR_US, STEP_US, spoken_instant
 
 # A newest candle with less than this share of its neighbours' volume is unfinished. In an old file, whose newest row
@@ -28,15 +28,28 @@ class Times:
     Attributes:
         fetched_at: When the bytes were fetched; None if nobody knows.
         created: Start of the day on which the banner says the file was made; None if it does not.
+        now: The present; None if nobody says.
     """
 
     fetched_at: int | None
     created: int | None
+    now: int | None
 
     @classmethod
-    def of(cls, fetched_at: datetime | None, created: datetime | None) -> "Times":
+    def of(cls, fetched_at: datetime | None, created: datetime | None, now: datetime | None) -> "Times":
         """From instants; naive ones are UTC."""
-        return cls(_micros(fetched_at), _micros(created))
+        return cls(_micros(fetched_at), _micros(created), _micros(now))
+
+
+def describe_future(rows: Columns, times: Times) -> str:
+    """Whether candles are dated after today; they are kept, for only the caller's clock speaks against them."""
+    if times.now is None or rows[TIME][-1] <= times.now:
+        return ""
+    late = rows[BAR][rows[TIME] > times.now]
+    today = spoken_instant(times.now // DAY_US * DAY_US)
+    return (
+        f"{counted(len(late), 'candle')} dated after today, {today}: from {spoken_instant(int(late[0]))} on."
+    )
 
 
 def after_fetch(rows: Columns, times: Times, timeframe: str) -> tuple[Mask, Mask]:

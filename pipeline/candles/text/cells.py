@@ -12,16 +12,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.candles.columns import CLOSE
-from pipeline.candles.row_filter import Mask
-from pipeline.candles.text.header import Header, find_headers, split_cells
-from pipeline.candles.text.layout import ROLES, check_mapping
+from pipeline.candles.text.header import find_headers
 from pipeline.candles.text.lines import Lines
+from pipeline.candles.text.roles import ROLES, check_mapping
+from pipeline.candles.text.table import LONGEST, Header, split_cells
 from pipeline.errors import CandleFileError
 
 # Cells of quoted lines are joined again by a sign that no cell holds, so that one splitter serves all files.
 _UNIT: Final = "\x1f"
-# A line of delimiters and so many spaces besides is still looked at for being blank.
-_PADDING: Final = 40
 _CREATED: Final = re.compile(r"created on (\d{2})-(\d{2})-(\d{4})", re.IGNORECASE)
 
 
@@ -34,7 +32,8 @@ class Sheet:
         cells: Role → array of n_rows strings; empty text where a section lacks the column.
         lines: Number of each row's line in the file, array of shape (n_rows,).
         blank: Lines without a value.
-        ragged: Lines whose cells do not fit their header.
+        ragged: Numbers of the lines whose cells do not fit their header.
+        ragged_line: The first of them.
         repeated_headers: Further header and banner lines among the rows.
         created: Day on which the banner says the file was made; None where it does not.
         grouped: Whether a cell may hold commas, so that numbers may be grouped or have a decimal comma.
@@ -45,7 +44,8 @@ class Sheet:
     cells: Mapping[str, pa.LargeStringArray]
     lines: NDArray[np.int64]
     blank: int
-    ragged: tuple[int, ...]
+    ragged: NDArray[np.int64]
+    ragged_line: str
     repeated_headers: int
     created: datetime | None
     grouped: bool
@@ -70,7 +70,11 @@ def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> 
     """
     check_mapping(mapping)
     lines = Lines(text)
-    headers = find_headers(lines, mapping=mapping, ticker=ticker)
+    try:
+        headers = find_headers(lines, mapping=mapping, ticker=ticker)
+    except CandleFileError as error:
+        error.rows_read = error.rows_read or lines.total
+        raise
     quoted = '"' in text
     sections = [
         _read_section(lines, header, number, quoted=quoted) for header, number in _extents(headers, lines)
@@ -78,10 +82,11 @@ def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> 
     first = headers[0]
     sheet = Sheet(
         headers=headers,
-        cells={role: _joined([section.cells[role] for section in sections]) for role in ROLES},
+        cells=_joined(sections),
         lines=np.concatenate([section.lines for section in sections]),
-        blank=sum(section.blank for section in sections),
-        ragged=tuple(line for section in sections for line in section.ragged),
+        blank=lines.blank_after(first.stop),
+        ragged=(ragged := np.concatenate([section.ragged for section in sections])),
+        ragged_line=lines[int(np.searchsorted(lines.numbers, ragged[0] - 1))] if len(ragged) else "",
         repeated_headers=sum(header.stop - header.start for header in headers[1:]),
         created=_created([lines[number] for number in range(first.stop)]),
         grouped=quoted or any(header.delimiter != "," for header in headers),
@@ -98,10 +103,11 @@ def read_sheet(text: str, *, mapping: Mapping[str, str] | None, ticker: str) -> 
 
 @dataclass(frozen=True, eq=False)
 class _Section:
+    """Rows under one header; cells of the roles that it has."""
+
     cells: Mapping[str, pa.LargeStringArray]
     lines: NDArray[np.int64]
-    blank: int
-    ragged: tuple[int, ...]
+    ragged: NDArray[np.int64]
 
 
 def _created(banner: Sequence[str]) -> datetime | None:
@@ -129,51 +135,67 @@ def _is_row(line: str, header: Header) -> bool:
     return len(cells) == len(header.layout.names) and any(sign.isdigit() for sign in cells[close])
 
 
-def _read_section(lines: Lines, header: Header, numbers: range, *, quoted: bool) -> _Section:
-    rows, delimiter = lines.array[numbers.start : numbers.stop], header.delimiter
+def _read_section(lines: Lines, header: Header, places: range, *, quoted: bool) -> _Section:
+    rows, delimiter = lines.array[places.start : places.stop], header.delimiter
+    too_long = pc.greater(pc.binary_length(rows), LONGEST)
+    if pc.any(too_long).as_py():
+        rows = pc.if_else(too_long, "", rows)
     if quoted:
-        joined = [_UNIT.join(split_cells(row, delimiter)) for row in rows.to_pylist()]
-        rows, delimiter = pa.array(joined, pa.large_string()), _UNIT
+        rows = pa.array(
+            (_UNIT.join(split_cells(row, delimiter)) for row in rows.to_pylist()), pa.large_string()
+        )
+        delimiter = _UNIT
     names = header.layout.names
+    numbers = lines.numbers[places.start : places.stop] + 1
     parts = pc.split_pattern(rows, delimiter)
-    blank = _blank(rows, delimiter, len(names))
-    fits = (pc.list_value_length(parts).to_numpy() == len(names)) & ~blank
-    misfits = np.flatnonzero(~fits & ~blank).tolist()
-    mended = {place: row for place in misfits if (row := _mend(rows[place].as_py().split(delimiter), names))}
-    extra = pa.array([cell for row in mended.values() for cell in row], pa.large_string())
-    whole = (parts if fits.all() else parts.filter(pa.array(fits))).flatten()
-    cells = pa.concat_arrays([whole, extra]) if mended else whole
-    places = np.concatenate([np.flatnonzero(fits), np.array(list(mended), dtype=np.int64)])
+    fits = pc.list_value_length(parts).to_numpy() == len(names)
+    cells = (parts if fits.all() else parts.filter(pa.array(fits))).flatten()
+    misfits = np.flatnonzero(~fits)
+    if not len(misfits):
+        return _Section(_columns(cells, header), numbers, misfits)
+    named = 1 + max(
+        place for place, name in enumerate(names) if name.strip() or place in header.layout.columns.values()
+    )
+    mended = [_mend(row.split(delimiter), header, named) for row in rows.take(pa.array(misfits)).to_pylist()]
+    whole = np.array([row is not None for row in mended], dtype=bool)
+    columns = _columns(cells, header)
+    extra = zip(*(row for row in mended if row), strict=True) if whole.any() else [()] * len(columns)
     return _Section(
-        cells={role: _column(cells, header.layout.columns.get(role), len(names)) for role in ROLES},
-        lines=places + numbers.start + 1,
-        blank=int(blank.sum()),
-        ragged=tuple(place + numbers.start + 1 for place in misfits if place not in mended),
+        cells={
+            role: pa.concat_arrays([column, pa.array(more, pa.large_string())])
+            for (role, column), more in zip(columns.items(), extra, strict=True)
+        },
+        lines=numbers[np.concatenate([np.flatnonzero(fits), misfits[whole]])],
+        ragged=numbers[misfits[~whole]],
     )
 
 
-def _blank(rows: pa.LargeStringArray, delimiter: str, width: int) -> Mask:
-    """Lines without a value; only short ones can be that."""
-    blank: Mask = pc.binary_length(rows).to_numpy() <= width + _PADDING
-    short = np.flatnonzero(blank)
-    bare = pc.utf8_trim(rows.take(pa.array(short)), f" \t\xa0,;|{delimiter}")
-    blank[short] = pc.equal(bare, "").to_numpy(zero_copy_only=False)
-    return blank
-
-
-def _mend(cells: list[str], names: Sequence[str]) -> list[str] | None:
-    """Cells of a line that is longer by empty cells only, or shorter by columns without a name; else None."""
-    if any(cell.strip() for cell in cells[len(names) :]) or any(name.strip() for name in names[len(cells) :]):
+def _mend(cells: list[str], header: Header, named: int) -> tuple[str, ...] | None:
+    """Cells of the header's roles in a line that is longer by empty cells, or shorter by columns without a name."""
+    if len(cells) < named or any(cell.strip() for cell in cells[len(header.layout.names) :]):
         return None
-    return (cells + [""] * len(names))[: len(names)]
+    return tuple(cells[index] if index < len(cells) else "" for index in header.layout.columns.values())
 
 
-def _column(cells: pa.LargeStringArray, index: int | None, width: int) -> pa.LargeStringArray:
-    rows = len(cells) // width
-    if index is None:
-        return pa.repeat(pa.scalar("", pa.large_string()), rows)
-    return cells.take(pa.array(np.arange(index, rows * width, width)))
+def _columns(cells: pa.LargeStringArray, header: Header) -> dict[str, pa.LargeStringArray]:
+    """Role → its column, of cells row after row."""
+    width = len(header.layout.names)
+    return {
+        role: cells.take(pa.array(np.arange(index, len(cells), width)))
+        for role, index in header.layout.columns.items()
+    }
 
 
-def _joined(arrays: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
-    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+def _joined(sections: Sequence[_Section]) -> dict[str, pa.LargeStringArray]:
+    """Role → its cells in all sections; roles that none has share one column of empty text."""
+    empty = [pa.repeat(pa.scalar("", pa.large_string()), len(section.lines)) for section in sections]
+    nothing = pa.concat_arrays(empty)
+    if len(sections) == 1:
+        return {role: sections[0].cells.get(role, nothing) for role in ROLES}
+    named = {role for section in sections for role in section.cells}
+    return dict.fromkeys(ROLES, nothing) | {
+        role: pa.concat_arrays(
+            [section.cells.get(role, blank) for section, blank in zip(sections, empty, strict=True)]
+        )
+        for role in named
+    }

@@ -1,51 +1,26 @@
 """Where a file's headers are: any line, any delimiter, one row or several (yfinance)."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, pairwise
 from typing import Final
 
 from pipeline.candles.columns import CLOSE, DATE
-from pipeline.candles.text.layout import UNIX, Layout, choose_columns, column_roles, plain_name, read_layout
+from pipeline.candles.text.headerless import by_number, known_form, no_header
+from pipeline.candles.text.layout import Layout, choose_columns, read_layout
 from pipeline.candles.text.lines import Lines
+from pipeline.candles.text.roles import CLOCK, UNIX, column_roles, plain_name
 from pipeline.candles.text.symbols import plain_symbol
+from pipeline.candles.text.table import DELIMITERS, FIRST_LINES, LONGEST, Header, split_cells
+from pipeline.candles.text.time_cells import is_time
 from pipeline.errors import CandleFileError
 
-_DELIMITERS: Final = (",", ";", "\t", "|")
 _BANNERS: Final = ("cryptodatadownload", "sep=")
-_FIRST_LINES: Final = 50
 _MOST_HEADERS: Final = 200
-# Bounds on what damaged files can cost: lines looked at for being a header, and letters of such a line.
+_ROWS_LOOKED_AT: Final = 5
+_COUNT_DIGITS: Final = 8
+# A bound on what damaged files can cost: lines looked at for being a header.
 _MOST_LOOKS: Final = 2000
-_LONGEST: Final = 10_000
-
-
-@dataclass(frozen=True)
-class Header:
-    """A header and its place.
-
-    Attributes:
-        start: Index of its first line, banner lines included.
-        stop: Index of the first line after it.
-        delimiter: What parts the cells of the rows under it.
-        layout: What the columns mean.
-    """
-
-    start: int
-    stop: int
-    delimiter: str
-    layout: Layout
-
-
-def split_cells(line: str, delimiter: str) -> list[str]:
-    """Cells of one line; quotes hold delimiters but never line ends."""
-    if '"' not in line:
-        return line.split(delimiter)
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [""])
-    except csv.Error:
-        return [line]
 
 
 def find_headers(lines: Lines, *, mapping: Mapping[str, str] | None, ticker: str) -> tuple[Header, ...]:
@@ -54,13 +29,18 @@ def find_headers(lines: Lines, *, mapping: Mapping[str, str] | None, ticker: str
     Raises:
         CandleFileError: There is none.
     """
+    if mapping and (numbered := by_number(lines, mapping)):
+        return (numbered,)
     word = (mapping or {}).get(CLOSE, CLOSE)
-    headers = _headers_at(lines, lines.naming(word, among_first=_FIRST_LINES), mapping, ticker)
+    headers = _headers_at(lines, lines.naming(word, among_first=FIRST_LINES), mapping, ticker)
     if not headers:
-        headers = _headers_at(lines, range(min(_FIRST_LINES, len(lines))), mapping, ticker)
-    if not headers:
-        raise CandleFileError(_no_header(lines, mapping), rows_read=len(lines))
-    return tuple(headers)
+        headers = _headers_at(lines, range(min(FIRST_LINES, len(lines))), mapping, ticker)
+    if headers:
+        return tuple(headers)
+    form = None if mapping else known_form(lines)
+    if form is None:
+        raise CandleFileError(no_header(lines, mapping))
+    return (form,)
 
 
 def _headers_at(
@@ -68,24 +48,27 @@ def _headers_at(
 ) -> list[Header]:
     headers: list[Header] = []
     for number in islice(numbers, _MOST_LOOKS):
-        if (headers and number < headers[-1].stop) or len(lines[number]) > _LONGEST:
+        if (headers and number < headers[-1].stop) or len(lines[number]) > LONGEST:
             continue
         header = _header_at(lines, number, mapping, ticker)
         if header is not None:
             headers.append(header)
         if len(headers) > _MOST_HEADERS:
             raise CandleFileError(
-                f"The file holds more than {_MOST_HEADERS} tables, each under its own header. Split it.",
-                rows_read=len(lines),
+                f"The file holds more than {_MOST_HEADERS} tables, each under its own header. Split it."
             )
     return headers
 
 
 def _header_at(lines: Lines, number: int, mapping: Mapping[str, str] | None, ticker: str) -> Header | None:
     best: Header | None = None
-    for delimiter in _DELIMITERS:
+    for delimiter in DELIMITERS:
         cells = split_cells(lines[number], delimiter)
-        layout = read_layout(cells, mapping)
+        if len(cells) < 2:
+            continue
+        rows = _rows_beside(lines, number, delimiter)
+        cells = _with_index(cells, rows)
+        layout = read_layout(cells, mapping, row=rows[0] if rows else (), symbol=ticker)
         found = Header(number, number + 1, delimiter, layout) if layout else None
         if found is None and not mapping:
             found = _several_rows(lines, number, delimiter, ticker)
@@ -97,6 +80,30 @@ def _header_at(lines: Lines, number: int, mapping: Mapping[str, str] | None, tic
     while start and any(banner in lines[start - 1].lower() for banner in _BANNERS):
         start -= 1
     return replace(best, start=start, layout=replace(best.layout, banner=start < best.start))
+
+
+def _rows_beside(lines: Lines, number: int, delimiter: str) -> list[list[str]]:
+    """Cells of the rows below a header; of the row above, where a sheet was sorted so that none is below."""
+    places = range(number + 1, min(number + 1 + _ROWS_LOOKED_AT, len(lines))) or range(
+        max(number - 1, 0), number
+    )
+    return [split_cells(lines[place], delimiter) for place in places if len(lines[place]) <= LONGEST]
+
+
+def _with_index(cells: list[str], rows: list[list[str]]) -> list[str]:
+    """The header with a column in front for an index that rows have and the header does not name.
+
+    Every row has one cell more, the last of them is not empty, and the first count up or down, or are the times that
+    the header does not name.
+    """
+    if not rows or any(len(row) != len(cells) + 1 or not row[-1].strip() for row in rows):
+        return cells
+    index = [row[0].strip(' "') for row in rows]
+    counts = [int(text) for text in index if text.isdecimal() and len(text) < _COUNT_DIGITS]
+    steps = {later - before for before, later in pairwise(counts)}
+    counting = len(counts) == len(index) > 1 and steps in ({1}, {-1})
+    named = {role for role, _ in column_roles(cells)} & {UNIX, DATE, CLOCK}
+    return ["", *cells] if counting or (not named and all(is_time(text) for text in index)) else cells
 
 
 def _several_rows(lines: Lines, number: int, delimiter: str, ticker: str) -> Header | None:
@@ -142,17 +149,5 @@ def _choose_ticker(tickers: Sequence[str], wanted: str) -> str:
             return ticker
     raise CandleFileError(
         f"The file holds several markets: {', '.join(tickers)[:120]}. "
-        "Name the one to read with --series exchange/SYMBOL/timeframe."
-    )
-
-
-def _no_header(lines: Lines, mapping: Mapping[str, str] | None) -> str:
-    first = next((line for number in range(len(lines)) if (line := lines[number]).strip()), "")
-    begins = ascii(first[:60])[:80]
-    if mapping:
-        wanted = ", ".join(f"{role}={name}" for role, name in mapping.items())[:120]
-        return f"No line names all the columns of --map {wanted}; the file begins with {begins}."
-    return (
-        "No header was found: expected a line that names a date (or unix time) and a close, as CryptoDataDownload "
-        f"and Yahoo write; the file begins with {begins}. Name other columns with --map date=Day,close=Price."
+        "Name the one to read: coincast inspect FILE --series exchange/SYMBOL/1d --out candles.csv"
     )

@@ -5,42 +5,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pipeline.candles.columns import CLOSE, DATE, HIGH, LOW, OPEN, TRADES, VOLUME_BASE, VOLUME_QUOTE
-from pipeline.errors import CandleFileError
-
-UNIX: Final = "unix"
-CLOCK: Final = "clock"
-SYMBOL: Final = "symbol"
-VOLUME: Final = "volume"
-ROLES: Final = (UNIX, DATE, CLOCK, SYMBOL, OPEN, HIGH, LOW, CLOSE, VOLUME, VOLUME_BASE, VOLUME_QUOTE, TRADES)
+from pipeline.candles.columns import CLOSE, DATE, VOLUME_BASE, VOLUME_QUOTE
+from pipeline.candles.text.currencies import is_currency, sides
+from pipeline.candles.text.roles import (
+    CLOCK,
+    SYMBOL,
+    TIMES,
+    UNIX,
+    column_roles,
+    mapped_columns,
+    plain_name,
+    role_of,
+)
+from pipeline.candles.text.side_by_side import is_side_by_side, of_one_table
+from pipeline.candles.text.time_cells import is_time
 
 CRYPTO_DATA_DOWNLOAD: Final = "CryptoDataDownload"
 YAHOO: Final = "Yahoo"
 OWN: Final = "coincast"
 OTHER: Final = "CSV"
 
-_NAMES: Final = {
-    UNIX: ("unix", "unixtimestamp", "unixtime", "epoch", "opentime", "timeopen", "timestamp"),
-    DATE: ("date", "datetime", "day", "dateutc", "datetimeutc", "utcdate"),
-    CLOCK: ("time", "timeutc", "hour"),
-    SYMBOL: ("symbol", "pair", "ticker"),
-    OPEN: ("open", "openprice"),
-    HIGH: ("high", "highprice"),
-    LOW: ("low", "lowprice"),
-    CLOSE: ("close", "closeprice", "closelast", "price", "last", "adjclose"),
-    VOLUME: ("volume", "vol"),
-    VOLUME_BASE: ("volumebase", "volumefrom", "basevolume"),
-    VOLUME_QUOTE: ("volumequote", "volumeto", "quotevolume", "quoteassetvolume"),
-    TRADES: ("trades", "tradecount", "numberoftrades"),
-}
-_ROLE_OF: Final = {name: (role, rank) for role, names in _NAMES.items() for rank, name in enumerate(names)}
+# Names of columns that say when a bar ended; they date it where no other column does.
+_ENDS: Final = frozenset({"closetime", "timeclose", "closedate", "closetimestamp", "endtime", "timeend"})
+_UNNAMED: Final = re.compile(r"(unnamed\d*|index|level0)?")
 _CURRENCY_VOLUME: Final = re.compile(r"volume[ _]+\(?([a-z0-9]{2,12})\)?")
-# The farther left, the more likely prices are in it.
-_MONEY: Final = (
-    *("USD", "EUR", "GBP", "JPY", "KRW", "TRY", "AUD", "CAD", "CHF", "BRL"),
-    *("USDT", "USDC", "BUSD", "TUSD", "FDUSD", "DAI", "PAX", "USDP"),
-)
-_QUOTES: Final = (*_MONEY, "BTC", "XBT", "ETH", "BNB")
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,8 @@ class Layout:
         pair: Base and quote as the volume labels tell them; empty where they do not.
         ticker: Symbol that a header names (yfinance); empty where none does.
         banner: Whether the vendor's banner stands above.
+        form: What is known to write such rows without a header; empty where there is one.
+        ends: Whether times are the ends of bars.
     """
 
     columns: Mapping[str, int]
@@ -60,10 +50,14 @@ class Layout:
     pair: tuple[str, str] = ("", "")
     ticker: str = ""
     banner: bool = False
+    form: str = ""
+    ends: bool = False
 
     @property
     def format(self) -> str:
-        """What wrote such a header."""
+        """What wrote such a header, or such rows without one."""
+        if self.form:
+            return self.form
         plain = {plain_name(name) for name in self.names}
         if self.ticker or "adjclose" in plain or {"dividends", "stocksplits"} <= plain:
             return YAHOO
@@ -74,39 +68,39 @@ class Layout:
         return OTHER
 
 
-def plain_name(cell: str) -> str:
-    """A header cell in small letters and digits only."""
-    return re.sub(r"[^a-z0-9]", "", cell.lower())
-
-
-def read_layout(cells: Sequence[str], mapping: Mapping[str, str] | None = None) -> Layout | None:
+def read_layout(
+    cells: Sequence[str],
+    mapping: Mapping[str, str] | None = None,
+    *,
+    row: Sequence[str] = (),
+    symbol: str = "",
+) -> Layout | None:
     """The layout that header cells tell; None unless they name a close and a date (or a unix time).
 
     Args:
         cells: Cells of a line that may be a header.
-        mapping: Role → name of the column that plays it; wins over what names suggest.
+        mapping: Role → name, or number from 1, of the column that plays it; wins over what names suggest.
+        row: Cells of a row beside the header: what is in an unnamed column, and which symbol.
+        symbol: Symbol that the file should hold; may be empty.
+
+    Raises:
+        CandleFileError: Two tables stand side by side, and `mapping` does not say whose columns are meant.
     """
-    columns = dict(reversed(column_roles(cells)))
-    pair, sides = _currency_volumes(cells)
-    columns |= sides
-    mapped = _mapped(cells, mapping or {})
+    mapped = mapped_columns(cells, mapping or {})
     if mapped is None:
         return None
+    pair, volumes = _currency_volumes(cells, _symbol(cells, row) or symbol)
+    columns = _with_time({**dict(reversed(column_roles(cells))), **volumes}, cells, row)
     columns = {role: index for role, index in columns.items() if index not in mapped.values()} | mapped
     if mapped and DATE in mapped and UNIX not in mapped:
         columns.pop(UNIX, None)
     layout = Layout(_settle_clock(columns), tuple(cells), pair)
-    return layout if CLOSE in columns and ({DATE, UNIX} & layout.columns.keys()) else None
-
-
-def column_roles(cells: Sequence[str]) -> list[tuple[str, int]]:
-    """Role and place of every cell whose name is known, the most telling names first."""
-    ranked = [
-        (_ROLE_OF[plain][1], index, _ROLE_OF[plain][0])
-        for index, cell in enumerate(cells)
-        if (plain := plain_name(cell)) in _ROLE_OF
-    ]
-    return [(role, index) for _, index, role in sorted(ranked)]
+    if CLOSE not in columns or not set(TIMES) & layout.columns.keys():
+        return None
+    if is_side_by_side(cells):
+        layout = replace(layout, columns=of_one_table(cells, mapped), pair=("", ""))
+    ends = {plain_name(cells[layout.columns[role]]) for role in TIMES if role in layout.columns}
+    return replace(layout, ends=ends <= _ENDS)
 
 
 def choose_columns(layout: Layout, columns: Mapping[str, int], ticker: str) -> Layout:
@@ -114,23 +108,26 @@ def choose_columns(layout: Layout, columns: Mapping[str, int], ticker: str) -> L
     return replace(layout, columns=dict(columns), ticker=ticker)
 
 
-def check_mapping(mapping: Mapping[str, str] | None) -> None:
-    """Refuse a mapping whose keys are no roles.
+def _with_time(columns: dict[str, int], cells: Sequence[str], row: Sequence[str]) -> dict[str, int]:
+    """The same columns, and where none is a time, the one of the bars' ends or an unnamed one that holds times."""
+    if {UNIX, DATE, CLOCK} & columns.keys():
+        return columns
+    ends = [index for index, cell in enumerate(cells) if plain_name(cell) in _ENDS]
+    unnamed = [
+        index for index, cell in enumerate(cells[: len(row)]) if _is_unnamed(cell) and is_time(row[index])
+    ]
+    return columns | dict.fromkeys([DATE] if ends or unnamed else [], [*ends, *unnamed, 0][0])
 
-    Raises:
-        CandleFileError: A key is unknown.
-    """
-    unknown = sorted(set(mapping or {}) - set(ROLES))
-    if unknown:
-        raise CandleFileError(f"--map has no {unknown[0]!r}: it maps {', '.join(ROLES)} to column names.")
+
+def _is_unnamed(cell: str) -> bool:
+    return bool(_UNNAMED.fullmatch(plain_name(cell))) and not role_of(cell)
 
 
-def _mapped(cells: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int] | None:
-    """Role → index for a mapping whose every column is there; None if one is not."""
-    index = {cell.strip().lower(): place for place, cell in reversed(list(enumerate(cells)))}
-    if any(name.strip().lower() not in index for name in mapping.values()):
-        return None
-    return {role: index[name.strip().lower()] for role, name in mapping.items()}
+def _symbol(cells: Sequence[str], row: Sequence[str]) -> str:
+    """The symbol that a row beside the header tells; empty where none does."""
+    return next(
+        (text for role, index in column_roles(cells) if role == SYMBOL for text in row[index : index + 1]), ""
+    )
 
 
 def _settle_clock(columns: dict[str, int]) -> dict[str, int]:
@@ -141,16 +138,19 @@ def _settle_clock(columns: dict[str, int]) -> dict[str, int]:
     return settled if UNIX in columns else {**settled, DATE: columns[CLOCK]}
 
 
-def _currency_volumes(cells: Sequence[str]) -> tuple[tuple[str, str], dict[str, int]]:
+def _currency_volumes(cells: Sequence[str], symbol: str) -> tuple[tuple[str, str], dict[str, int]]:
     """Base and quote of the first two columns named `Volume <currency>`, and their places."""
-    found = [
-        (match[1].upper(), index)
+    labels = {
+        index: match[1]
         for index, cell in enumerate(cells)
         if (match := _CURRENCY_VOLUME.fullmatch(cell.strip().lower()))
-        and match[1] not in {"from", "to", "base", "quote"}
-    ][:2]
-    if len(found) < 2:
-        return ("", ""), {(VOLUME_QUOTE if name in _MONEY else VOLUME_BASE): index for name, index in found}
-    ranks = [_QUOTES.index(name) if name in _QUOTES else len(_QUOTES) for name, _ in found]
-    base, quote = (found[1], found[0]) if ranks[0] < ranks[1] else (found[0], found[1])
-    return (base[0], quote[0]), {VOLUME_BASE: base[1], VOLUME_QUOTE: quote[1]}
+    }
+    words = [*labels.values()]
+    found = [(word.upper(), index) for index, word in labels.items() if is_currency(word, symbol, words)][:2]
+    named = sides([name for name, _ in found])
+    places = {
+        VOLUME_BASE if side == 0 else VOLUME_QUOTE: index
+        for side, (_, index) in zip(named, found, strict=True)
+    }
+    pair = {side: name for side, (name, _) in zip(named, found, strict=True)}
+    return (pair[0], pair[1]) if len(found) == 2 else ("", ""), places

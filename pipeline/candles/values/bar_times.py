@@ -53,6 +53,14 @@ def read_instants(unix: pa.LargeStringArray, date: pa.LargeStringArray) -> tuple
     return joined, _warnings(joined, rounded, differ & ~rounded)
 
 
+def tell_no_day(instants: Timestamps) -> Mask:
+    """Rows of joined timestamps that tell their time by a unix time alone, in whichever column."""
+    by_unix, by_date = instants.written // _KINDS, instants.written % _KINDS
+    alone: Mask = np.where(by_unix == Written.NOTHING, by_date, by_unix) >= Written.FLOAT_SECONDS
+    alone &= (by_unix == Written.NOTHING) | (by_date == Written.NOTHING)
+    return alone
+
+
 def _read(cells: pa.LargeStringArray, known: Timestamps) -> Timestamps:
     """One column, whichever way its cells tell the time."""
     if not pc.any(pc.greater(pc.binary_length(cells), 0)).as_py():

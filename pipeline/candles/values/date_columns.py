@@ -1,6 +1,6 @@
 """Columns of dates: ISO and the vendor's hours at once, everything else by its distinct texts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -9,13 +9,15 @@ import pyarrow.compute as pc
 
 from pipeline.candles.row_filter import Mask
 from pipeline.candles.values.dates import DateText, is_day_first, read_date
-from pipeline.candles.values.timestamps import HOUR_US, NEVER, Micros, Timestamps, Written
+from pipeline.candles.values.timestamps import DAY_US, HOUR_US, NEVER, Micros, Timestamps, Written
 
 _ISO: Final = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2})?$"
 _ISO_HOUR: Final = r"^\d{4}-\d{2}-\d{2} (0[1-9]|1[0-2])-[AP]M$"
 _DAY_LENGTH: Final = len("2020-01-01")
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 (dates are read as naive UTC)
 _DATES_ASKED: Final = 400
+_MICROSECOND: Final = timedelta(microseconds=1)
+_PARTS: Final = np.dtype([("local", np.int64), ("offset", np.int64), ("written", np.int8)])
 
 
 def read_iso(cells: pa.LargeStringArray) -> Timestamps | None:
@@ -70,17 +72,17 @@ def _read_distinct(cells: pa.LargeStringArray, known: Micros) -> Timestamps:
     asked = np.argsort(known, kind="stable")[np.count_nonzero(known == NEVER) :][:_DATES_ASKED]
     beside = [(texts[codes[row]], datetime.fromtimestamp(known[row] / 1e6, UTC)) for row in asked]
     day_first = is_day_first(texts, beside)
-    dates = [read_date(text, day_first=day_first) for text in texts]
+    read = (read_date(text, day_first=day_first) for text in texts)
+    dates = np.fromiter((_parts(date) for date in read), _PARTS, len(texts))
     # Bars from midnight to midnight of another zone are that zone's days, whatever day it is in UTC by then.
-    abroad = [date for date in dates if date and date.offset]
-    local_days = bool(abroad) and all(date.is_midnight for date in abroad)
-    times = np.array([_micros(date, local_days=local_days) for date in dates], dtype=np.int64)
-    written = np.array([date.written if date else Written.NOTHING for date in dates], dtype=np.int8)
-    return Timestamps(times[codes], written[codes], np.ones(len(codes), dtype=bool), local_days)
+    abroad = dates["offset"] != 0
+    local_days = bool(abroad.any() and (dates["local"][abroad] % DAY_US == 0).all())
+    times = dates["local"] - (0 if local_days else dates["offset"])
+    return Timestamps(times[codes], dates["written"][codes], np.ones(len(codes), dtype=bool), local_days)
 
 
-def _micros(date: DateText | None, *, local_days: bool) -> int:
+def _parts(date: DateText | None) -> tuple[int, int, int]:
+    """Local time and offset in microseconds, and how the date is written."""
     if date is None:
-        return NEVER
-    since = date.local - _EPOCH - (date.offset if not local_days else date.offset * 0)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        return NEVER, 0, Written.NOTHING
+    return (date.local - _EPOCH) // _MICROSECOND, date.offset // _MICROSECOND, date.written

@@ -1,11 +1,13 @@
 """Dates as vendors and spreadsheets write them, and whether day or month comes first."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from pipeline.candles.values.months import month_of
 from pipeline.candles.values.timestamps import Written
 from pipeline.errors import CandleFileError
 
@@ -17,19 +19,15 @@ class DateText(NamedTuple):
     written: Written
     offset: timedelta = timedelta()
 
-    @property
-    def is_midnight(self) -> bool:
-        """Whether the zone's own clock shows midnight."""
-        return self.local.time() == time()
-
 
 # So few dates that contradict all others are damage to their rows.
 _STRAY_SHARE: Final = 0.05
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Spreadsheets of some countries part hours and minutes by a point; compact times part them by nothing.
 _TIME: Final = (
-    r"(?:(?:[t ]|,? )\s*(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d{1,9})?)?)?"
+    r"(?:(?:[t ]|,? )\s*(?P<hour>\d{1,2})"
+    r"(?:[:.]?(?P<minute>\d{2})(?:[:.]?(?P<second>\d{2})(?P<fraction>\.\d{1,9})?)?)?"
     r"(?:[- ]?(?P<half>[ap])\.?m\.?)?"
-    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2})?)?"
+    r"\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2})?|t)?"
 )
 _YEAR_FIRST: Final = re.compile(
     r"(?P<year>\d{4})[-/.]?(?P<month>\d{1,2})[-/.]?(?P<day>\d{1,2})" + _TIME, re.ASCII
@@ -37,12 +35,16 @@ _YEAR_FIRST: Final = re.compile(
 _YEAR_LAST: Final = re.compile(
     r"(?P<one>\d{1,2})(?P<sign>[/.-])(?P<two>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
 )
+_NAME: Final = r"(?P<name>[^\W\d_]{3,})\.?"
 _DAY_NAMED_MONTH: Final = re.compile(
-    r"(?P<day>\d{1,2})[- /](?P<name>[a-z]{3})[a-z]*\.?[- /,]+(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+    rf"(?P<day>[0-9]{{1,2}})(?:\.|er)?[- /]*(?:de )?{_NAME}[- /,]+(?:de )?(?P<year>[0-9]{{4}}|[0-9]{{2}})"
+    + _TIME
 )
 _NAMED_MONTH_DAY: Final = re.compile(
-    r"(?P<name>[a-z]{3})[a-z]*\.?[- /](?P<day>\d{1,2})[- /,]+(?P<year>\d{4}|\d{2})" + _TIME, re.ASCII
+    rf"{_NAME}[- /](?P<day>[0-9]{{1,2}})[- /,]+(?P<year>[0-9]{{4}}|[0-9]{{2}})" + _TIME
 )
+# `2024年3月15日` and `2024년 3월 15일`.
+_CHARACTERS: Final = re.compile(r"\s*[年年월月년]\s*")
 
 
 def read_date(text: str, *, day_first: bool) -> DateText | None:
@@ -53,6 +55,8 @@ def read_date(text: str, *, day_first: bool) -> DateText | None:
         day_first: What the first number of `5/9/2016` is.
     """
     lowered = text.strip().strip("\"'").lower()
+    if not lowered.isascii():
+        lowered = _CHARACTERS.sub("-", lowered).replace("日", "").replace("일", "")
     match = (
         _YEAR_FIRST.fullmatch(lowered)
         or _YEAR_LAST.fullmatch(lowered)
@@ -74,7 +78,7 @@ def _assemble(parts: dict[str, str | None], *, day_first: bool) -> DateText:
         day, month = (parts["one"], parts["two"]) if day_first else (parts["two"], parts["one"])
     else:
         day = parts["day"]
-        month = str(_MONTHS.index(parts["name"] or "") + 1) if "name" in parts else parts["month"]
+        month = str(month_of(parts["name"] or "")) if "name" in parts else parts["month"]
     instant = datetime(year, int(month or 0), int(day or 0))  # noqa: DTZ001 (candle tables are naive UTC)
     if parts["hour"] is None:
         return DateText(instant, Written.DAY)
@@ -109,11 +113,11 @@ def is_day_first(texts: Sequence[str], unix_days: Sequence[tuple[str, datetime]]
     Raises:
         CandleFileError: The dates contradict each other, or fit both readings.
     """
-    matches = {text: match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip().lower()))}
-    if not matches:
+    numbers = (match for text in texts if (match := _YEAR_LAST.fullmatch(text.strip().lower())))
+    firsts = Counter((int(match["one"]) > 12, int(match["two"]) > 12) for match in numbers)
+    if not firsts:
         return False
-    day_first = sum(int(match["one"]) > 12 >= int(match["two"]) for match in matches.values())
-    month_first = sum(int(match["two"]) > 12 >= int(match["one"]) for match in matches.values())
+    day_first, month_first = firsts[True, False], firsts[False, True]
     if min(day_first, month_first) > _STRAY_SHARE * max(day_first, month_first):
         raise CandleFileError(
             "The file writes some dates as day/month and others as month/day. Write them all as YYYY-MM-DD."
@@ -123,13 +127,18 @@ def is_day_first(texts: Sequence[str], unix_days: Sequence[tuple[str, datetime]]
     votes = {first: _agreeing(unix_days, day_first=first) for first in (True, False)}
     if votes[True] != votes[False]:
         return votes[True] > votes[False]
-    steps = {first: _daily_share(matches, day_first=first) for first in (True, False)}
+    steps = {first: _daily_share(texts, day_first=first) for first in (True, False)}
     if max(steps.values()) >= 0.5 and min(steps.values()) < 0.1:
         return steps[True] > steps[False]
+    example = next(filter(_is_year_last, texts))[:30]
     raise CandleFileError(
-        f"Dates such as {next(iter(matches))[:30]!r} can be day/month or month/day, and nothing in the file tells "
+        f"Dates such as {example!r} can be day/month or month/day, and nothing in the file tells "
         "which. Write them as YYYY-MM-DD."
     )
+
+
+def _is_year_last(text: str) -> bool:
+    return _YEAR_LAST.fullmatch(text.strip().lower()) is not None
 
 
 def _agreeing(unix_days: Sequence[tuple[str, datetime]], *, day_first: bool) -> int:
@@ -139,7 +148,8 @@ def _agreeing(unix_days: Sequence[tuple[str, datetime]], *, day_first: bool) -> 
 
 def _daily_share(texts: Iterable[str], *, day_first: bool) -> float:
     """Share of one-day steps between the distinct days, of at least three."""
-    days = sorted({date.local.date() for text in texts if (date := read_date(text, day_first=day_first))})
+    read = (read_date(text, day_first=day_first) for text in texts if _is_year_last(text))
+    days = sorted({date.local.date() for date in read if date})
     if len(days) < 3:
         return 0.0
     return sum(later - earlier == timedelta(days=1) for earlier, later in pairwise(days)) / (len(days) - 1)

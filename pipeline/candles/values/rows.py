@@ -22,17 +22,20 @@ from pipeline.candles.columns import (
 )
 from pipeline.candles.row_filter import Columns, counted
 from pipeline.candles.text.cells import Sheet
-from pipeline.candles.text.layout import CLOCK, OTHER, UNIX, VOLUME, YAHOO
-from pipeline.candles.values.bar_times import read_instants
+from pipeline.candles.text.layout import OTHER, YAHOO
+from pipeline.candles.text.roles import CLOCK, UNIX, VOLUME
+from pipeline.candles.values.bar_times import read_instants, tell_no_day
 from pipeline.candles.values.numbers import has_decimal_commas, read_numbers
+from pipeline.candles.values.timestamps import Timestamps, Written
 
 # Columns of rows besides those of a candle: when the row says that its bar opens, the start of the day (hour) that it
-# is in, how new the row's form is, and the larger of its volumes (-1 where it tells none). Times are microseconds
-# since 1970 in UTC.
+# is dated by, how new the row's form is, the larger of its volumes (-1 where it tells none), and whether a unix time
+# is all that tells its time. Times are microseconds since 1970 in UTC.
 TIME: Final = "time"
 BAR: Final = "bar"
 RANK: Final = "rank"
 WEIGHT: Final = "weight"
+UNIX_ONLY: Final = "unix_only"
 UNREADABLE: Final = "unreadable"
 LINE: Final = "line"
 
@@ -42,7 +45,7 @@ class Rows:
     """Every row of a file as values.
 
     Attributes:
-        table: One line of the file a row, in file order: TIME, RANK, WEIGHT, LINE, the
+        table: One line of the file a row, in file order: TIME, RANK, WEIGHT, UNIX_ONLY, LINE, the
             columns of a candle but its date, and UNREADABLE, True where a time or a price is no such thing.
         warnings: Sentences.
     """
@@ -67,7 +70,8 @@ def read_rows(sheet: Sheet) -> Rows:
     with np.errstate(invalid="ignore"):
         weight = np.fmax(numbers[VOLUME_BASE], numbers[VOLUME_QUOTE])
     table = {
-        TIME: instants.times,
+        TIME: _openings(instants) if sheet.headers[0].layout.ends else instants.times,
+        UNIX_ONLY: tell_no_day(instants),
         RANK: instants.written * np.int16(2) + trades_told,
         LINE: sheet.lines,
         UNREADABLE: unreadable,
@@ -75,6 +79,12 @@ def read_rows(sheet: Sheet) -> Rows:
         **numbers,
     }
     return Rows(table, (*warnings, *described))
+
+
+def _openings(instants: Timestamps) -> NDArray[np.int64]:
+    """Instants inside the bars that end at the times told; days without a time of day are the bars' own."""
+    days_only = instants.written == Written.DAY
+    return np.where(instants.told & ~days_only, instants.times - 1, instants.times)
 
 
 def _read_amounts(sheet: Sheet) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_], tuple[str, ...]]:

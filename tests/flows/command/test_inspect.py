@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.command import app, main
+from flows.command.output import print_table
 from pipeline.candles import read_candles
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, simulate_unfinished, wire_format
@@ -16,7 +17,7 @@ from pipeline.simulation import simulate_candles, simulate_unfinished, wire_form
 SERIES = Series.parse("binance/BTCUSDT/1d")
 KEYS = (
     *("format", "series", "rows_read", "rows_kept", "dropped"),
-    *("first", "last", "missing", "warnings", "verdict"),
+    *("first", "last", "missing", "widened", "warnings", "verdict"),
 )
 MARKET = {"seed": 1, "first": date(2025, 1, 1), "price": 50_000.0}
 
@@ -129,3 +130,61 @@ def test_what_cannot_be_done_is_one_line_and_exit_2(arguments, words, monkeypatc
     assert code == 2
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_names_that_hold_commas_and_columns_by_number(tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"2025-01-{day:02d},{100 + day},{200 + day}" for day in range(1, 31)]
+    path.write_text("\n".join(['Day,"Price, USD","Top, of the day"', *rows]))
+    for mapping in ("date=Day,close=Price, USD,high=Top, of the day", "date=1, close=2, high=3"):
+        done = CliRunner().invoke(app, ["inspect", str(path), "--json", "--map", mapping])
+        assert json.loads(done.stdout)["rows_kept"] == 30
+
+
+def test_a_file_beyond_the_limit_of_a_download(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COINCAST_DOWNLOAD_LIMIT_MB", "1")
+    path = tmp_path / "large.csv"
+    path.write_bytes(b"date,close\n" + b"\n" * (2**20 - 11))
+    assert "empty" not in refusal([str(path)], monkeypatch, capsys)[2]
+    with path.open("ab") as file:
+        file.write(b"\n")
+    code, _, error = refusal([str(path)], monkeypatch, capsys)
+    assert (code, "larger than the limit of 1 MiB" in error) == (2, True)
+    code, _, error = refusal(["/dev/zero"], monkeypatch, capsys)
+    assert (code, "larger than the limit of 1 MiB" in error) == (2, True)
+
+
+@pytest.mark.parametrize("text", [":x:", "[red]", "[/]", "[link=https://a.b]c[/link]", ":smiley:"])
+def test_text_of_a_file_is_shown_as_it_is(tmp_path, monkeypatch, capsys, text):
+    path = tmp_path / "markup.csv"
+    path.write_text(f"a {text},{text}\nfoo,bar\n")
+    _, out, error = refusal([str(path)], monkeypatch, capsys)
+    assert text in out
+    assert text in error
+
+
+def test_tables_show_text_as_it_is(capsys):
+    print_table("[red]:x:", ("[b]", ":x:"), [("[/]", ":smiley:")])
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("[red]:x:", "[b]", ":x:", "[/]", ":smiley:"))
+
+
+def test_dates_after_today_are_told(tmp_path):
+    path = tmp_path / "future.csv"
+    days = pd.date_range(pd.Timestamp.now().normalize(), periods=30)
+    path.write_text(
+        "\n".join(["Date,Close", *(f"{day:%Y-%m-%d},{place + 100}" for place, day in enumerate(days))])
+    )
+    told = json.loads(CliRunner().invoke(app, ["inspect", str(path), "--json"]).stdout)["warnings"]
+    assert any("candles dated after today" in warning for warning in told)
+
+
+def test_a_series_that_rests_on_weekends_is_exit_2(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "index.csv"
+    days = pd.bdate_range("2023-01-02", periods=300)
+    path.write_text(
+        "\n".join(["Date,Close", *(f"{day:%Y-%m-%d},{place + 100}" for place, day in enumerate(days))])
+    )
+    code, out, error = refusal([str(path), "--json"], monkeypatch, capsys)
+    assert (code, json.loads(out)["verdict"]) == (2, "refused")
+    assert "no bar on any Saturday or Sunday" in error

@@ -39,6 +39,7 @@ def test_a_whole_file_gives_its_bars(bars, vendor_file):
         "first": "2020-01-01",
         "last": "2020-03-30",
         "missing": [],
+        "widened": [],
         "warnings": [],
         "verdict": "usable",
     }

@@ -124,6 +124,8 @@ NEAR = wire_format(
     BTC,
 )
 TWO_MARKETS = wire_format(OTHER, Series.parse("binance/ETHUSDT/1d")).split(b"\n", 2)[2]
+ROWS = WHOLE.splitlines(keepends=True)
+FOLD = len(ROWS) // 2
 DAMAGED: dict[str, bytes] = {
     **{f"cut at {share:.0%}": cut(WHOLE, share) for share in (0.05, 0.3, 0.5, 0.9, 0.97)},
     "oldest first, cut in the middle": cut(oldest_first(WHOLE), 0.5),
@@ -134,7 +136,7 @@ DAMAGED: dict[str, bytes] = {
     "a busier exchange's rows joined to the whole file": WHOLE + NEAR.split(b"\n", 2)[2],
     "a busier exchange's rows joined to half of it": cut(WHOLE, 0.5) + NEAR.split(b"\n", 2)[2],
     "half of it, then another market's rows": cut(WHOLE, 0.5) + TWO_MARKETS,
-    "every other row": b"".join(WHOLE.splitlines(keepends=True)[:2] + WHOLE.splitlines(keepends=True)[2::2]),
+    "every other row of its older half": b"".join(ROWS[:FOLD] + ROWS[FOLD::2]),
     "another scale": wire_format(MARKET.assign(**{name: MARKET[name] / 1000 for name in PRICES}), BTC),
 }
 

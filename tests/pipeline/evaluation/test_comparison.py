@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.candles import daily_grid
 from pipeline.errors import TimeLimitError, TooLittleHistoryError
-from pipeline.evaluation.comparison import RANDOM_WALK, random_walk_of, ranges_of, require_days, setting_of
+from pipeline.evaluation.comparison import RANDOM_WALK, random_walk_of, ranges_of, setting_of
+from pipeline.evaluation.holdout import require_days
 from pipeline.evaluation.leaderboard import rank
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.catalogue import find_recipe
@@ -46,13 +47,14 @@ def test_settings_differ_where_scores_cannot_be_compared(grid: pd.DataFrame) -> 
 
 def test_a_range_recipe_is_refused_before_a_fit_where_its_fit_would_be(grid: pd.DataFrame) -> None:
     recipe = find_recipe("har-range")
-    # Of 500 days the newest 99 are the test; the 401 before them are enough, and 398 are not.
-    require_days(grid.iloc[:500])
-    ranges_of(recipe, FeatureGrid.of(grid.iloc[:500]), seed=1)
-    with pytest.raises(TooLittleHistoryError, match="400 daily candles"):
-        require_days(grid.iloc[:497])
-    with pytest.raises(TooLittleHistoryError, match="400 daily candles"):
-        ranges_of(recipe, FeatureGrid.of(grid.iloc[:497]), seed=1)
+    # Of 490 days the newest 90 are the test and the 400 before them are enough: with one day fewer they are not.
+    require_days(grid.iloc[:490])
+    judged, _ = ranges_of(recipe, FeatureGrid.of(grid.iloc[:490]), seed=1)
+    assert judged.metrics["test_days"] == 90
+    with pytest.raises(TooLittleHistoryError, match="490 daily candles"):
+        require_days(grid.iloc[:489])
+    with pytest.raises(TooLittleHistoryError, match="490 daily candles"):
+        ranges_of(recipe, FeatureGrid.of(grid.iloc[:489]), seed=1)
 
 
 @pytest.mark.slow
