@@ -2,16 +2,17 @@
 
 import socket
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from contextlib import suppress
-from contextvars import copy_context
-from threading import Lock, Thread
+from threading import Lock
 from typing import TypeVar
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, Retry
 from urllib3.connection import HTTPConnection
+
+from flows.edges.machine.threads import begin
 
 _Result = TypeVar("_Result")
 
@@ -42,9 +43,7 @@ class Deadline:
         Raises:
             OverdueError: It is not done; no connection of it is open any more.
         """
-        outcome: Future[_Result] = Future()
-        context = copy_context()
-        Thread(target=context.run, args=(_settle, outcome, work), name="exchange", daemon=True).start()
+        outcome = begin(work, name="exchange")
         try:
             if wait([outcome], timeout=seconds).not_done:
                 raise OverdueError
@@ -105,10 +104,3 @@ def _watched(kind: type[HTTPConnection], deadline: Deadline) -> type[HTTPConnect
             return deadline.watch(super()._new_conn())
 
     return Watched
-
-
-def _settle(outcome: "Future[_Result]", work: Callable[[], _Result]) -> None:
-    try:
-        outcome.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - whoever waits for the work raises it
-        outcome.set_exception(error)

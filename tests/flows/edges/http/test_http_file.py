@@ -229,7 +229,7 @@ GOOD: dict[str, tuple[bytes, ...]] = {
         OK + b"Content-Encoding: deflate\r\n" + LENGTH % len(DEFLATED) + b"\r\n", DEFLATED[:1], DEFLATED[1:],
     ),
     "after an interim answer": (
-        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", OK + LENGTH % len(BODY) + b"\r\n" + BODY,
+        b"HTTP/1.1 100 Continue\r\nLink: </x>\r\n\r\n", OK + LENGTH % len(BODY) + b"\r\n" + BODY,
     ),
     "head in pieces": (b"HTTP/1.1 2", b"00 OK\r\nConte", b"nt-Length: %d\r" % len(BODY), b"\n\r\n" + BODY),
     "with trailers": (CHUNKED + b"\r\n", chunk(BODY), b"0\r\nX-Sum: 1\r\n\r\n"),
