@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import requests
 
+from flows.edges.known_secrets import remember
 from flows.edges.words import one_line
 
 _LIMIT_S: Final = 3.0
@@ -39,9 +40,32 @@ def prefect_api() -> str:
     return _prefect_setting("PREFECT_API_URL").rstrip("/")
 
 
-def prefect_credentials() -> str:
-    """PREFECT_API_AUTH_STRING, which a protected server asks for, or what our own server asks for; else empty."""
-    return _prefect_setting("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
+def prefect_credentials(api: str = "") -> str:
+    """`user:password` that a server asks for; empty for none.
+
+    What our own server asks for is in its file; of another it is PREFECT_API_AUTH_STRING, or what the environment says
+    of servers that are started.
+
+    Args:
+        api: Of which server; default: `prefect_api`.
+    """
+    given = _prefect_setting("PREFECT_API_AUTH_STRING") or os.environ.get(
+        "PREFECT_SERVER_API_AUTH_STRING", ""
+    )
+    return _own_credentials(api or prefect_api()) or given
+
+
+def _own_credentials(api: str) -> str:
+    from flows.edges.configuration import configuration
+    from flows.edges.machine.background import RunFolder
+
+    folder = RunFolder(configuration().places.home)
+    own = folder.service("prefect") if api else None
+    if own is None or own.url != api:
+        return ""
+    credentials = folder.credentials()
+    remember({credentials, credentials.partition(":")[2]} - {""})
+    return credentials
 
 
 def _prefect_setting(name: str) -> str:

@@ -105,8 +105,9 @@ def _pause(api: str, paused: bool) -> Answer:
 
 def _ask(url: str, content: Mapping[str, Any], *, method: str = "POST") -> Answer:
     """What the server answers, asked again where it was too busy."""
+    credentials = prefect_credentials(f"{url.partition('/api/')[0]}/api")
     for _ in range(_TRIES):
-        answer = ask(url, credentials=prefect_credentials(), content=content, method=method)
+        answer = ask(url, credentials=credentials, content=content, method=method)
         if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
             break
         time.sleep(_BUSY_S)
