@@ -96,6 +96,10 @@ def start_all(options: ServerOptions, places: Places) -> tuple[tuple[Standing, .
         raise SettingsError(
             f"--host {options.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
         )
+    if options.prefect_port == options.mlflow_port:
+        raise InputError(
+            f"--prefect-port and --mlflow-port are both {options.mlflow_port}; give one another."
+        )
     folder = RunFolder(places.home)
     with folder.lock():
         # MLflow's tables are made while Prefect's server gets ready.
