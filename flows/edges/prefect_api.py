@@ -1,5 +1,6 @@
 """Prefect's server and its like by REST: where it is, whether it answers, and what it keeps as Secret blocks."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import requests
 from flows.edges.known_secrets import remember
 from flows.edges.words import one_line
 
+# In `run/` of the state folder: `user:password` that our own server asks for.
+CREDENTIALS: Final = "prefect.auth"
 _LIMIT_S: Final = 3.0
 
 
@@ -56,14 +59,17 @@ def prefect_credentials(api: str = "") -> str:
 
 
 def _own_credentials(api: str) -> str:
+    """What `coincast up` wrote of the server at `api`, if that is ours."""
     from flows.edges.configuration import configuration
-    from flows.edges.machine.background import RunFolder
 
-    folder = RunFolder(configuration().places.home)
-    own = folder.service("prefect") if api else None
-    if own is None or own.url != api:
+    folder = configuration().places.home / "run"
+    try:
+        record = json.loads((folder / "prefect.json").read_text(encoding="utf-8"))
+        credentials = (folder / CREDENTIALS).read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return ""
-    credentials = folder.credentials()
+    if not api or record.get("url") != api:
+        return ""
     remember({credentials, credentials.partition(":")[2]} - {""})
     return credentials
 

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from flows.edges.configuration import PROJECT
 from flows.edges.machine.processes import MARK, Process, end, find, marked
+from flows.edges.prefect_api import CREDENTIALS
 from flows.edges.words import without_secrets
 from pipeline.errors import InputError, ServiceError, StoreError
 
@@ -185,7 +186,7 @@ class RunFolder:
 
     @property
     def _credentials(self) -> Path:
-        return self.path / "prefect.auth"
+        return self.path / CREDENTIALS
 
     def _record(self, name: str) -> Path:
         return self.path / f"{name}.json"

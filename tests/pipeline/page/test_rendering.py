@@ -139,7 +139,6 @@ print(sha256(render_series(contents._content(live=120, backfill=60))).hexdigest(
 def test_a_page_runs_its_own_script_alone_and_leads_nowhere_private(
     content: SeriesContent, page: str
 ) -> None:
-
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(sha256(script.encode()).digest()).decode()
