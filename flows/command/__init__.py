@@ -1,7 +1,9 @@
 """The `coincast` command. Modules here import nothing heavy at the top: `--help` answers at once."""
 
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
@@ -76,6 +78,8 @@ def main() -> None:
     keep_files_private()
     keep_logs_public()
     try:
+        if api := os.environ.get("PREFECT_API_URL"):
+            _give_credentials(api)
         sys.exit(app(standalone_mode=False))
     except CoincastError as error:
         _end(error)
@@ -94,6 +98,16 @@ def main() -> None:
                 " PREFECT_API_URL for a server that lives as long as the command."
             )
         )
+
+
+def _give_credentials(api: str) -> None:
+    """The password of the server of `coincast up`, where that is the one in force."""
+    from flows.edges.configuration import configuration
+    from flows.edges.machine.background import RunFolder
+
+    # What cannot be read is told by the command that needs it.
+    with suppress(CoincastError):
+        RunFolder(configuration().places.home).give_credentials(api.rstrip("/"))
 
 
 def _end_usage(error: Any) -> NoReturn:

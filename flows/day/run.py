@@ -11,8 +11,8 @@ from typing import Final
 from flows.day.outcome import DayOutcome, DoneDay, describe
 from flows.day.registration import Registration
 from flows.day.waiting import Wait, Waiting
-from flows.edges.machine.threads import begin
 from flows.edges.snapshots.store import Snapshot
+from flows.edges.threads import begin
 from flows.inputs.failures import kept
 from flows.inputs.market import is_issued, read_market, superseded_choice
 from flows.inputs.request import Job

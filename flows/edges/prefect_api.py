@@ -1,6 +1,5 @@
 """Prefect's server and its like by REST: where it is, whether it answers, and what it keeps as Secret blocks."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +7,8 @@ from typing import Any, Final
 
 import requests
 
-from flows.edges.known_secrets import remember
 from flows.edges.words import one_line
 
-# In `run/` of the state folder: `user:password` that our own server asks for.
-CREDENTIALS: Final = "prefect.auth"
 _LIMIT_S: Final = 3.0
 
 
@@ -43,35 +39,9 @@ def prefect_api() -> str:
     return _prefect_setting("PREFECT_API_URL").rstrip("/")
 
 
-def prefect_credentials(api: str = "") -> str:
-    """`user:password` that a server asks for; empty for none.
-
-    What our own server asks for is in its file; of another it is PREFECT_API_AUTH_STRING, or what the environment says
-    of servers that are started.
-
-    Args:
-        api: Of which server; default: `prefect_api`.
-    """
-    given = _prefect_setting("PREFECT_API_AUTH_STRING") or os.environ.get(
-        "PREFECT_SERVER_API_AUTH_STRING", ""
-    )
-    return _own_credentials(api or prefect_api()) or given
-
-
-def _own_credentials(api: str) -> str:
-    """What `coincast up` wrote of the server at `api`, if that is ours."""
-    from flows.edges.configuration import configuration
-
-    folder = configuration().places.home / "run"
-    try:
-        record = json.loads((folder / "prefect.json").read_text(encoding="utf-8"))
-        credentials = (folder / CREDENTIALS).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return ""
-    if not api or record.get("url") != api:
-        return ""
-    remember({credentials, credentials.partition(":")[2]} - {""})
-    return credentials
+def prefect_credentials() -> str:
+    """PREFECT_API_AUTH_STRING, which a protected server asks for, or what our own server asks for; else empty."""
+    return _prefect_setting("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
 
 
 def _prefect_setting(name: str) -> str:

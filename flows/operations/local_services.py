@@ -106,6 +106,7 @@ def start_all(options: ServerOptions, places: Places) -> tuple[tuple[Standing, .
         begun = [begin(_prefect(options, folder), folder)]
         begun.append(begin(_mlflow(options, folder, places), folder))
         servers = [answering(one, folder, options.patience_s) for one in begun]
+        folder.give_credentials(options.api)
         setup = set_up(options.api, chunks=options.chunks, receipt=folder.path / _RECEIPT)
         resume_pool(options.api)
         worker = answering(begin(_worker(options, folder), folder), folder, options.patience_s)
@@ -166,7 +167,7 @@ def _worker(options: ServerOptions, folder: RunFolder) -> Program:
 
     def start() -> Service:
         command = ("prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name)
-        environment = {**options.variables, **client_variables(options.api)}
+        environment = {**options.variables, **client_variables()}
         return folder.start("worker", command, environment=environment, **wanted)
 
     def answers(service: Service) -> bool:
@@ -202,7 +203,7 @@ def _store(folder: RunFolder, places: Places, options: ServerOptions) -> tuple[A
 def _asks_for_work(api: str, name: str, *, since: float) -> bool:
     """Whether that worker told the server of itself after an instant, in seconds since 1970."""
     workers = f"{api}/work_pools/{POOL}/workers/filter"
-    told = ask(workers, credentials=prefect_credentials(api), content={})
+    told = ask(workers, credentials=prefect_credentials(), content={})
     return any(
         row["name"] == name and datetime.fromisoformat(row["last_heartbeat_time"]).timestamp() >= since
         for row in told.rows

@@ -118,7 +118,7 @@ def _client(api: str) -> "Iterator[SyncPrefectClient]":
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     settings: Mapping[Any, str] = {PREFECT_API_URL: api}
-    if credentials := client_variables(api).get("PREFECT_API_AUTH_STRING"):
+    if credentials := client_variables().get("PREFECT_API_AUTH_STRING"):
         settings = {**settings, PREFECT_API_AUTH_STRING: credentials}
     try:
         with temporary_settings(updates=settings), get_client(sync_client=True) as client:
@@ -177,7 +177,7 @@ def _make_automation(client: "SyncPrefectClient") -> str:
 def _deploy(api: str) -> None:
     status, said = run_to_end(
         ["prefect", "--no-prompt", "deploy", "--all"],
-        environment={**client_variables(api), "PREFECT_API_URL": api},
+        environment={**client_variables(), "PREFECT_API_URL": api},
         limit_s=_DEPLOY_LIMIT_S,
     )
     if status:

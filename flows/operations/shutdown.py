@@ -41,6 +41,7 @@ def _end(folder: RunFolder, name: str, patience_s: float) -> str:
     service = folder.service(name)
     if service is None:
         return "not running"
+    folder.give_credentials(service.url)
     if name != "worker" or not service.url or not service.members():
         return folder.end(service, patience_s=patience_s)
     # Prefect's worker ends its runs as soon as it is asked to end.
@@ -105,9 +106,8 @@ def _pause(api: str, paused: bool) -> Answer:
 
 def _ask(url: str, content: Mapping[str, Any], *, method: str = "POST") -> Answer:
     """What the server answers, asked again where it was too busy."""
-    credentials = prefect_credentials(f"{url.partition('/api/')[0]}/api")
     for _ in range(_TRIES):
-        answer = ask(url, credentials=credentials, content=content, method=method)
+        answer = ask(url, credentials=prefect_credentials(), content=content, method=method)
         if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
             break
         time.sleep(_BUSY_S)

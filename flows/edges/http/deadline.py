@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, Retry
 from urllib3.connection import HTTPConnection
 
-from flows.edges.machine.threads import begin
+from flows.edges.threads import begin
 
 _Result = TypeVar("_Result")
 

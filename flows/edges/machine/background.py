@@ -15,7 +15,6 @@ from typing import Final, Literal
 
 from flows.edges.configuration import PROJECT
 from flows.edges.machine.processes import MARK, Process, end, find, marked
-from flows.edges.prefect_api import CREDENTIALS
 from flows.edges.words import without_secrets
 from pipeline.errors import InputError, ServiceError, StoreError
 
@@ -184,9 +183,18 @@ class RunFolder:
         except FileNotFoundError:
             return ""
 
+    def give_credentials(self, api: str) -> None:
+        """Let this process, and those that it starts, use the server at `api`, if that is the one started from here.
+
+        What the environment says for a server of others is left alone.
+        """
+        own = self.service("prefect")
+        if own is not None and own.url == api and (credentials := self.credentials()):
+            os.environ["PREFECT_API_AUTH_STRING"] = credentials
+
     @property
     def _credentials(self) -> Path:
-        return self.path / CREDENTIALS
+        return self.path / "prefect.auth"
 
     def _record(self, name: str) -> Path:
         return self.path / f"{name}.json"

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from flows.edges.prefect_api import prefect_credentials
-
 if TYPE_CHECKING:
     from prefect.settings.models.root import Settings
 
@@ -32,15 +30,13 @@ def variable(path: str) -> str:
 def apply_prefect_settings() -> None:
     """Give each setting that nobody chose coincast's value, in this process and those that it starts.
 
-    What the user chose by a variable, a file or a profile stays; the password of our own server is found. Where
-    Prefect was imported before, as in a notebook, its settings are read again.
+    What the user chose by a variable, a file or a profile stays. Where Prefect was imported before, as in a notebook,
+    its settings are read again.
     """
     from prefect.context import refresh_global_settings_context
     from prefect.settings.models.root import Settings
 
     os.environ.update({variable(path): NEEDED[path] for path in _not_chosen(Settings())})
-    if credentials := prefect_credentials():
-        os.environ["PREFECT_API_AUTH_STRING"] = credentials
     refresh_global_settings_context()
     _hand_on_log_lines(Settings())
 

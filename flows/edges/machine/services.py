@@ -20,9 +20,9 @@ def is_protected() -> bool:
     return bool(user and password)
 
 
-def client_variables(api: str) -> dict[str, str]:
-    """What a client of the server at `api` must find in its environment besides the address."""
-    credentials = prefect_credentials(api)
+def client_variables() -> dict[str, str]:
+    """What a client of the server must find in its environment besides the address."""
+    credentials = prefect_credentials()
     return {"PREFECT_API_AUTH_STRING": credentials} if credentials else {}
 
 
