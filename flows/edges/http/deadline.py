@@ -5,11 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from contextlib import suppress
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, Retry
+from urllib3 import Retry
 from urllib3.connection import HTTPConnection
 
 from flows.edges.threads import begin
@@ -86,11 +85,9 @@ class Adapter(HTTPAdapter):
         super().__init__(max_retries=retries)
         self._deadline = deadline
 
-    def get_connection_with_tls_context(
-        self, request: PreparedRequest, *args: object, **options: object
-    ) -> HTTPConnectionPool:
+    def get_connection_with_tls_context(self, *request: Any, **options: Any) -> Any:
         """The pool of a request, with connections of ours."""
-        pool: HTTPConnectionPool = super().get_connection_with_tls_context(request, *args, **options)  # type: ignore[arg-type]
+        pool: Any = super().get_connection_with_tls_context(*request, **options)
         # A pool is kept for the next way that leads to the same host.
         if "ConnectionCls" not in vars(pool):
             pool.ConnectionCls = _watched(pool.ConnectionCls, self._deadline)
