@@ -11,7 +11,7 @@ SIMULATED: Final = "simulated"
 STEPS: Final = {"1d": timedelta(days=1), "1h": timedelta(hours=1)}
 # Longest first: USDT must win over USD, and BUSD over USD.
 _QUOTES: Final = ("USDT", "USDC", "BUSD", "TUSD", "FDUSD", "USD", "EUR", "GBP", "JPY", "BTC", "ETH", "BNB")
-_PATTERN: Final = re.compile(r"([A-Za-z][A-Za-z0-9]*)/([A-Za-z0-9]{2,20})/(1d|1h)")
+_PATTERN: Final = re.compile(r"([A-Za-z][A-Za-z0-9]{0,29})/([A-Za-z0-9]{2,20})/(1d|1h)")
 
 
 @dataclass(frozen=True, order=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from pipeline.addresses.address import Address, WebhookAddress
 from pipeline.errors import SettingsError
+from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.monitoring.catch_up import CatchUp
 from pipeline.series import Series
 
@@ -52,7 +53,7 @@ class Settings(BaseModel):
     series: tuple[str, ...] = ("binance/BTCUSDT/1d",)
     source: Address = Address("https://www.cryptodatadownload.com/cdd")
     recipe: str = "range-lstm"
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     refit_every: int = Field(default=1, ge=1)
     publish_to: Address = Address()
     publish_truth: bool = False

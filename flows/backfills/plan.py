@@ -19,7 +19,7 @@ from flows.edges.private_files import protect_home
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sources.base import require_base
 from flows.edges.sql.database import Engine, find_database, open_database
-from flows.inputs.arguments import parse_date, parse_series
+from flows.inputs.arguments import parse_date, parse_series, require_daily
 from flows.inputs.failures import explained
 from pipeline.backfill.description import differences
 from pipeline.backfill.holes import days_after_holes
@@ -90,11 +90,7 @@ def backfill_request(
     """
     settings = configuration.settings
     wanted = parse_series(series, settings.series)
-    hourly = next((one for one in wanted if one.timeframe != "1d"), None)
-    if hourly is not None:
-        raise InputError(
-            f"{hourly}: backfills are of daily series; write {hourly.exchange}/{hourly.symbol}/1d."
-        )
+    require_daily(wanted)
     begin, end = parse_date(first, option="--from"), parse_date(last, option="--to")
     if begin > end:
         raise DateError(f"--from {begin} is after --to {end}; turn them round.")

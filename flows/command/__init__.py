@@ -1,8 +1,10 @@
 """The `coincast` command. Modules here import nothing heavy at the top: `--help` answers at once."""
 
+import os
 import sys
 import time
-from typing import Annotated, Final, NoReturn
+from contextlib import suppress
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -12,6 +14,8 @@ from pipeline.errors import CoincastError, ServiceError
 
 # When the command began, on the clock of `time.perf_counter`.
 BEGUN: Final = time.perf_counter()
+
+_UsageError: Final = typer.BadParameter.__mro__[1]
 
 app: Final = typer.Typer(
     name="coincast",
@@ -74,9 +78,15 @@ def main() -> None:
     keep_files_private()
     keep_logs_public()
     try:
-        app()
+        if api := os.environ.get("PREFECT_API_URL"):
+            _give_credentials(api)
+        sys.exit(app(standalone_mode=False))
     except CoincastError as error:
         _end(error)
+    except _UsageError as error:
+        _end_usage(error)
+    except typer.Abort:
+        sys.exit(1)
     except RuntimeError as error:
         # Prefect has no class for a server that does not answer.
         said, _, address = str(error).partition(" at ")
@@ -88,6 +98,27 @@ def main() -> None:
                 " PREFECT_API_URL for a server that lives as long as the command."
             )
         )
+
+
+def _give_credentials(api: str) -> None:
+    """The password of the server of `coincast up`, where that is the one in force."""
+    from flows.edges.configuration import configuration
+    from flows.edges.machine.background import RunFolder
+
+    # What cannot be read is told by the command that needs it.
+    with suppress(CoincastError):
+        RunFolder(configuration().places.home).give_credentials(api.rstrip("/"))
+
+
+def _end_usage(error: Any) -> NoReturn:
+    """Words that the command line has no place for, in one line; without any the help is shown."""
+    said = str(error.format_message())
+    if "\n" in said:
+        error.show()
+    else:
+        command = f"`{error.ctx.command_path} --help`" if error.ctx else "`coincast --help`"
+        print(f"coincast: {said.rstrip('.')}; {command} tells what there is.", file=sys.stderr)  # noqa: T201
+    sys.exit(error.exit_code)
 
 
 def _end(error: CoincastError) -> NoReturn:

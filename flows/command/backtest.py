@@ -7,9 +7,9 @@ import typer
 
 from flows.command import app
 from flows.command.compare import FileOption, OneSeriesOption, check_source
-from flows.command.options import JsonOption, QuietOption, parse_date
+from flows.command.options import JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json, print_table
-from pipeline.errors import InputError
+from pipeline.errors import DateError, InputError
 from pipeline.series import Series
 
 
@@ -33,7 +33,7 @@ def backtest(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the forecasts go, as CSV.")] = Path(
         "forecasts.csv"
     ),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Everything random follows from it.")] = 1,
+    seed: SeedOption = 1,
     track: Annotated[bool, typer.Option(help="Log figures and numbers to MLflow.")] = True,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -45,12 +45,18 @@ def backtest(
     Example: coincast backtest --file btc.csv --recipe har-range --from 2020-01-01 --out har.csv
     """
     from flows.edges.configuration import configuration
+    from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
 
     check_source(file, series)
     chosen = parse_horizons(horizons)
     if not out.resolve().parent.is_dir():
         raise InputError(f"--out needs a folder that is there; {out.parent} is not.")
+    begin = parse_date(first, option="--from") if first else None
+    end = parse_date(last, option="--to") if last else None
+    if begin and end and begin > end:
+        raise DateError(f"--from {begin} is after --to {end}; turn them round.")
+    named_recipe(recipe, configuration().places)
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.command.terminal import watched
@@ -61,8 +67,8 @@ def backtest(
         file=file,
         series=Series.parse(series) if series else None,
         recipe=recipe,
-        first=parse_date(first, option="--from") if first else None,
-        last=parse_date(last, option="--to") if last else None,
+        first=begin,
+        last=end,
         refit_every=refit_every,
         horizons=chosen,
         out=out,

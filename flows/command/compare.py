@@ -9,6 +9,7 @@ import typer
 from flows.command import app
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
 from flows.command.output import print_json, print_table
+from flows.inputs.arguments import require_daily
 from pipeline.errors import InputError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
@@ -92,7 +93,7 @@ def check_source(file: Path | None, series: str | None) -> None:
     if file is not None and not file.is_file():
         raise InputError(f"{file} is not a file; give a candle file.")
     if series is not None:
-        Series.parse(series)
+        require_daily([Series.parse(series)])
 
 
 def split_names(texts: list[str]) -> tuple[str, ...]:

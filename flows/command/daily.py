@@ -75,6 +75,7 @@ def run_daily(
     """
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
+    from flows.edges.sources.base import require_base
     from flows.inputs.request import plan_jobs
 
     # Everything that can be wrong with the words is said before a server starts.
@@ -82,6 +83,7 @@ def run_daily(
     wanted = parse_series(series, current.settings.series)
     day = parse_date(as_of, option="--as-of") if as_of else None
     plan_jobs(current, wanted, as_of=day, now=parse_now(now))
+    require_base(current.settings.source)
     with ready_for_flows(quiet=quiet or as_json, contract=True):
         from flows.daily import daily as flow
         from flows.inputs.failures import SeriesFailedError

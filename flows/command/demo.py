@@ -9,6 +9,7 @@ from flows.command import app
 from flows.command.daily import run_daily
 from flows.command.options import JsonOption, QuietOption
 from flows.command.output import console
+from pipeline.models.callbacks import LARGEST_SEED
 
 SERIES = "simulated/BTCUSDT/1d"
 FIRST_DAY = "2020-01-01"
@@ -18,7 +19,7 @@ FIRST_PRICE = 20_000.0
 @app.command()
 def demo(
     *,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated market.", min=0)] = 12,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market.", min=0, max=LARGEST_SEED)] = 12,
     recipe: Annotated[str | None, typer.Option(help="Recipe that is fitted and published.")] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -31,13 +32,17 @@ def demo(
 
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
+    from flows.edges.files.recipe_files import named_recipe
     from flows.edges.http.demo_site import serve_market
     from flows.edges.sources.crypto_data_download import file_name
+    from pipeline.models.registry import require_range
     from pipeline.series import Series
     from pipeline.simulation import simulate_candles, simulate_unfinished, wire_format
 
+    current = configuration({"recipe": recipe} if recipe else None)
+    require_range(named_recipe(current.settings.recipe, current.places))
     # A demo's state never mixes with a deployment's.
-    home = configuration().places.home
+    home = current.places.home
     home = home if home.name == "demo" else home / "demo"
     os.environ["COINCAST_HOME"] = str(home)
     series = Series.parse(SERIES)

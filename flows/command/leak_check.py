@@ -9,6 +9,7 @@ from flows.command import app
 from flows.command.options import JsonOption, QuietOption
 from flows.command.output import print_json
 from pipeline.errors import LeakError
+from pipeline.models.callbacks import LARGEST_SEED
 
 _DEFAULT_DAYS = 2
 
@@ -22,8 +23,12 @@ def leak_check(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="A daily candle file; default: a simulated market.")
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, help="As_of days to try.")] = _DEFAULT_DAYS,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the fits and of the garbage.")] = 1,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=10_000, help="As_of days to try.")
+    ] = _DEFAULT_DAYS,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the fits and of the garbage.")
+    ] = 1,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -34,18 +39,19 @@ def leak_check(
     Example: coincast leak-check --recipe har-range --file btc.csv
     """
     from flows.edges.configuration import configuration
+    from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
+    from flows.inputs.candle_file import read_file
 
+    current = configuration()
+    wanted = named_recipe(recipe, current.places)
+    data = read_file(file, current.settings) if file is not None else None
     prepare_environment(terminal=True)
     imports = import_in_background()
-    from flows.edges.files.recipe_files import named_recipe
-    from flows.inputs.candle_file import read_file
     from flows.studies.leak_check import check_recipe
 
     imports.join()
-    current = configuration()
-    data = read_file(file, current.settings) if file is not None else None
-    report = check_recipe(named_recipe(recipe, current.places), data=data, count=days, seed=seed)
+    report = check_recipe(wanted, data=data, count=days, seed=seed)
     tried = ", ".join(day.isoformat() for day in report.days)
     if as_json:
         print_json(

@@ -8,6 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, parse_date
 from flows.command.output import print_json
+from flows.inputs.arguments import require_daily
 from pipeline.series import Series
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def reproduce(
     Example: coincast reproduce --series binance/BTCUSDT/1d --as-of 2026-03-29
     """
     one = Series.parse(series)
+    require_daily([one])
     day = parse_date(as_of, option="--as-of")
     from flows.edges.configuration import configuration
     from flows.edges.machine.runtime import import_in_background, prepare_environment

@@ -54,11 +54,16 @@ def sweep(
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipe
     from pipeline.errors import InputError
-    from pipeline.point.variation import parse_vary
+    from pipeline.point.variation import parse_vary, variation
+    from pipeline.recipes.point import PointRecipe
 
     check_source(file, series)
-    named_recipe(recipe, configuration().places)
-    parse_vary(vary)
+    given = named_recipe(recipe, configuration().places)
+    if not isinstance(given, PointRecipe):
+        raise InputError(f"{given.name} is no point recipe; `coincast recipes list` shows which are.")
+    for name, values in parse_vary(vary).items():
+        for value in values:
+            variation(given, {name: value})
     if sampler not in ("grid", "tpe"):
         raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
     day = parse_date(as_of, option="--as-of") if as_of else None

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -13,26 +14,36 @@ from flows.reporting.progress import Watcher, watcher
 
 
 class Terminal:
-    """Draws what a run tells its watcher."""
+    """Draws what a run tells its watcher: several series may be at it at once."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._current: TaskID | None = None
+        self._lines: dict[str, TaskID] = {}
+        self._current: ContextVar[TaskID | None] = ContextVar("line", default=None)
 
     def stage(self, series: str, name: str) -> None:
-        """Finish the line of the stage before and begin the next."""
-        self.finish()
-        self._current = self._progress.add_task(f"{series}  {name}", total=None, what="")
+        """Finish the series' line of the stage before and begin the next."""
+        self.ended(series)
+        line = self._progress.add_task(f"{series}  {name}", total=None, what="")
+        self._lines[series] = line
+        self._current.set(line)
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         """Move the bar of the current stage."""
-        if self._current is not None:
-            self._progress.update(self._current, completed=done, total=total, what=what)
+        line = self._current.get()
+        if line is not None:
+            self._progress.update(line, completed=done, total=total, what=what)
+
+    def ended(self, series: str) -> None:
+        """Mark the series' line as done."""
+        line = self._lines.pop(series, None)
+        if line is not None:
+            self._progress.update(line, total=1, completed=1, what="")
 
     def finish(self) -> None:
-        """Mark the current line as done."""
-        if self._current is not None:
-            self._progress.update(self._current, total=1, completed=1, what="")
+        """Mark every line as done."""
+        for series in tuple(self._lines):
+            self.ended(series)
 
 
 class Log:
@@ -41,6 +52,9 @@ class Log:
     def stage(self, series: str, name: str) -> None:
         """One line."""
         print(f"{clock():%H:%M:%S} {series}  {name}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def ended(self, series: str) -> None:
+        """Nothing: the next line tells."""
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         """Nothing: a bar in a log is noise."""

@@ -37,20 +37,29 @@ def up(
     ] = 5000,
     chunks: ChunksOption = 2,
     patience: PatienceOption = 120.0,
+    env: Annotated[
+        bool, typer.Option("--env", help="Start nothing; print what a shell must export, password and all.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start Prefect's server, MLflow's server and a worker; register deployments, limits and the automation.
 
     What runs already is left alone: a second time starts only what is missing. Logs are in `run/` of the state folder.
 
+    Prefect's server asks for a password, which the commands of coincast know;
+    `eval "$(coincast up --env)"` tells it to others, as `prefect`, and to you.
+
     Example: coincast up --postgres postgresql://coincast@127.0.0.1:5432/prefect
     """
     from flows.edges.configuration import configuration
     from flows.edges.machine.prefect_settings import apply_prefect_settings
     from flows.edges.machine.runtime import prepare_environment
-    from flows.operations.local_services import ServerOptions, start_all
+    from flows.operations.local_services import ServerOptions, start_all, variables_in_use
     from pipeline.addresses.address import Address
 
+    if env:
+        _export(variables_in_use(configuration().places))
+        return
     prepare_environment(terminal=True)
     apply_prefect_settings()
     options = ServerOptions(host, prefect_port, mlflow_port, Address(postgres), chunks, patience)
@@ -77,8 +86,7 @@ def up(
     out.print(
         f"\nUI of flows: {options.api.removesuffix('/api')}    UI of runs: {options.mlflow_url}", markup=False
     )
-    for name, value in options.variables.items():
-        out.print(f"export {name}={value}", markup=False)
+    _export(options.variables)
 
 
 @app.command()
@@ -123,6 +131,13 @@ def deploy(*, chunks: ChunksOption = 2, as_json: JsonOption = False) -> None:
         print_json(vars(setup))
         return
     _tell(setup)
+
+
+def _export(variables: dict[str, str]) -> None:
+    from shlex import quote
+
+    for name, value in variables.items():
+        typer.echo(f"export {name}={quote(value)}")
 
 
 def _tell(setup: "Setup") -> None:

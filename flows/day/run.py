@@ -1,13 +1,18 @@
 """One run over several series: each is forecast as soon as its file has the day, and none waits for another."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
+from typing import Final
 
 from flows.day.outcome import DayOutcome, DoneDay, describe
 from flows.day.registration import Registration
 from flows.day.waiting import Wait, Waiting
 from flows.edges.snapshots.store import Snapshot
+from flows.edges.threads import begin
 from flows.inputs.failures import kept
 from flows.inputs.market import is_issued, read_market, superseded_choice
 from flows.inputs.request import Job
@@ -18,8 +23,12 @@ from flows.reporting.flow_run import due_at
 from flows.reporting.progress import Stopwatch, log
 from flows.tasks import day as tasks
 from pipeline.candles.columns import DATE
-from pipeline.errors import CoincastError
+from pipeline.errors import CoincastError, ExpectationError
 from pipeline.monitoring.catch_up import REACH, days_due
+from pipeline.series import Series
+
+# One publication of all series, unless a source takes longer than this.
+_TOGETHER_S: Final = 5.0
 
 
 @dataclass
@@ -45,45 +54,78 @@ def run_series(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> DailyRu
         stores: Where everything is kept.
         waiting: How long a late source is waited for.
     """
-    daily_run, wait = DailyRun(), Wait(waiting)
-    watches = {job.series: Stopwatch() for job in jobs}
+    run = _Run(stores, Wait(waiting), {job.series: Stopwatch() for job in jobs})
     pending = [job for job in jobs if _is_meant(job)]
     while pending:
-        done: list[DoneDay] = []
-        late: list[Job] = []
-        for job in pending:
-            with kept(daily_run.failures, str(job.series)):
-                present, watch = wait.now(job), watches[job.series]
-                file = wait.look(present, stores, watch)
-                if file is None:
-                    late.append(job)
-                else:
-                    done += _forecast(present, stores, file, watch=watch, daily_run=daily_run)
-        if done:
-            with kept(daily_run.failures, "publication"):
-                _publish(done, stores, daily_run)
-        if late:
-            wait.rest()
-        pending = late
-    return daily_run
+        run.work(pending)
+        if run.late:
+            run.wait.rest()
+        pending, run.late = run.late, []
+    return run.daily_run
 
 
-def _forecast(
-    job: Job, stores: Stores, file: NewestFile, *, watch: Stopwatch, daily_run: DailyRun
-) -> Iterator[DoneDay]:
-    """The newest day, and before it those that the settings catch up on; one that fails does not stop the next."""
-    days: tuple[date | None, ...] = (job.as_of,)
-    if job.as_of is None and job.configuration.settings.catch_up == "all":
-        days = (*_missed_days(job, stores, file.snapshot), None)
-    for day in days:
-        name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
-        with kept(daily_run.failures, name):
-            made, registration = forecast_day(replace(job, as_of=day), stores, file, watch=watch)
-            scored = 0
-            # A forecast is published in time whether or not the ones before it can be scored.
-            with kept(daily_run.failures, name), watch.stage(str(job.series), "score"):
-                scored = tasks.score(made, stores)
-            yield DoneDay(name, made, registration, scored, watch)
+@dataclass
+class _Run:
+    """A run as it goes on; `late` are those whose source is to be looked at again."""
+
+    stores: Stores
+    wait: Wait
+    watches: dict[Series, Stopwatch]
+    daily_run: DailyRun = field(default_factory=DailyRun)
+    late: list[Job] = field(default_factory=list)
+
+    def work(self, jobs: Sequence[Job]) -> None:
+        """Look at all sources side by side; what is there is forecast and published while others are looked at."""
+        looks = {begin(partial(self._look, job), name="look"): job for job in jobs}
+        while looks:
+            done: list[DoneDay] = []
+            for look in _ready(looks):
+                with kept(self.daily_run.failures, str(looks[look].series)):
+                    done += self._take(looks.pop(look), look)
+            if done:
+                with kept(self.daily_run.failures, "publication"):
+                    _publish(done, self.stores, self.daily_run)
+
+    def _look(self, job: Job) -> NewestFile | None:
+        return self.wait.look(self.wait.now(job), self.stores, self.watches[job.series])
+
+    def _take(self, job: Job, look: "Future[NewestFile | None]") -> Iterator[DoneDay]:
+        file = look.result()
+        if file is None:
+            self.late.append(job)
+        else:
+            yield from self._forecast(job, file)
+
+    def _forecast(self, job: Job, file: NewestFile) -> Iterator[DoneDay]:
+        """The newest day, and before it those that the settings catch up on; one that fails stops no other."""
+        present, watch = self.wait.now(job), self.watches[job.series]
+        failures = self.daily_run.failures
+        days: tuple[date | None, ...] = (job.as_of,)
+        if job.as_of is None and job.configuration.settings.catch_up == "all":
+            days = (*_missed_days(present, self.stores, file.snapshot), None)
+        for day in days:
+            name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
+            with kept(failures, name):
+                try:
+                    made, registration = forecast_day(
+                        replace(present, as_of=day), self.stores, file, watch=watch
+                    )
+                except ExpectationError as error:
+                    if day is not None or not self.wait.outlasts(present, self.stores, error):
+                        raise
+                    self.late.append(job)
+                    continue
+                scored = 0
+                # A forecast is published in time whether or not the ones before it can be scored.
+                with kept(failures, name), watch.stage(str(job.series), "score"):
+                    scored = tasks.score(made, self.stores)
+                yield DoneDay(name, made, registration, scored, watch)
+
+
+def _ready(looks: "dict[Future[NewestFile | None], Job]") -> "list[Future[NewestFile | None]]":
+    """Those that are over, in the order of the series, as soon as there is one; usual ones end together."""
+    over = wait_for(looks, timeout=_TOGETHER_S).done or wait_for(looks, return_when=FIRST_COMPLETED).done
+    return [look for look in looks if look in over]
 
 
 def forecast_day(

@@ -14,7 +14,7 @@ from flows.reporting.artifacts import show_note
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import Stopwatch, log
 from flows.tasks import day as tasks
-from pipeline.errors import SourceError, StaleSourceError
+from pipeline.errors import CoincastError, SourceError, StaleSourceError
 from pipeline.monitoring.alarms import late_source
 from pipeline.settings import Settings
 
@@ -69,44 +69,66 @@ class Wait:
 
         Raises:
             StaleSourceError: The time is over, whether the source was late or out of reach; the alarm is raised.
-            SourceError: The source cannot be reached, and it is not waited for.
+            SourceError: The source cannot be reached, and it is not waited for; the alarm is raised.
             UnknownSeriesError: The source does not have the file.
         """
-        patient = self._waiting.limit > timedelta() and job.as_of is None
-        over = self._elapsed >= self._waiting.limit
         try:
             with watch.stage(str(job.series), "download"):
                 file = tasks.download(job, stores)
         except SourceError as error:
-            if not patient:
-                raise
-            if over:
-                self._give_up(job, stores, failure=str(error))
-            log.warning("%s: waiting for the source: %s", job.series, error)
-            return None
-        if not patient or file.snapshot.last >= job.newest_complete:
+            if self.outlasts(job, stores, error):
+                return None
+            if job.as_of is None:
+                self._raise_alarm(job, stores, failure=str(error))
+            raise
+        if not self._is_patient(job) or file.snapshot.last >= job.newest_complete:
             return file
-        if over:
+        if self._is_over:
             self._give_up(job, stores)
         log.info("%s: waiting for the candle of %s", job.series, job.newest_complete)
         return None
+
+    def outlasts(self, job: Job, stores: Stores, error: CoincastError) -> bool:
+        """Whether the source is looked at again after what it has, or that it has nothing, was of no use.
+
+        Raises:
+            StaleSourceError: It would be, but the time is over; the alarm is raised.
+        """
+        if not self._is_patient(job):
+            return False
+        if self._is_over:
+            self._give_up(job, stores, failure=str(error))
+        log.warning("%s: waiting for the source: %s", job.series, error)
+        return True
+
+    def _is_patient(self, job: Job) -> bool:
+        return self._waiting.limit > timedelta() and job.as_of is None
+
+    @property
+    def _is_over(self) -> bool:
+        return self._elapsed >= self._waiting.limit
 
     @property
     def _elapsed(self) -> timedelta:
         return self._waiting.clock() - self._begun
 
     def _give_up(self, job: Job, stores: Stores, *, failure: str = "") -> NoReturn:
+        message = self._raise_alarm(job, stores, failure=failure)
+        day = f"{job.series}: {job.newest_complete}"
+        show_note(f"{job.series.slug}-stale", f"**{day} is stale.** {message}", day)
+        raise StaleSourceError(message)
+
+    def _raise_alarm(self, job: Job, stores: Stores, *, failure: str) -> str:
+        """Tell of a day that its source does not give, as events; the message."""
         newest = stores.snapshots.latest(job.series)
         suspicion = current_suspicion(stores.snapshots, job.series)
         alarm = late_source(
             str(job.series),
             expected=job.newest_complete,
             last_candle=newest.last if newest else None,
-            waited=self._elapsed,
+            waited=self._elapsed if self._is_patient(job) else timedelta(),
             failure=(failure or (suspicion.message if suspicion else "")).rstrip("."),
         )
         alarms = [alarm, suspicion] if suspicion else [alarm]
         emit_alarms(job.series, alarms, simulated_time=job.simulated_time)
-        day = f"{job.series}: {job.newest_complete}"
-        show_note(f"{job.series.slug}-stale", f"**{day} is stale.** {alarm.message}", day)
-        raise StaleSourceError(alarm.message)
+        return alarm.message

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from pipeline.errors import DateError
+from pipeline.errors import DateError, UnknownSeriesError
 from pipeline.series import Series
 
 
@@ -15,6 +15,19 @@ def parse_series(texts: Sequence[str] | None, default: Sequence[str]) -> tuple[S
     """
     names = [part for text in texts or default for part in text.split(",") if part.strip()]
     return tuple(dict.fromkeys(Series.parse(name) for name in names))
+
+
+def require_daily(series: Sequence[Series]) -> None:
+    """Refuse series of hours, which nothing is forecast of.
+
+    Raises:
+        UnknownSeriesError: One is.
+    """
+    for one in series:
+        if one.timeframe != "1d":
+            raise UnknownSeriesError(
+                f"{one}: forecasts are of daily series; write {one.exchange}/{one.symbol}/1d."
+            )
 
 
 def parse_date(text: str, *, option: str) -> date:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
 from flows.edges.files.recipe_files import named_recipe
+from flows.inputs.arguments import require_daily
 from pipeline.addresses.address import Address
 from pipeline.errors import DateError
 from pipeline.features.day_axis import refit_day
@@ -75,9 +76,11 @@ def plan_jobs(
     """A job for each series.
 
     Raises:
+        UnknownSeriesError: A series is not of days.
         DateError: `as_of` is not complete at `now`.
         InputError: The recipe is unknown, or forecasts no range.
     """
+    require_daily(series)
     believed = now or clock()
     settings = configuration.settings
     recipe = named_recipe(settings.recipe, configuration.places)

@@ -1,5 +1,6 @@
 """One machine's servers and worker: started where they do not run, and waited for."""
 
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -15,7 +16,7 @@ from flows.edges.machine.services import (
     page_variables,
     require_database,
 )
-from flows.edges.prefect_api import ask
+from flows.edges.prefect_api import ask, prefect_credentials
 from flows.edges.tracking.experiments import open_tracking
 from flows.operations.server_setup import POOL, Setup, set_up
 from flows.operations.shutdown import resume_pool
@@ -65,6 +66,24 @@ class ServerOptions:
         return {"PREFECT_API_URL": self.api, "MLFLOW_TRACKING_URI": self.mlflow_url}
 
 
+def variables_in_use(places: Places) -> dict[str, str]:
+    """What a shell must export to use what runs, the server's password included.
+
+    Raises:
+        InputError: Nothing of it runs.
+    """
+    folder = RunFolder(places.home)
+    running = {one.name: one.url for one in folder.services() if one.leader() is not None and one.url}
+    if "prefect" not in running:
+        raise InputError("No server of `coincast up` runs; start it by `coincast up`.")
+    known = {
+        "PREFECT_API_URL": running["prefect"],
+        "PREFECT_API_AUTH_STRING": folder.credentials(),
+        "MLFLOW_TRACKING_URI": running.get("mlflow", ""),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
 def start_all(options: ServerOptions, places: Places) -> tuple[tuple[Standing, ...], Setup]:
     """Start what does not run, wait until it answers, and set the server up.
 
@@ -77,12 +96,17 @@ def start_all(options: ServerOptions, places: Places) -> tuple[tuple[Standing, .
         raise SettingsError(
             f"--host {options.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
         )
+    if options.prefect_port == options.mlflow_port:
+        raise InputError(
+            f"--prefect-port and --mlflow-port are both {options.mlflow_port}; give one another."
+        )
     folder = RunFolder(places.home)
     with folder.lock():
         # MLflow's tables are made while Prefect's server gets ready.
         begun = [begin(_prefect(options, folder), folder)]
         begun.append(begin(_mlflow(options, folder, places), folder))
         servers = [answering(one, folder, options.patience_s) for one in begun]
+        folder.give_credentials(options.api)
         setup = set_up(options.api, chunks=options.chunks, receipt=folder.path / _RECEIPT)
         resume_pool(options.api)
         worker = answering(begin(_worker(options, folder), folder), folder, options.patience_s)
@@ -95,10 +119,13 @@ def _prefect(options: ServerOptions, folder: RunFolder) -> Program:
     def start() -> Service:
         require_database(options.postgres, named="--postgres")
         require_free(options.host, options.prefect_port, name="Prefect's server", option="--prefect-port")
-        command = ("prefect", "server", "start", "--host", options.host, "--port", str(options.prefect_port))
+        command = ("flows.edges.machine.guarded_server", options.host, str(options.prefect_port))
+        credentials = folder.protect(os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""))
         environment = {
             "PREFECT_API_URL": options.api,
-            **client_variables(),
+            "PREFECT_SERVER_API_AUTH_STRING": credentials,
+            "PREFECT_API_AUTH_STRING": credentials,
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": options.api.removesuffix("/api"),
             **page_variables(),
             **database_variables(options.postgres),
         }
@@ -114,12 +141,15 @@ def _mlflow(options: ServerOptions, folder: RunFolder, places: Places) -> Progra
     """
     store, artifacts = _store(folder, places, options)
     wanted = {"url": options.mlflow_url, "host": _LOCAL, "store": store.stored}
+    names = (_LOCAL, "localhost")
 
     def start() -> Service:
         require_free(_LOCAL, options.mlflow_port, name="MLflow's server", option="--mlflow-port")
         command = (
             "mlflow", "server", "--host", _LOCAL, "--port", str(options.mlflow_port), "--workers", "1",
             "--default-artifact-root", artifacts, "--no-serve-artifacts",
+            "--allowed-hosts", ",".join(f"{name}:{options.mlflow_port}" for name in names),
+            "--cors-allowed-origins", ",".join(f"http://{name}:{options.mlflow_port}" for name in names),
         )  # fmt: skip
         environment = {
             "MLFLOW_BACKEND_STORE_URI": full_address(store),
@@ -172,12 +202,8 @@ def _store(folder: RunFolder, places: Places, options: ServerOptions) -> tuple[A
 
 def _asks_for_work(api: str, name: str, *, since: float) -> bool:
     """Whether that worker told the server of itself after an instant, in seconds since 1970."""
-    variables = client_variables()
-    told = ask(
-        f"{api}/work_pools/{POOL}/workers/filter",
-        credentials=variables.get("PREFECT_API_AUTH_STRING", ""),
-        content={},
-    )
+    workers = f"{api}/work_pools/{POOL}/workers/filter"
+    told = ask(workers, credentials=prefect_credentials(), content={})
     return any(
         row["name"] == name and datetime.fromisoformat(row["last_heartbeat_time"]).timestamp() >= since
         for row in told.rows

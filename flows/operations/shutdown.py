@@ -41,6 +41,7 @@ def _end(folder: RunFolder, name: str, patience_s: float) -> str:
     service = folder.service(name)
     if service is None:
         return "not running"
+    folder.give_credentials(service.url)
     if name != "worker" or not service.url or not service.members():
         return folder.end(service, patience_s=patience_s)
     # Prefect's worker ends its runs as soon as it is asked to end.

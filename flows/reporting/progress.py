@@ -15,7 +15,10 @@ class Watcher(Protocol):
     """Someone who watches a run; the terminal's is in flows/command/terminal.py."""
 
     def stage(self, series: str, name: str) -> None:
-        """A stage of a series begins."""
+        """A stage of a series begins; what this thread and those of its context advance is its."""
+
+    def ended(self, series: str) -> None:
+        """The series' stage is over, well or not."""
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         """A long stage got on: bytes of a download, epochs of a fit."""
@@ -23,6 +26,9 @@ class Watcher(Protocol):
 
 class _Nobody:
     def stage(self, series: str, name: str) -> None:
+        """Nobody watches."""
+
+    def ended(self, series: str) -> None:
         """Nobody watches."""
 
     def advance(self, what: str, done: float, total: float | None) -> None:
@@ -50,4 +56,5 @@ class Stopwatch:
         try:
             yield
         finally:
+            watcher.get().ended(series)
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started

@@ -59,8 +59,17 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
     """
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin} is not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+        raise InputError(f"{origin} is not valid TOML: {str(error)[:200]}") from error
+    try:
+        return _recipe(values, origin=origin)
+    except RecursionError as error:
+        raise InputError(
+            f"{origin}: its tables lie too deep in each other; no recipe has more than three."
+        ) from error
+
+
+def _recipe(values: dict[str, Any], *, origin: str) -> Recipe:
     if "based_on" in values:
         values = _based_on(values.pop("based_on"), values, origin=origin)
     kinds = {recipe.kind: type(recipe) for recipe in catalogue()}

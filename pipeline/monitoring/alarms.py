@@ -111,20 +111,22 @@ def suspect_source(series: str, *, sha256: str, reason: str, since: date, last_c
 def late_source(
     series: str, *, expected: date, last_candle: date | None, waited: timedelta, failure: str = ""
 ) -> Alarm:
-    """The alarm of a day that its run waited for in vain.
+    """The alarm of a day that its run looked for in vain.
 
     Args:
         series: As `binance/BTCUSDT/1d`.
         expected: The newest complete day.
         last_candle: Day of the newest candle that it had when it was seen last; None where it never was.
-        waited: How long.
+        waited: How long; zero where it was looked at once.
         failure: Why the last look at it failed; empty where it did not.
     """
     newest = f"its newest is of {last_candle}" if last_candle else "it has never been read"
+    # One that is there failed the contract.
+    what = "no usable candle" if last_candle and last_candle >= expected else "no candle"
+    after = f" after {waited / timedelta(minutes=1):.0f} minutes of waiting" if waited else ""
     message = (
-        f"The source has no candle of {expected} after {waited / timedelta(minutes=1):.0f} minutes of waiting, "
-        f"{newest}{f' ({failure})' if failure else ''}; nothing was forecast: "
-        f"run `coincast daily --series {series}` when it has come."
+        f"The source has {what} of {expected}{after}, {newest}{f' ({failure})' if failure else ''}; "
+        f"nothing was forecast: run `coincast daily --series {series}` when it has come."
     )
     return Alarm(series, STALE_SOURCE, message, complete_at(expected).date())
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from pipeline.addresses.public import public_link
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
@@ -200,6 +201,6 @@ def _issue(issue: Issue) -> dict[str, Any]:
         "model_version": issue.model_version,
         "trained_as_of": issue.trained_as_of.isoformat(),
         "run_id": issue.run_id,
-        "run_url": issue.run_url,
+        "run_url": public_link(issue.run_url),
         "manifest_id": issue.manifest_id,
     }

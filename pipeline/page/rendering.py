@@ -1,9 +1,11 @@
 """Pages as files: one of a series, and the index that lists them all."""
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,7 +87,18 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["unbroken"] = _unbroken
+    script = f"\n{(_TEMPLATES / 'page.js').read_text(encoding='utf-8')}"
+    environment.globals |= {"script": Markup(script), "policy": _policy(script)}  # noqa: S704 - it is our own
     return environment
+
+
+def _policy(script: str) -> str:
+    """Content-Security-Policy: nothing is loaded, nothing is sent, and no script runs but the page's own."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def _unbroken(text: str) -> Markup:

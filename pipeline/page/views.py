@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from pipeline.addresses.public import public_link
 from pipeline.forecasts.columns import LIVE
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.page.content import DataHealth, Record, SeriesContent
@@ -191,7 +192,7 @@ def _origin(content: SeriesContent) -> dict[str, Any]:
         "recipe_title": issue.recipe_title,
         "trained_as_of": long_date(issue.trained_as_of),
         "run_id": issue.run_id,
-        "run_url": issue.run_url if issue.run_url.startswith(("http://", "https://")) else "",
+        "run_url": public_link(issue.run_url),
         "manifest_id": issue.manifest_id,
         "issued": _instant(issue.issued_at),
         "now": _instant(issue.now),

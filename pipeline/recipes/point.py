@@ -15,6 +15,12 @@ POINT: Final = "point"
 CLIPS: Final = ("clip_norm", "clip_value")
 
 
+# Half a GiB in single precision; Adam keeps two more for each weight.
+_MOST_NUMBERS: Final = 2**27
+# Of windows, in the longest history that there is.
+_MOST_ROWS: Final = 8192
+
+
 class _Values(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -68,7 +74,7 @@ class Fitting(_Values):
     optimizer: Literal["adam", "sgd", "rmsprop", "nadam", "adagrad"] = "adam"
     learning_rate: float = Field(default=0.001, gt=0)
     batch: int = Field(default=64, ge=1)
-    epochs: int = Field(default=50, ge=1)
+    epochs: int = Field(default=50, ge=1, le=1_000_000)
     clip_norm: float | None = Field(default=None, gt=0)
     clip_value: float | None = Field(default=None, gt=0)
     shuffle: bool = True
@@ -116,7 +122,7 @@ class PointRecipe(Recipe):
     window: int = Field(ge=1, le=1000)
     target: Literal["price", "log-return"] = "price"
     scaler: ScalerKind = "standard"
-    layers: tuple[Layer, ...] = Field(min_length=1)
+    layers: tuple[Layer, ...] = Field(min_length=1, max_length=100)
     fitting: Fitting = Fitting()
     split: Split = Split()
     as_written: AsWritten | None = None
@@ -133,7 +139,30 @@ class PointRecipe(Recipe):
         dense = next(index for index, layer in enumerate(self.layers) if isinstance(layer, Dense))
         if any(isinstance(layer, Recurrent) for layer in self.layers[dense:]):
             raise ValueError("a recurrent layer cannot follow a dense one")
+        if self._weights > _MOST_NUMBERS or self._activations > _MOST_NUMBERS:
+            raise ValueError(
+                "the network needs more memory than a machine has; take fewer or narrower layers"
+            )
         return self
+
+    @property
+    def _weights(self) -> int:
+        """Of the network, counted as if each recurrent layer were an LSTM."""
+        count, width, in_sequence = 0, len(self.columns), True
+        for layer in self.layers:
+            if isinstance(layer, Recurrent):
+                count += 4 * layer.units * (width + layer.units + 1)
+                width, in_sequence = layer.units, False
+            elif isinstance(layer, Dense):
+                count += layer.units * (width * (self.window if in_sequence else 1) + 1)
+                width, in_sequence = layer.units, False
+        return count
+
+    @property
+    def _activations(self) -> int:
+        """Of one batch, as far as a batch can be filled."""
+        widths = sum(layer.units for layer in self.layers if isinstance(layer, Recurrent))
+        return min(self.fitting.batch, _MOST_ROWS) * self.window * widths
 
     @property
     def total_epochs(self) -> int:

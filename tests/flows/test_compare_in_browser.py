@@ -71,6 +71,9 @@ class Stages:
     def stage(self, series: str, name: str) -> None:
         self.told.append(name)
 
+    def ended(self, series: str) -> None:
+        pass
+
     def advance(self, what: str, done: float, total: float | None) -> None:
         pass
 

@@ -29,19 +29,34 @@ def open_file_store(address: Address | str) -> tuple[Any, str]:
         SettingsError: No such kind of URL.
         StoreError: It is a server that does not let us in.
     """
+    with refusals_named(Address(address)):
+        return file_system(Address(address), task="keep files at")
+
+
+def file_system(address: Address, *, task: str) -> tuple[Any, str]:
+    """As `open_file_store`, with the refusals of a server as its library has them.
+
+    Args:
+        address: Folder or fsspec URL.
+        task: What the error says that cannot be done to it.
+
+    Raises:
+        SettingsError: No such kind of URL.
+    """
     from fsspec.core import split_protocol, url_to_fs
+    from fsspec.dircache import DirCache
 
     url = full_address(address)
     protocol = split_protocol(url)[0] or "file"
     try:
-        with refusals_named(Address(address), but=(ValueError, ImportError)):
-            store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
+        store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
     except (ValueError, ImportError) as error:
         raise SettingsError(
-            f"Cannot keep files at {str(Address(address))[:120]!r}: {one_line(error, limit=160)}."
-            " Give a folder, or an s3:// URL."
+            f"Cannot {task} {str(address)[:120]!r}: {one_line(error, limit=160)}. Give a folder, or an s3:// URL."
         ) from error
     refuse_misspelt(store, Address(url))
+    # What another machine writes is in no listing that was kept here.
+    store.dircache = DirCache(use_listings_cache=False)
     return store, root.rstrip("/")
 
 
@@ -65,12 +80,11 @@ def is_local(store: Any) -> bool:
 
 
 @contextmanager
-def refusals_named(url: Address, *, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def refusals_named(url: Address) -> Iterator[None]:
     """Every refusal as an error of ours: object stores raise exceptions of several libraries.
 
     Args:
         url: Who refuses.
-        but: Errors that are raised as they are.
 
     Raises:
         DiskFullError: There is no room.
@@ -81,8 +95,6 @@ def refusals_named(url: Address, *, but: tuple[type[Exception], ...] = ()) -> It
     except CoincastError:
         raise
     except Exception as error:
-        if isinstance(error, but):
-            raise
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise DiskFullError(
                 f"No room left in {url}: free some space and run again; nothing was lost."

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from flows.edges.configuration import Places
+from flows.edges.words import one_line
 from pipeline.errors import InputError
 from pipeline.models.catalogue import catalogue, find_recipe, parse_recipe
 from pipeline.recipes.base import Recipe
+
+_MOST_BYTES: Final = 64 * 1024
 
 
 def own_recipes(places: Places) -> tuple[Recipe, ...]:
@@ -66,7 +70,11 @@ def named_recipes(names: Sequence[str], places: Places) -> tuple[Recipe, ...]:
 
 def _read(path: Path) -> Recipe:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a recipe: {error}") from error
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        text = content.decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a recipe: {one_line(error, limit=200)}") from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"{path} is no recipe: it is larger than {_MOST_BYTES // 1024} KiB.")
     return parse_recipe(text, origin=path.name)

@@ -5,7 +5,6 @@ whole, data first, pages next, `index.html` and then `latest.json` last; what a 
 Published files are never removed, so the hub grows by its days.
 """
 
-import errno
 import mimetypes
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,25 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
-from flows.edges.credentials import full_address
-from flows.edges.files.file_store import refuse_misspelt
+from flows.edges.files.file_store import NO_ROOM, file_system, is_local
 from flows.edges.files.release_folder import RELEASES, ReleaseFolder
 from flows.edges.words import one_line
 from pipeline.addresses.address import Address
-from pipeline.errors import CoincastError, DiskFullError, PublishError, SettingsError
+from pipeline.errors import CoincastError, DiskFullError, PublishError
 
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LAST: Final = ("index.html", "latest.json")
-_STORE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "s3": {
-        "config_kwargs": {
-            "connect_timeout": 10,
-            "read_timeout": 60,
-            "retries": {"max_attempts": 3, "mode": "standard"},
-        }
-    }
-}
-
 
 Merge = Callable[[Mapping[str, bytes], Mapping[str, bytes]], Mapping[str, bytes]]
 
@@ -76,8 +63,8 @@ def publish(
     _check_paths(files)
     target = Address(target_url)
     with _failures_named(target):
-        store, root = _open(target)
-        if _is_local(store):
+        store, root = file_system(target, task="publish to")
+        if is_local(store):
             changed = _publish_folder(files, ReleaseFolder(Path(root), keep=keep), merge)
         else:
             changed = _publish_objects(files, store, root, merge)
@@ -93,8 +80,8 @@ def read_published(paths: Collection[str], target_url: Address | str) -> dict[st
     """
     target = Address(target_url)
     with _failures_named(target):
-        store, root = _open(target)
-        if _is_local(store):
+        store, root = file_system(target, task="publish to")
+        if is_local(store):
             return ReleaseFolder(Path(root), keep=1).read(paths)
         return _read_objects(paths, store, root)
 
@@ -180,27 +167,6 @@ def _check_paths(files: Collection[str]) -> None:
             raise ValueError(f"a published path is relative, plain and inside the target; got {path!r}")
 
 
-def _open(target: Address) -> tuple[Any, str]:
-    from fsspec.core import split_protocol, url_to_fs
-
-    target_url = full_address(target)
-    protocol = split_protocol(target_url)[0] or "file"
-    try:
-        store, root = url_to_fs(target_url, **_STORE_OPTIONS.get(protocol, {}))
-    except (ValueError, ImportError) as error:
-        raise SettingsError(
-            f"Cannot publish to {str(target)!r}: {one_line(error, limit=160)}. Give a folder, or an s3:// URL."
-        ) from error
-    refuse_misspelt(store, Address(target_url))
-    return store, root.rstrip("/")
-
-
-def _is_local(store: Any) -> bool:
-    from fsspec.implementations.local import LocalFileSystem
-
-    return isinstance(store, LocalFileSystem)
-
-
 @contextmanager
 def _failures_named(target: Address) -> Iterator[None]:
     """Every refusal as an error of ours: object stores raise exceptions of several libraries."""
@@ -209,7 +175,7 @@ def _failures_named(target: Address) -> Iterator[None]:
     except CoincastError:
         raise
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise DiskFullError(
                 f"No room to publish to {target}: free some space and publish again; "
                 "the previous publication stands."

@@ -1,20 +1,20 @@
 """One file over HTTP: asked for conditionally, tried again a bounded number of times, written as it arrives."""
 
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from gzip import BadGzipFile, GzipFile
 from http import HTTPStatus
 from typing import BinaryIO, Final, NoReturn
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 
 from flows.edges.credentials import full_address
+from flows.edges.http.deadline import Adapter, Deadline, OverdueError
 from flows.edges.http.retry_policy import RetryPolicy, reason_of, retries_of
 from pipeline.addresses.address import Address
 from pipeline.errors import SourceError, UnknownSeriesError
@@ -61,7 +61,7 @@ def fetch_file(
         into: Empty file; what it holds after an error is not to be used.
         validators: Headers that make the request conditional.
         limit: Most bytes that are taken.
-        policy: Time-outs and retries.
+        policy: Time-outs and retries; its `total_s` is for all tries together.
         on_progress: Called with bytes so far and bytes in all, None where the source does not tell.
 
     Raises:
@@ -69,14 +69,13 @@ def fetch_file(
         SourceError: It could not be reached, refused, was too slow, too large, or was cut off.
         OSError: The file could not be written.
     """
-    retries = retries_of(policy)
     exchange = _Exchange(address, into, limit, policy, on_progress)
-    while True:
-        try:
-            return exchange.run(validators, retries)
-        except _CutOffError as cut:
-            retries = cut.retries
-            retries.sleep()
+    try:
+        return exchange.deadline.run(lambda: exchange.run(validators), seconds=policy.total_s)
+    except OverdueError:
+        raise SourceError(
+            f"{address} sent {exchange.received} bytes in {policy.total_s:g} s and is not done. Run again later."
+        ) from None
 
 
 class _CutOffError(Exception):
@@ -87,26 +86,39 @@ class _CutOffError(Exception):
         self.retries = retries
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Exchange:
-    """One URL being asked for, by as many tries as it takes."""
+    """One URL being asked for, by as many tries as it takes; `received` counts the bytes of the last one."""
 
     address: Address
     into: BinaryIO
     limit: int
     policy: RetryPolicy
     on_progress: Progress | None
+    deadline: Deadline = field(default_factory=Deadline)
+    received: int = 0
 
     @property
     def name(self) -> str:
         return str(self.address)
 
-    def run(self, headers: dict[str, str], retries: Retry) -> Answer:
+    def run(self, headers: dict[str, str]) -> Answer:
+        """The answer of the first try that is not cut off."""
+        retries = retries_of(self.policy)
+        while True:
+            try:
+                return self._try(headers, retries)
+            except _CutOffError as cut:
+                retries = cut.retries
+                retries.sleep()
+
+    def _try(self, headers: dict[str, str], retries: Retry) -> Answer:
         """One connection; tries that end before an answer begins are urllib3's."""
         with requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS
+            session.hooks["response"].append(_leave_unread)
             for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retries))
+                session.mount(scheme, Adapter(self.deadline, retries))
             with self._failures_named(), self._get(session, headers) as response:
                 unchanged = self._judge(response, conditional=bool(headers))
                 if not unchanged:
@@ -147,22 +159,20 @@ class _Exchange:
         """Write the body; what an earlier try left is thrown away."""
         self.into.seek(0)
         self.into.truncate()
-        total = _length(response)
-        begun, done = time.monotonic(), 0
+        total, self.received = _length(response), 0
+        read = _reader(response)
         try:
-            body = _Body(response)
-            while piece := body.read1(_CHUNK):
-                done += self.into.write(piece)
-                self._refuse_larger(done)
-                self._refuse_slower(done, time.monotonic() - begun)
+            while piece := read(_CHUNK):
+                self.deadline.require_time()
+                self.received += self.into.write(piece)
+                self._refuse_larger(self.received)
                 if self.on_progress is not None:
-                    self.on_progress(done, total)
+                    self.on_progress(self.received, total)
         except (HTTPError, *_DAMAGED) as error:
-            self._try_again(response, error, done, total)
+            self._try_again(response, error, total)
 
-    def _try_again(
-        self, response: requests.Response, error: Exception, done: int, total: int | None
-    ) -> NoReturn:
+    def _try_again(self, response: requests.Response, error: Exception, total: int | None) -> NoReturn:
+        self.deadline.require_time()
         promised = f" of {total}" if total else ""
         try:
             # The tries that came before the answer count too.
@@ -171,7 +181,7 @@ class _Exchange:
             )
         except MaxRetryError:
             raise SourceError(
-                f"{self.name} was cut off after {done}{promised} bytes ({reason_of(error, self.policy)}), "
+                f"{self.name} was cut off after {self.received}{promised} bytes ({reason_of(error, self.policy)}), "
                 f"{self.policy.retries + 1} times. Run again later."
             ) from error
         raise _CutOffError(retries) from error
@@ -181,12 +191,6 @@ class _Exchange:
             raise SourceError(
                 f"{self.name} is larger than the limit of {self.limit / 2**20:.0f} MiB. "
                 "If that is right, raise download_limit_mb."
-            )
-
-    def _refuse_slower(self, size: int, seconds: float) -> None:
-        if seconds > self.policy.total_s:
-            raise SourceError(
-                f"{self.name} sent {size} bytes in {self.policy.total_s:g} s and is not done. Run again later."
             )
 
     @contextmanager
@@ -199,22 +203,18 @@ class _Exchange:
             ) from error
 
 
-class _Body:
-    """A body as it arrives; one in gzip, sent although none was asked for, is unpacked and must have its end."""
+def _leave_unread(response: requests.Response, **_: object) -> None:
+    """Keep requests from reading the body of an answer that leads elsewhere, however long it is."""
+    if response.is_redirect:
+        response.raw.close()
 
-    def __init__(self, response: requests.Response) -> None:
-        self._raw = response.raw
-        self._gzip = GzipFile(fileobj=self) if _encoding(response) == "gzip" else None  # type: ignore[call-overload]
 
-    def read1(self, size: int) -> bytes:
-        """What has come, not a full piece: a source that drips is found out in time."""
-        if self._gzip is not None:
-            return bytes(self._gzip.read1(size))
-        return bytes(self._raw.read1(size, decode_content=True))
-
-    def read(self, size: int) -> bytes:
-        """What `GzipFile` asks for."""
-        return bytes(self._raw.read1(size, decode_content=False))
+def _reader(response: requests.Response) -> Callable[[int], bytes]:
+    """Reads the body as it arrives; one in gzip, sent although none was asked for, must have its end."""
+    if _encoding(response) == "gzip":
+        # It takes less than it asks for as the end of the file, so its pieces are whole ones.
+        return GzipFile(fileobj=response.raw).read1
+    return partial(response.raw.read1, decode_content=True)
 
 
 def _encoding(response: requests.Response) -> str:

@@ -31,7 +31,7 @@ class RetryPolicy:
     Attributes:
         connect_s: Seconds until it takes the connection.
         read_s: Seconds between two pieces of its answer.
-        total_s: Seconds for one whole answer, however steadily it drips.
+        total_s: Seconds for the whole exchange, however steadily an answer drips: all tries and the waits between them.
         retries: Further tries after a lost connection, a 429 or a 5xx.
         backoff_s: Tries wait 0, 2, 4, 8 … times this.
         longest_wait_s: A source that asks (Retry-After) for as long as this is not asked again.
@@ -106,6 +106,9 @@ class _Retries(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> Self:
         wait = None if response is None else self.get_retry_after(response)
+        if response is not None:
+            # urllib3 would read the body of a refusal, however long it is.
+            response.close()
         if wait is not None and wait >= self.retry_after_max and _pool is not None:
             raise MaxRetryError(_pool, url or "")
         left = super().increment(method, url, response, error, _pool, _stacktrace)

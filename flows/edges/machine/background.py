@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -164,6 +165,36 @@ class RunFolder:
             outcome = end(service.leader(), service.members, patience_s=patience_s)
         self._write(replace(service, pid=0))
         return outcome
+
+    def protect(self, given: str) -> str:
+        """Credentials that Prefect's server is to ask for: those given, else the last ones, else new ones; kept."""
+        credentials = given or self.credentials() or f"coincast:{secrets.token_urlsafe(24)}"
+        self.path.mkdir(parents=True, exist_ok=True)
+        draft = self._credentials.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(credentials, encoding="utf-8")
+        draft.replace(self._credentials)
+        return credentials
+
+    def credentials(self) -> str:
+        """`user:password` that Prefect's server started from here asks for; empty where none ever was."""
+        try:
+            return self._credentials.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
+    def give_credentials(self, api: str) -> None:
+        """Let this process, and those that it starts, use the server at `api`, if that is the one started from here.
+
+        What the environment says for a server of others is left alone.
+        """
+        own = self.service("prefect")
+        if own is not None and own.url == api and (credentials := self.credentials()):
+            os.environ["PREFECT_API_AUTH_STRING"] = credentials
+
+    @property
+    def _credentials(self) -> Path:
+        return self.path / "prefect.auth"
 
     def _record(self, name: str) -> Path:
         return self.path / f"{name}.json"

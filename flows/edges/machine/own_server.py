@@ -115,6 +115,8 @@ def _serve() -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    from flows.edges.machine.guarded_server import Guard
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket] | None = None) -> None:
             await super().startup(sockets)
@@ -125,7 +127,9 @@ def _serve() -> None:
 
     application = create_app(ephemeral=True, final=True)
     Thread(target=_end_with_parent, daemon=True).start()
-    Server(uvicorn.Config(application, host=_HOST, port=0, log_level="error", lifespan="on")).run()
+    Server(
+        uvicorn.Config(Guard(application, host=_HOST), host=_HOST, port=0, log_level="error", lifespan="on")
+    ).run()
 
 
 def _end_with_parent() -> None:

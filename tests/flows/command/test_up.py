@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from flows.edges.machine.processes import is_alive
 from flows.edges.sources.crypto_data_download import file_name
 from flows.operations.server_setup import QUEUES, ZOMBIES
 from flows.operations.supervision import Standing, await_answer
-from pipeline.errors import CoincastError, ServiceError
+from pipeline.errors import CoincastError, InputError, ServiceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -46,6 +47,15 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
+
+
+_credentials: dict[str, str] = {}
+
+
+def asked(method: str, url: str, **options: Any) -> requests.Response:
+    """With the password that the server asks for."""
+    user, _, password = _credentials.get(url.partition("/api")[0], "").partition(":")
+    return requests.request(method, url, auth=(user, password) if user else None, **options)
 
 
 class Machine:
@@ -88,6 +98,7 @@ class Machine:
         done = self.run("up", *self.ports, "--json", *words, **variables)
         assert done.returncode == 0, done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
+        _credentials[self.api.removesuffix("/api")] = RunFolder(self.home).credentials()
         return told | {"states": {one["name"]: one["state"] for one in told["services"]}}
 
     def service(self, name: str) -> Service:
@@ -101,7 +112,7 @@ class Machine:
 
     def serves(self) -> bool:
         addresses = (f"{self.api}/health", f"{self.mlflow}/health")
-        return all(requests.get(address, timeout=20).ok for address in addresses)
+        return all(asked("GET", address, timeout=20).ok for address in addresses)
 
 
 def kill(*processes: psutil.Process) -> None:
@@ -142,7 +153,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: Machine) -> None:
     def rows(what: str) -> list[Mapping[str, Any]]:
-        return requests.post(f"{machine.api}/{what}/filter", json={}, timeout=20).json()
+        return asked("POST", f"{machine.api}/{what}/filter", json={}, timeout=20).json()
 
     deployments = {one["name"]: one for one in rows("deployments")}
     assert {f"{name}/{name}" for name in deployments} == DEPLOYMENTS
@@ -154,7 +165,7 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert used["backfill-chunk"]["concurrency_limit"] == 2
     assert used["backfill"]["concurrency_limit"] is None
     assert set(queues) == {*QUEUES, "default"}
-    settings = requests.get(f"{machine.api}/admin/settings", timeout=20).json()
+    settings = asked("GET", f"{machine.api}/admin/settings", timeout=20).json()
     assert settings["server"]["ui"]["api_url"] == "/api"
     # Runs that died with the server are told when it is back, however long it was away.
     assert settings["server"]["events"]["expired_bucket_buffer"] == "P7D"
@@ -162,6 +173,74 @@ def test_the_server_has_the_deployments_the_queues_and_one_automation(machine: M
     assert automation["name"] == ZOMBIES
     assert automation["trigger"]["within"] == 90
     assert automation["actions"][0]["state"] == "CRASHED"
+
+
+def status_of(method: str, url: str, *, password: str = "", **headers: str) -> int:
+    """Of the answer to a request with a head of its own."""
+    auth = ("coincast", password) if password else None
+    content = {"json": {}} if method == "POST" else {}
+    return requests.request(
+        method, url, auth=auth, headers=headers, timeout=20, allow_redirects=False, **content
+    ).status_code
+
+
+def test_the_server_obeys_its_owner_alone(machine: Machine) -> None:
+    credentials = RunFolder(machine.home).credentials()
+    user, _, password = credentials.partition(":")
+    assert user == "coincast"
+    assert len(password) >= 32
+    assert stat.S_IMODE((machine.home / "run" / "prefect.auth").stat().st_mode) == 0o600
+    port = machine.ports[1]
+    flows, health = f"{machine.api}/flows/filter", f"{machine.api}/health"
+    own = f"http://127.0.0.1:{port}"
+    assert status_of("POST", flows, password=password) == 200
+    assert status_of("POST", flows, password=password, Origin=own) == 200
+    assert status_of("POST", flows, password=password, Host=f"localhost:{port}") == 200
+    assert status_of("POST", flows) == 401
+    assert status_of("POST", flows, password="guessed") == 401
+    assert status_of("GET", health) == 200, "whether it runs is no secret"
+    for foreign in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+                    {"Host": f"evil.example:{port}"}, {"Host": "evil.example"}):  # fmt: skip
+        for method, url in (("POST", flows), ("GET", health), ("OPTIONS", flows), ("GET", own)):
+            assert status_of(method, url, password=password, **foreign) == 403, (foreign, method, url)
+
+
+def test_mlflow_answers_no_foreign_page(machine: Machine) -> None:
+    port = machine.ports[3]
+    search = f"{machine.mlflow}/api/2.0/mlflow/experiments/search?max_results=1"
+    create = f"{machine.mlflow}/api/2.0/mlflow/experiments/create"
+    assert status_of("GET", search) == 200
+    assert status_of("GET", search, Host=f"localhost:{port}") == 200
+    assert status_of("GET", search, Host=f"evil.example:{port}") == 403
+    assert status_of("GET", search, Host="192.168.0.1") == 403
+    # Pages of this machine's other servers get through, whatever it is told: MLflow has no setting for that.
+    for origin in ("http://evil.example", f"http://evil.example:{port}", "http://localhost.evil.example"):
+        assert status_of("POST", create, Origin=origin) == 403, origin
+    # Without a name it is asked in vain, but asked.
+    assert status_of("POST", create, Origin=f"http://127.0.0.1:{port}") == 400
+
+
+def test_the_owner_is_told_the_password_and_the_commands_need_no_telling(machine: Machine) -> None:
+    credentials = RunFolder(machine.home).credentials()
+    told = machine.run("up", "--env")
+    assert told.stdout.splitlines() == [
+        f"export PREFECT_API_URL={machine.api}",
+        f"export PREFECT_API_AUTH_STRING={credentials}",
+        f"export MLFLOW_TRACKING_URI={machine.mlflow}",
+    ]
+    served = {"PREFECT_API_URL": machine.api}
+    deployed = machine.run("deploy", **served)
+    assert (deployed.returncode, "deployments " in deployed.stdout) == (0, True), deployed.stderr
+    shown = machine.run("doctor", **served)
+    assert "the server refuses us" not in shown.stdout
+    logs = "".join(path.read_text() for path in (machine.home / "run").glob("*.log"))
+    assert credentials.partition(":")[2] not in logs + deployed.stdout + shown.stdout
+
+
+def test_nothing_is_told_of_what_does_not_run(own_state: Path) -> None:
+    done = CliRunner().invoke(app, ["up", "--env"])
+    assert isinstance(done.exception, InputError)
+    assert "coincast up" in str(done.exception)
 
 
 def test_experiments_are_read_and_written_with_and_without_the_server(
@@ -206,7 +285,7 @@ class Patient:
     def begin(self, gate: Path) -> str:
         run = {"parameters": {"gate": str(gate)}, "state": {"type": "SCHEDULED"}}
         url = f"{self.api}/deployments/{self.id}/create_flow_run"
-        while (answer := requests.post(url, json=run, timeout=20)).status_code == 503:
+        while (answer := asked("POST", url, json=run, timeout=20)).status_code == 503:
             time.sleep(0.5)  # its database is busy
         assert answer.ok, answer.text
         return str(answer.json()["id"])
@@ -215,7 +294,7 @@ class Patient:
         wait_until(lambda: self.state(run) == state, state)
 
     def state(self, run: str) -> str:
-        return str(requests.get(f"{self.api}/flow_runs/{run}", timeout=20).json()["state_type"])
+        return str(asked("GET", f"{self.api}/flow_runs/{run}", timeout=20).json()["state_type"])
 
 
 def wait_until(look: Callable[[], bool], what: str, seconds: float = 90) -> None:
@@ -228,7 +307,7 @@ def wait_until(look: Callable[[], bool], what: str, seconds: float = 90) -> None
 @pytest.fixture
 def patient(machine: Machine, tmp_path: Path) -> Patient:
     (tmp_path / "patient.py").write_text(PATIENT)
-    flow = requests.post(f"{machine.api}/flows/", json={"name": "patient"}, timeout=20).json()
+    flow = asked("POST", f"{machine.api}/flows/", json={"name": "patient"}, timeout=20).json()
     deployment = {
         "name": "patient",
         "flow_id": flow["id"],
@@ -237,7 +316,7 @@ def patient(machine: Machine, tmp_path: Path) -> Patient:
         "work_pool_name": "coincast",
         "work_queue_name": "daily",
     }
-    made = requests.post(f"{machine.api}/deployments/", json=deployment, timeout=20).json()
+    made = asked("POST", f"{machine.api}/deployments/", json=deployment, timeout=20).json()
     return Patient(machine.api, made["id"])
 
 
@@ -269,7 +348,7 @@ def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(
     gate.touch()
     patient.wait_for(run, "COMPLETED")
     assert (told["deployed"], told["automation"]) == (False, "there")
-    automations = requests.post(f"{machine.api}/automations/filter", json={}, timeout=20).json()
+    automations = asked("POST", f"{machine.api}/automations/filter", json={}, timeout=20).json()
     assert len(automations) == 1
 
     refused = machine.run("up", *PORTS[:1], "1025", *machine.ports[2:])
@@ -287,7 +366,7 @@ def test_down_lets_a_flow_end_begins_no_other_and_records_what_it_cuts_off(
         patient.wait_for(run, "RUNNING")
     with machine.begin("down", "--patience", "20") as down:
         pool = f"{machine.api}/work_pools/coincast"
-        wait_until(lambda: requests.get(pool, timeout=20).json()["is_paused"], "the pool is paused")
+        wait_until(lambda: asked("GET", pool, timeout=20).json()["is_paused"], "the pool is paused")
         late = patient.begin(gate)
         time.sleep(3)  # the worker asks for work each second
         assert patient.state(late) == "SCHEDULED"
@@ -318,7 +397,7 @@ def test_a_checkout_that_was_moved_is_registered_again_and_all_is_repaired_at_on
         """Whether it was registered now, and whether the server has this folder."""
         done = machine.run("deploy", "--json", cwd=checkout, PREFECT_API_URL=machine.api)
         assert done.returncode == 0, done.stderr
-        daily = requests.get(f"{machine.api}/deployments/name/daily/daily", timeout=20).json()
+        daily = asked("GET", f"{machine.api}/deployments/name/daily/daily", timeout=20).json()
         folders = [step["directory"] for each in daily["pull_steps"] for step in each.values()]
         return json.loads(done.stdout)["deployed"], folders == [str(checkout)]
 
@@ -350,14 +429,14 @@ def test_a_run_whose_worker_and_process_are_killed_is_crashed_and_blocks_nobody(
         )
 
     def begin(url: str) -> str:
-        deployment = requests.get(f"{machine.api}/deployments/name/daily/daily", timeout=20).json()["id"]
+        deployment = asked("GET", f"{machine.api}/deployments/name/daily/daily", timeout=20).json()["id"]
         parameters = {"series": [str(series)], "overrides": {"source": url, "recipe": "tiny-range"}}
         run = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         url = f"{machine.api}/deployments/{deployment}/create_flow_run"
-        return str(requests.post(url, json=run, timeout=20).json()["id"])
+        return str(asked("POST", url, json=run, timeout=20).json()["id"])
 
     def state_of(run: str) -> str:
-        return str(requests.get(f"{machine.api}/flow_runs/{run}", timeout=20).json()["state_type"])
+        return str(asked("GET", f"{machine.api}/flow_runs/{run}", timeout=20).json()["state_type"])
 
     def wait_for(run: str, state: str, seconds: float) -> float:
         begun = time.monotonic()

@@ -1,5 +1,6 @@
 """A vendor that is late, by a clock that the test moves; and a run that starts a day late."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -15,7 +16,8 @@ from flows.edges.tracking.experiments import open_tracking
 from flows.inputs.request import plan_jobs
 from flows.inputs.stores import open_stores
 from flows.reporting.progress import Stopwatch
-from pipeline.errors import StaleSourceError
+from flows.tasks import day as tasks
+from pipeline.errors import SourceError, StaleSourceError
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
@@ -23,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_harness")]
 
 PROMPT, LATE = Series("simulated", "BTCUSDT"), Series("simulated", "ETHUSDT")
 # Events of the server that the tests share are told apart by their series.
-SHUT = Series("simulated", "SHUTUSDT")
+SHUT, GONE = Series("simulated", "SHUTUSDT"), Series("simulated", "GONEUSDT")
 FIRST, LAST = date(2023, 10, 1), date(2026, 3, 29)
 MODEL = "coincast-tiny_range"
 
@@ -93,18 +95,20 @@ def run(site: Site, watch: Watch, *, minutes: int, series: tuple[Series, ...] = 
     return daily_run()
 
 
-def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(
-    site: Site, files: dict[str, bytes], ledger: Ledger
-) -> None:
+def test_a_late_file_is_polled_for_and_keeps_nobody_waiting(files: dict[str, bytes], ledger: Ledger) -> None:
     seen: list[tuple[bool, bool]] = []
+    yesterday, files[file_name(LATE)] = files[file_name(LATE)], b"<html>maintenance</html>"
 
     def then(elapsed: timedelta) -> None:
         seen.append((ledger.forecasts(PROMPT).empty, ledger.forecasts(LATE).empty))
+        if elapsed == timedelta(minutes=10):
+            files[file_name(LATE)] = yesterday
         if elapsed == timedelta(minutes=30):
             files[file_name(LATE)] = market_file(LAST, LATE)
 
     watch = Watch(then)
-    daily_run = run(site, watch, minutes=320)
+    with serve_market(files) as site:
+        daily_run = run(site, watch, minutes=320)
     assert daily_run.failures == {}
     assert [outcome.series for outcome in daily_run.outcomes] == [str(PROMPT), str(LATE)]
     assert watch.rests == [10, 10, 10]
@@ -163,6 +167,82 @@ def test_a_source_that_stays_out_of_reach_is_a_stale_day_too(shut: Site) -> None
     assert [(one["event"], one["payload"]["message"]) for one in events] == [
         ("coincast.alarm.stale-source", message)
     ]
+
+
+class Held(dict[str, bytes]):
+    """Files of which one comes when it is let go."""
+
+    released = threading.Event()
+
+    def get(self, name: str, default: bytes | None = None) -> bytes | None:
+        if name == file_name(LATE):
+            assert self.released.wait(60)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("minutes", [0, 320])
+def test_a_slow_source_keeps_no_other_series_from_being_published(
+    files: dict[str, bytes], ledger: Ledger, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    held = Held(files | {file_name(LATE): market_file(LAST, LATE)})
+    held.released = threading.Event()
+    monkeypatch.setattr("flows.day.run._TOGETHER_S", 0.2)
+    publish, published = tasks.publish, []
+
+    def told(days: list, stores: object) -> object:
+        done = publish(days, stores)
+        published.append([str(day.job.series) for day in days])
+        held.released.set()
+        return done
+
+    monkeypatch.setattr(tasks, "publish", told)
+    with serve_market(held) as site:
+        daily_run = run(site, Watch(), minutes=minutes)
+    assert daily_run.failures == {}
+    assert published == [[str(PROMPT)], [str(LATE)]]
+    assert not ledger.forecasts(LATE).empty
+
+
+def broken_file(series: Series) -> bytes:
+    """Has the day, with a high below its low a month before."""
+    candles = simulate_candles(seed=12, first=FIRST, last=LAST, price=20_000.0)
+    row = candles.index[-30]
+    candles.loc[row, ["high", "low"]] = candles.loc[row, ["low", "high"]].to_numpy()
+    return wire_format(candles, series)
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_file_that_fails_the_contract_is_looked_at_again(
+    files: dict[str, bytes], ledger: Ledger, mended: bool
+) -> None:
+    def then(elapsed: timedelta) -> None:
+        if mended and elapsed == timedelta(minutes=20):
+            files[file_name(LATE)] = market_file(LAST, LATE)
+
+    files[file_name(LATE)] = broken_file(LATE)
+    watch = Watch(then)
+    with serve_market(files) as site:
+        daily_run = run(site, watch, minutes=25, series=(LATE,))
+    if mended:
+        assert (daily_run.failures, watch.rests) == ({}, [10, 10])
+        assert set(ledger.forecasts(LATE)["now"]) == {watch.start + timedelta(minutes=20)}
+        return
+    assert (daily_run.outcomes, watch.rests) == ([], [10, 10, 5])
+    failure = daily_run.failures[str(LATE)]
+    assert isinstance(failure, StaleSourceError)
+    assert f"no usable candle of {LAST} after 25 minutes" in str(failure)
+    assert "high" in str(failure)
+
+
+def test_without_waiting_a_source_out_of_reach_raises_the_alarm(shut: Site) -> None:
+    from prefect.client.orchestration import get_client
+
+    daily_run = run(shut, Watch(), minutes=0, series=(GONE,))
+    assert isinstance(daily_run.failures[str(GONE)], SourceError)
+    with get_client(sync_client=True) as client:
+        (event,) = wait_for_events(client, f"coincast.series.{GONE.slug}")
+    assert event["event"] == "coincast.alarm.stale-source"
+    assert f"no candle of {LAST}, it has never been read (" in event["payload"]["message"]
 
 
 def test_without_waiting_the_file_is_what_it_is(files: dict[str, bytes]) -> None:

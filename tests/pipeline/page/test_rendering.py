@@ -1,5 +1,6 @@
 """What a page's bytes hold, without a browser."""
 
+import base64
 import os
 import re
 import subprocess
@@ -133,3 +134,18 @@ print(sha256(render_series(contents._content(live=120, backfill=60))).hexdigest(
         check=True,
     )
     assert elsewhere.stdout.strip() == sha256(page.encode()).hexdigest()
+
+
+def test_a_page_runs_its_own_script_alone_and_leads_nowhere_private(
+    content: SeriesContent, page: str
+) -> None:
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
+    assert page.index("Content-Security-Policy") < page.index("<style>") < page.index("<script>")
+    assert content.issue.run_url.startswith("http://127.0.0.1")
+    assert "127.0.0.1" not in page
+    public = replace(content, issue=replace(content.issue, run_url="https://mlflow.example.org/#/runs/1"))
+    assert "https://mlflow.example.org/#/runs/1" in render_series(public).decode()
