@@ -2,9 +2,13 @@
 
 import sys
 import time
-from typing import Final, NoReturn
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from flows.edges.machine.private_logging import keep_logs_public
 from flows.edges.private_files import keep_files_private
@@ -13,8 +17,37 @@ from pipeline.errors import CoincastError, ServiceError
 # When the command began, on the clock of `time.perf_counter`.
 BEGUN: Final = time.perf_counter()
 
+
+class _PublicGroup(TyperGroup):
+    """What the command says of its own use repeats arguments without their credentials."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        self._arguments = tuple(sys.argv[1:] if args is None else args)
+        return super().main(args, *rest, **more)
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with self._public():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with self._public():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _public(self) -> Iterator[None]:
+        try:
+            yield
+        except TyperException as error:
+            from flows.edges.words import without_arguments
+
+            if isinstance(said := getattr(error, "message", None), str):
+                error.message = without_arguments(said, self._arguments)  # type: ignore[attr-defined]
+            raise
+
+
 app: Final = typer.Typer(
     name="coincast",
+    cls=_PublicGroup,
     help="Daily forecasts of crypto price ranges: point-in-time, reproducible, scored in the open.",
     no_args_is_help=True,
     add_completion=False,
@@ -76,7 +109,7 @@ def main() -> None:
 
 
 def _end(error: CoincastError) -> NoReturn:
-    from flows.edges.words import without_secrets
+    from flows.edges.words import without_arguments
 
-    print(f"coincast: {without_secrets(str(error))}", file=sys.stderr)  # noqa: T201
+    print(f"coincast: {without_arguments(str(error), sys.argv[1:])}", file=sys.stderr)  # noqa: T201
     sys.exit(error.exit_code)

@@ -25,7 +25,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from typer.testing import CliRunner
 
-from flows.command import app
+from flows.command import app, main
 from flows.day import stages
 from flows.edges.configuration import PROJECT, configuration
 from flows.edges.credentials import full_address
@@ -401,6 +401,46 @@ def test_settings_doctor_and_plans_show_public_forms(
     said += [CliRunner().invoke(app, ["doctor", *options]) for options in ((), ("--json",))]
     assert secrets.in_bytes("".join(one.output for one in said).encode()) == set()
     assert secrets.in_files(plan) == set()
+
+
+@pytest.mark.parametrize("part", ["user", "password"])
+@pytest.mark.parametrize("sign", ["#", "/", "?", "@", "\\", " ", "%"])
+def test_a_login_that_is_not_escaped_is_refused_before_anything_runs_or_works(
+    sign: str,
+    part: str,
+    site: Site,
+    own_state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    login = {"user": "VENDORNAME", "password": "VENDORPASS"}
+    login[part] += f"{sign}VENDORTAIL"
+    url = f"{site.url}/{file_name(SERIES)}".replace("://", f"://{login['user']}:{login['password']}@")
+    caplog.set_level(logging.DEBUG)
+    if sign in " %":
+        fetch_file(
+            Address(url), BytesIO(), validators={}, limit=2**20, policy=RetryPolicy(), on_progress=None
+        )
+        expected = base64.b64encode(f"{login['user']}:{login['password']}".encode()).decode()
+        assert site.requests[0].headers["Authorization"] == f"Basic {expected}"
+    else:
+        for variable in ("SOURCE", "PUBLISH_TO", "SNAPSHOTS_TO", "DATABASE_URL", "WEBHOOK_URL"):
+            with monkeypatch.context() as changed, pytest.raises(SettingsError, match="write %40 for @") as said:
+                changed.setenv(f"COINCAST_{variable}", url)
+                configuration()
+            assert "VENDOR" not in str(said.value)
+        for variable in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
+            with monkeypatch.context() as changed, pytest.raises(SettingsError, match="write %40 for @"):
+                changed.setenv(variable, url)
+                configuration()
+        monkeypatch.setattr(sys, "argv", ["coincast", "daily", "--source", url])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert site.requests == []
+        assert not own_state.exists() or not list(own_state.rglob("*.db"))
+    assert "VENDOR" not in caplog.text + "".join(capsys.readouterr())
 
 
 def test_a_reference_is_looked_up_in_the_environment_and_then_among_prefects_blocks(

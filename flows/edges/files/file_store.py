@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import unquote
 
 from flows.edges.credentials import full_address
 from flows.edges.words import one_line
@@ -29,13 +30,10 @@ def open_file_store(address: Address | str) -> tuple[Any, str]:
         SettingsError: No such kind of URL.
         StoreError: It is a server that does not let us in.
     """
-    from fsspec.core import split_protocol, url_to_fs
-
     url = full_address(address)
-    protocol = split_protocol(url)[0] or "file"
     try:
         with refusals_named(Address(address), but=(ValueError, ImportError)):
-            store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
+            store, root = connect(url)
     except (ValueError, ImportError) as error:
         raise SettingsError(
             f"Cannot keep files at {str(Address(address))[:120]!r}: {one_line(error, limit=160)}."
@@ -43,6 +41,25 @@ def open_file_store(address: Address | str) -> tuple[Any, str]:
         ) from error
     refuse_misspelt(store, Address(url))
     return store, root.rstrip("/")
+
+
+def connect(url: str) -> tuple[Any, str]:
+    """The file system of a full URL, and the path inside it; nothing is explained that fails.
+
+    A login in an `s3://` address is an access key and its secret: fsspec takes it for the bucket's name.
+    """
+    from fsspec.core import split_protocol, url_to_fs
+
+    protocol = split_protocol(url)[0] or "file"
+    options = dict(_OPTIONS.get(protocol, {}))
+    authority, slash, path = url.removeprefix("s3://").partition("/")
+    login, at, bucket = authority.rpartition("@")
+    if protocol == "s3" and at:
+        key, _, secret = login.partition(":")
+        options |= {"key": unquote(key), "secret": unquote(secret)}
+        url = f"s3://{bucket}{slash}{path}"
+    store, root = url_to_fs(url, **options)
+    return store, root
 
 
 def refuse_misspelt(store: Any, address: Address) -> None:

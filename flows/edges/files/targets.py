@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
 from flows.edges.credentials import full_address
-from flows.edges.files.file_store import refuse_misspelt
+from flows.edges.files.file_store import connect, refuse_misspelt
 from flows.edges.files.release_folder import RELEASES, ReleaseFolder
 from flows.edges.words import one_line
 from pipeline.addresses.address import Address
@@ -22,16 +22,6 @@ from pipeline.errors import CoincastError, DiskFullError, PublishError, Settings
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LAST: Final = ("index.html", "latest.json")
-_STORE_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "s3": {
-        "config_kwargs": {
-            "connect_timeout": 10,
-            "read_timeout": 60,
-            "retries": {"max_attempts": 3, "mode": "standard"},
-        }
-    }
-}
-
 
 Merge = Callable[[Mapping[str, bytes], Mapping[str, bytes]], Mapping[str, bytes]]
 
@@ -181,12 +171,9 @@ def _check_paths(files: Collection[str]) -> None:
 
 
 def _open(target: Address) -> tuple[Any, str]:
-    from fsspec.core import split_protocol, url_to_fs
-
     target_url = full_address(target)
-    protocol = split_protocol(target_url)[0] or "file"
     try:
-        store, root = url_to_fs(target_url, **_STORE_OPTIONS.get(protocol, {}))
+        store, root = connect(target_url)
     except (ValueError, ImportError) as error:
         raise SettingsError(
             f"Cannot publish to {str(target)!r}: {one_line(error, limit=160)}. Give a folder, or an s3:// URL."

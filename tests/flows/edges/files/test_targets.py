@@ -12,6 +12,7 @@ import pytest
 
 from flows.edges.files import release_folder
 from flows.edges.files import targets as publishing
+from flows.edges.files.file_store import connect
 from flows.edges.files.targets import Publication, publish, read_published
 from pipeline.errors import DiskFullError, PublishError, SettingsError
 
@@ -102,6 +103,7 @@ def test_a_file_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
 # Forks a child for every n that kills itself at its n-th file operation, until one publishes to the end.
 KILLS = """
 import os, signal, sys
+from flows.edges.files.file_store import connect
 from flows.edges.files.targets import publish
 from pathlib import Path
 
@@ -150,6 +152,7 @@ def test_publishers_at_once_lose_nothing(tmp_path: Path) -> None:
     """Each adds its own days and rewrites the same pages; every day is there in the end."""
     code = """
 import sys
+from flows.edges.files.file_store import connect
 from flows.edges.files.targets import publish
 for files in sys.argv[2:]:
     publish(eval(files), sys.argv[1])
@@ -167,6 +170,7 @@ for files in sys.argv[2:]:
 def test_publishers_at_once_that_add_to_one_file_lose_nothing(tmp_path: Path) -> None:
     code = """
 import sys
+from flows.edges.files.file_store import connect
 from flows.edges.files.targets import publish
 for line in sys.argv[2:]:
     add = lambda files, published: {"days": published.get("days", b"") + files["days"]}
@@ -311,3 +315,16 @@ def test_s3(s3_url: str) -> None:
 def test_a_bucket_that_is_not_there_refuses(s3_url: str) -> None:
     with pytest.raises(PublishError, match=r"s3://nobody/site refused the publication"):
         publish(site_of(1), "s3://nobody/site")
+
+
+@pytest.mark.slow
+def test_a_login_in_an_s3_address_is_the_key_and_its_secret(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with_login = s3_url.replace("://", "://KEY:SEC%2FRET@") + "/login"
+    publication = publish(site_of(1), with_login)
+    assert (publication.target, publication.outcome) == (f"{s3_url}/login", "new")
+    store, root = connect(with_login)
+    assert (store.key, store.secret, root) == ("KEY", "SEC/RET", f"{s3_url}/login".removeprefix("s3://"))
