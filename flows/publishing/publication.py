@@ -12,7 +12,7 @@ import pandas as pd
 
 from expectations.verdict import Verdict
 from flows.edges.clock import clock
-from flows.edges.files.targets import Publication, publish
+from flows.edges.files.targets import publish
 from flows.edges.http.webhook import announce
 from flows.edges.ledger.publications import Publication as Choice
 from flows.edges.sources.registry import attribution
@@ -83,9 +83,8 @@ def publish_days(
     files |= site_files(pages)
     target = days[0].job.configuration.places.publish_url
     publication = publish(files, target, merge=merge_publication)
-    if publication.outcome == "new":
-        _announce(pages, publication, day=days[0])
-    return PublishedDays(publication, failures)
+    warnings = _announce(pages, day=days[0]) if publication.outcome == "new" else ()
+    return PublishedDays(publication, failures, warnings)
 
 
 def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> SeriesPage:
@@ -232,7 +231,8 @@ def published_recipes(recipe: Recipe) -> dict[str, Recipe]:
     return {one.model_id: one for one in issued_recipes(recipe)}
 
 
-def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day) -> None:
+def _announce(pages: Sequence[SeriesPage], *, day: Day) -> tuple[str, ...]:
+    """What became of telling the webhook, where that is to be known."""
     settings = day.job.configuration.settings
     told = announce(
         settings.webhook_url,
@@ -245,5 +245,8 @@ def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day
         secret=settings.webhook_secret.get_secret_value(),
         sent_at=clock(),
     )
-    if told.outcome == "failed":
-        log.warning("The webhook was not told of the publication: %s", told.reason)
+    if told.outcome != "failed":
+        return ()
+    warning = f"The webhook was not told of the publication: {told.reason.rstrip('.')}."
+    log.warning("%s", warning)
+    return (warning,)

@@ -24,10 +24,12 @@ class PublishedDays:
     Attributes:
         publication: Of all of them.
         failures: Why a series has a short page, or is missing in the hub, by series.
+        warnings: Of what did not stand in its way, a sentence each.
     """
 
     publication: Publication
     failures: Mapping[str, CoincastError]
+    warnings: tuple[str, ...] = ()
 
 
 def short_content(series: Series, as_of: date) -> ShortContent:
