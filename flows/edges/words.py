@@ -40,7 +40,9 @@ def without_arguments(text: str, arguments: Iterable[str]) -> str:
         'Got unexpected extra argument (https://h/x)'
     """
     words = {word for one in arguments for word in (one, one.partition("=")[2]) if word}
-    for written in sorted({form for word in words for form in (word, str(Path(word)))}, key=len, reverse=True):
+    for written in sorted(
+        {form for word in words for form in (word, str(Path(word)))}, key=len, reverse=True
+    ):
         if (shown := str(Address(written))) != written:
             text = text.replace(_as_said(written, text), shown)
     return without_secrets(text)

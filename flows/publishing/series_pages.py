@@ -32,9 +32,15 @@ class PublishedDays:
     warnings: tuple[str, ...] = ()
 
 
-def short_content(series: Series, as_of: date) -> ShortContent:
+def short_content(series: Series, as_of: date, *, simulated_time: bool) -> ShortContent:
     """What is known of a day without looking anything up."""
-    return ShortContent(series, as_of, simulated=series.simulated, attribution=attribution(series))
+    return ShortContent(
+        series,
+        as_of,
+        simulated=series.simulated,
+        attribution=attribution(series),
+        simulated_time=simulated_time,
+    )
 
 
 def draw_page(

@@ -19,7 +19,9 @@ _FIELDS: Final = re.compile(r"[\w.%-]+=[^/]*")
 _URL_END: Final = re.compile(r"[?#]|[;&](?=[\w.%-]+=)")
 _FOLDER_END: Final = re.compile(r"[?#]")
 # With one `@` at most, and no sign before it that ends a login for one library and not for another.
-_CLEAR: Final = re.compile(r"(?:[^/?#\\@\[\]\x00-\x1f]*@)?(?:\[[^\]@]*\]|[^/?#\\@:\[\]\s]+)(?::\d*)?(?:[/?#][^@]*)?")
+_CLEAR: Final = re.compile(
+    r"(?:[^/?#\\@\[\]\x00-\x1f]*@)?(?:\[[^\]@]*\]|[^/?#\\@:\[\]\s]+)(?::\d*)?(?:[/?#][^@]*)?"
+)
 _WEB: Final = frozenset({"http", "https"})
 
 

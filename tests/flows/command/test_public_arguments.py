@@ -60,4 +60,7 @@ def test_settings_show_no_credential_of_a_misplaced_address(
 
 def test_an_argument_that_is_cut_short_is_hidden_too() -> None:
     url = "https://vendor:a-long-password@h/x"
-    assert without_arguments(f"--as-of is a date; got {url[:24]!r}.", [url]) == "--as-of is a date; got 'https://h/x'."
+    assert (
+        without_arguments(f"--as-of is a date; got {url[:24]!r}.", [url])
+        == "--as-of is a date; got 'https://h/x'."
+    )

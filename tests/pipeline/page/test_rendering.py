@@ -133,3 +133,17 @@ print(sha256(render_series(contents._content(live=120, backfill=60))).hexdigest(
         check=True,
     )
     assert elsewhere.stdout.strip() == sha256(page.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("simulated_time", [True, False])
+def test_simulated_time_is_said_on_page_and_index(simulated_time: bool, content: SeriesContent) -> None:
+    assert content.live is not None
+    lines = tuple(replace(line, simulated_time=simulated_time) for line in content.live.lines)
+    issue = replace(content.issue, simulated_time=simulated_time)
+    told = replace(content, live=replace(content.live, lines=lines), issue=issue)
+    page = full_page(told)
+    said, index = page.page.decode(), site_files([page])["index.html"].decode()
+    assert page.entry["issue"]["simulated_time"] is simulated_time
+    assert ("Simulated time" in said, "simulated time" in index) == (simulated_time, simulated_time)
+    assert ("ssued in time" in said) is not simulated_time
+    assert ("ssued in simulated time" in said) is simulated_time

@@ -13,7 +13,7 @@ import pytest
 from flows.edges.files import release_folder
 from flows.edges.files import targets as publishing
 from flows.edges.files.file_store import connect
-from flows.edges.files.targets import Publication, publish, read_published
+from flows.edges.files.targets import Publication, publish, read_published, taken
 from pipeline.errors import DiskFullError, PublishError, SettingsError
 
 pytestmark = pytest.mark.slow
@@ -103,7 +103,6 @@ def test_a_file_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
 # Forks a child for every n that kills itself at its n-th file operation, until one publishes to the end.
 KILLS = """
 import os, signal, sys
-from flows.edges.files.file_store import connect
 from flows.edges.files.targets import publish
 from pathlib import Path
 
@@ -152,7 +151,6 @@ def test_publishers_at_once_lose_nothing(tmp_path: Path) -> None:
     """Each adds its own days and rewrites the same pages; every day is there in the end."""
     code = """
 import sys
-from flows.edges.files.file_store import connect
 from flows.edges.files.targets import publish
 for files in sys.argv[2:]:
     publish(eval(files), sys.argv[1])
@@ -170,7 +168,6 @@ for files in sys.argv[2:]:
 def test_publishers_at_once_that_add_to_one_file_lose_nothing(tmp_path: Path) -> None:
     code = """
 import sys
-from flows.edges.files.file_store import connect
 from flows.edges.files.targets import publish
 for line in sys.argv[2:]:
     add = lambda files, published: {"days": published.get("days", b"") + files["days"]}
@@ -328,3 +325,11 @@ def test_a_login_in_an_s3_address_is_the_key_and_its_secret(
     assert (publication.target, publication.outcome) == (f"{s3_url}/login", "new")
     store, root = connect(with_login)
     assert (store.key, store.secret, root) == ("KEY", "SEC/RET", f"{s3_url}/login".removeprefix("s3://"))
+
+
+def test_names_that_somebody_else_has_are_told(tmp_path: Path) -> None:
+    publish({"ours.html": b"x"}, str(tmp_path))
+    (tmp_path / "theirs.html").write_text("mine")
+    found = taken(["ours.html", "theirs.html", "new.html"], str(tmp_path))
+    assert list(found) == ["theirs.html"]
+    assert "was not published by coincast" in found["theirs.html"]
