@@ -64,7 +64,10 @@ class Address:
     @property
     def fault(self) -> str:
         """Why it must be opened by nobody, and what to do; empty where its login can be told from its host."""
-        if all(map(is_clear, links_of(_REFERENCE.sub("x", self._text)))):
+        text = _REFERENCE.sub("x", self._text)
+        if "{secret:" in text:
+            return "{secret:NAME} needs a name of letters, digits, - and _"
+        if all(map(is_clear, links_of(text))):
             return ""
         return (
             f"{str(self)[:80]!r} is no URL whose login can be told from its host: in a user, a password and a key write"

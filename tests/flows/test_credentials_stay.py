@@ -241,6 +241,8 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
             assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
 
     gone = f"127.0.0.1:{nowhere}"
+    # A login in an s3 address is used, so a bucket would be asked for at Amazon.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{gone}")
     failing: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         "nobody listens": ({"source": address(secrets, "away", f"http://{gone}/cdd")}, {}),
         "no database": (

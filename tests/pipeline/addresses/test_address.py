@@ -196,3 +196,8 @@ def test_an_address_does_not_change() -> None:
     with pytest.raises(ValueError, match="a URL or a folder") as refused:
         Holder(where=["https://u:SECRET@h"])  # type: ignore[arg-type]
     assert refused.value.errors()[0]["loc"] == ("where",)
+
+
+@pytest.mark.parametrize("text", ["{secret:}", "https://{secret:}@h/x", "https://h/x?key={secret:a b}"])
+def test_a_reference_without_a_name_is_refused(text: str) -> None:
+    assert Address(text).fault == "{secret:NAME} needs a name of letters, digits, - and _"
