@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from pipeline.addresses.address import Address, WebhookAddress
 from pipeline.errors import SettingsError
@@ -76,6 +76,13 @@ class Settings(BaseModel):
         for text in texts:
             Series.parse(text)
         return tuple(dict.fromkeys(texts))
+
+    @field_validator("source", "publish_to", "database_url", "snapshots_to", "webhook_url")
+    @classmethod
+    def _addresses_are_clear(cls, address: Address, field: ValidationInfo) -> Address:
+        if address.fault:
+            raise SettingsError(f"Setting {field.field_name!r}: {address.fault}.")
+        return address
 
 
 def read_settings(text: str, environment: Mapping[str, str]) -> Settings:

@@ -112,7 +112,9 @@ def _give_credentials(api: str) -> None:
 
 def _end_usage(error: Any) -> NoReturn:
     """Words that the command line has no place for, in one line; without any the help is shown."""
-    said = str(error.format_message())
+    from flows.edges.words import without_arguments
+
+    said = without_arguments(str(error.format_message()), sys.argv[1:])
     if "\n" in said:
         error.show()
     else:
@@ -122,7 +124,7 @@ def _end_usage(error: Any) -> NoReturn:
 
 
 def _end(error: CoincastError) -> NoReturn:
-    from flows.edges.words import without_secrets
+    from flows.edges.words import without_arguments
 
-    print(f"coincast: {without_secrets(str(error))}", file=sys.stderr)  # noqa: T201
+    print(f"coincast: {without_arguments(str(error), sys.argv[1:])}", file=sys.stderr)  # noqa: T201
     sys.exit(error.exit_code)

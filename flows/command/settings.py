@@ -12,9 +12,11 @@ def settings(*, as_json: JsonOption = False) -> None:
     Example: coincast settings --json
     """
     from flows.edges.configuration import configuration, setting_origins
+    from pipeline.addresses.address import Address
 
     current, origins = configuration(), setting_origins()
     values = current.settings.model_dump(mode="json")
+    values["recipe"] = str(Address(values["recipe"]))
     values["webhook_secret"] = "set" if current.settings.webhook_secret else ""
     places = {name: str(value) for name, value in vars(current.places).items()}
     if as_json:

@@ -1,16 +1,17 @@
 """Progress: on a terminal a line per stage and a bar for bytes and epochs, in a log a line when a stage begins."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from flows.edges.clock import clock
-from flows.reporting.progress import Watcher, watcher
+from flows.reporting.progress import Watcher, log, watcher
 
 
 class Terminal:
@@ -60,12 +61,26 @@ class Log:
         """Nothing: a bar in a log is noise."""
 
 
+class _Warnings(logging.Handler):
+    """Lines of the log that are warnings; what failed is told when the command ends."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.addFilter(lambda record: record.levelno == logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"warning: {record.getMessage()}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 @contextmanager
 def watched(*, quiet: bool) -> Iterator[None]:
-    """Tell the body's progress on standard error, unless somebody asked for quiet."""
-    if quiet:
+    """Tell the body's progress on standard error, unless somebody asked for quiet; its warnings in any case."""
+    with _warnings_told(), nullcontext() if quiet else _progress_told():
         yield
-        return
+
+
+@contextmanager
+def _progress_told() -> Iterator[None]:
     if not sys.stderr.isatty():
         with _watching(Log()):
             yield
@@ -94,3 +109,14 @@ def _watching(one: Watcher) -> Iterator[None]:
         yield
     finally:
         watcher.reset(token)
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Tell what the body's log warns of on standard error."""
+    handler = _Warnings()
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)

@@ -26,6 +26,7 @@ class DoneDay:
         registration: Of the new fit; None where the ledger held the day already.
         scored: Score rows written.
         watch: Seconds by stage.
+        warnings: Of the file and of the publication, a sentence each.
     """
 
     name: str
@@ -33,6 +34,7 @@ class DoneDay:
     registration: Registration | None
     scored: int
     watch: Stopwatch
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class DayOutcome:
         model: Registered name and version, as `coincast-binance-btcusdt-1d 3`.
         run_url: The MLflow run.
         page: Where the series' page lies.
-        warnings: Of the data contract, a sentence each.
+        warnings: What did not fail and must be known, a sentence each: of the source's file, the data contract, the
+            publication.
         scored: Forecasts whose truth arrived with this run.
         seconds: Wall-clock seconds by stage.
     """
@@ -106,7 +109,7 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
         model=_registered_name(job, own["model_version"]),
         run_url=stores.tracking.experiment(job.series.slug).run_url(own["run_id"]),
         page=f"{publication.target}/{page_name(job.series.slug)}",
-        warnings=tuple(check.message for check in done.day.verdict.failures),
+        warnings=(*done.warnings, *(check.message for check in done.day.verdict.failures)),
         scored=done.scored,
         seconds=dict(done.watch.seconds),
     )

@@ -119,7 +119,8 @@ class _Run:
                 # A forecast is published in time whether or not the ones before it can be scored.
                 with kept(failures, name), watch.stage(str(job.series), "score"):
                     scored = tasks.score(made, self.stores)
-                yield DoneDay(name, made, registration, scored, watch)
+                warnings = (file.warning,) if file.warning else ()
+                yield DoneDay(name, made, registration, scored, watch, warnings)
 
 
 def _ready(looks: "dict[Future[NewestFile | None], Job]") -> "list[Future[NewestFile | None]]":
@@ -177,7 +178,8 @@ def _publish(done: Sequence[DoneDay], stores: Stores, daily_run: DailyRun) -> No
     for one in done:
         if one.name not in daily_run.failures:
             with kept(daily_run.failures, one.name):
-                daily_run.outcomes.append(describe(one, stores, published.publication))
+                told = replace(one, warnings=one.warnings + published.warnings)
+                daily_run.outcomes.append(describe(told, stores, published.publication))
 
 
 def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -13,7 +14,7 @@ from flows.day.registration import Registration, register_fit
 from flows.edges.clock import clock
 from flows.edges.ledger.publications import Publication as Choice
 from flows.edges.snapshots.download import download as fetch
-from flows.edges.snapshots.store import Judgement, Snapshot
+from flows.edges.snapshots.store import Judgement
 from flows.inputs.contract import check_market
 from flows.inputs.failures import kept
 from flows.inputs.market import read_market
@@ -51,8 +52,7 @@ def download(job: Job, stores: Stores) -> NewestFile:
     )
     file = newest_file(done.snapshot, stores.snapshots, stores.ledger)
     if done.suspicion is not None:
-        _warn_of(done.suspicion, job, used=done.snapshot, is_new=done.suspicion.judged_at == now)
-        return file
+        return _warned_of(done.suspicion, job, file, is_new=done.suspicion.judged_at == now)
     log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
     if done.outcome == "new" and file.change is not None:
         log.info("%s: %s", job.series, file.change.revisions.summary)
@@ -60,11 +60,12 @@ def download(job: Job, stores: Stores) -> NewestFile:
     return file
 
 
-def _warn_of(suspicion: Judgement, job: Job, *, used: Snapshot, is_new: bool) -> None:
-    alarm = suspect_source(suspicion, used=used)
+def _warned_of(suspicion: Judgement, job: Job, file: NewestFile, *, is_new: bool) -> NewestFile:
+    alarm = suspect_source(suspicion, used=file.snapshot)
     log.warning("%s: %s", job.series, alarm.message)
     if is_new:
         emit_alarms(job.series, [alarm], simulated_time=job.simulated_time)
+    return replace(file, warning=alarm.message)
 
 
 def check(job: Job, stores: Stores, file: NewestFile) -> Day:
@@ -201,7 +202,7 @@ def publish(days: Sequence[Day], stores: Stores) -> PublishedDays:
         with kept(failures, str(job.series)):
             artifacts.show_page(job.series, publication.target)
             emit_alarms(job.series, _alarms(job, stores), simulated_time=job.simulated_time)
-    return PublishedDays(publication, failures)
+    return replace(done, failures=failures)
 
 
 def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:

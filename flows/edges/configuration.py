@@ -38,7 +38,10 @@ class Places:
 
     def __post_init__(self) -> None:
         for name in ("database_url", "snapshots_url", "publish_url", "tracking_uri"):
-            object.__setattr__(self, name, Address(getattr(self, name)))
+            address = Address(getattr(self, name))
+            if address.fault:
+                raise SettingsError(f"{name}: {address.fault}.")
+            object.__setattr__(self, name, address)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
     settings = read_settings(_settings_text(), dict(os.environ))
     if overrides:
         settings = override_settings(settings, overrides)
-    home = Path(os.environ.get("COINCAST_HOME") or _settings_path().parent / "data").resolve()
+    if fault := Address(os.environ.get("PREFECT_API_URL", "")).fault:
+        raise SettingsError(f"PREFECT_API_URL: {fault}.")
+    home = (_folder("COINCAST_HOME") or _settings_path().parent / "data").resolve()
     mlruns = PROJECT / "mlruns"
     return Configuration(
         settings=settings,
@@ -85,7 +90,18 @@ def setting_origins() -> dict[str, str]:
 
 
 def _settings_path() -> Path:
-    return Path(os.environ.get("COINCAST_SETTINGS") or PROJECT / "coincast.toml").resolve()
+    return (_folder("COINCAST_SETTINGS") or PROJECT / "coincast.toml").resolve()
+
+
+def _folder(variable: str) -> Path | None:
+    """A path of this machine that a variable names; None where it is not set."""
+    text = os.environ.get(variable, "")
+    if ":/" in text or str(Address(text)) != text:
+        raise SettingsError(
+            f"{variable} is a path of this machine, as /srv/coincast; got {str(Address(text))[:80]!r}."
+            " An object store has COINCAST_PUBLISH_TO and COINCAST_SNAPSHOTS_TO."
+        )
+    return Path(text) if text else None
 
 
 def _settings_text() -> str:

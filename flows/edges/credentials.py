@@ -19,9 +19,12 @@ def full_address(address: Address | str) -> str:
     """An address with its credentials, for the call that opens the connection and for nothing else.
 
     Raises:
-        SettingsError: It refers to a secret that is neither in the environment nor a block.
+        SettingsError: It refers to a secret that is neither in the environment nor a block, or its login cannot be told
+            from its host.
     """
     full = Address(address).reveal(_secret)
+    if fault := Address(full).fault:
+        raise SettingsError(f"{fault}.")
     remember(secrets_of(full, path_too=isinstance(address, WebhookAddress)))
     return full
 

@@ -1,7 +1,8 @@
-"""Which values this process must not tell: those that it has opened, and those in its environment."""
+"""Which values this process must not tell: those that it has opened, and those in its environment and arguments."""
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -20,8 +21,10 @@ def remember(values: Iterable[str]) -> None:
 
 
 def known_secrets() -> frozenset[str]:
-    """Every credential that this process has opened or finds in its environment, in every form."""
-    return frozenset(_opened.union(*(_of_variable(name, value) for name, value in os.environ.items())))
+    """Every credential that this process has opened or finds in its environment or arguments, in every form."""
+    arguments = (secrets_of(one) for one in sys.argv[1:] if ":/" in one and ("@" in one or "?" in one))
+    variables = (_of_variable(name, value) for name, value in os.environ.items())
+    return frozenset(_opened.union(*variables, *arguments))
 
 
 def _of_variable(name: str, value: str) -> frozenset[str]:

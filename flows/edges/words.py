@@ -1,7 +1,15 @@
 """What others say, as a line that may be shown: bounded, and without credentials."""
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
 from flows.edges.known_secrets import known_secrets
+from pipeline.addresses.address import Address
 from pipeline.addresses.secret_values import public_text
+
+# Signs behind a scheme that tell one argument from another.
+_TELLING: Final = 6
 
 
 def one_line(error: BaseException, *, limit: int = 300) -> str:
@@ -18,3 +26,30 @@ def without_secrets(text: str) -> str:
         'no answer from https://models.example/api'
     """
     return public_text(text, known_secrets())
+
+
+def without_arguments(text: str, arguments: Iterable[str]) -> str:
+    """`without_secrets`, and every argument that is repeated in it as the address that may be shown.
+
+    Args:
+        text: What is said of the arguments.
+        arguments: Those of the command line: any may be an address, where it belongs or where it does not.
+
+    Example:
+        >>> without_arguments("Got unexpected extra argument (https://mia:p@h/x?k=K)", ["https://mia:p@h/x?k=K"])
+        'Got unexpected extra argument (https://h/x)'
+    """
+    words = {word for one in arguments for word in (one, one.partition("=")[2]) if word}
+    for written in sorted(
+        {form for word in words for form in (word, str(Path(word)))}, key=len, reverse=True
+    ):
+        if (shown := str(Address(written))) != written:
+            text = text.replace(_as_said(written, text), shown)
+    return without_secrets(text)
+
+
+def _as_said(argument: str, text: str) -> str:
+    """The argument, or the longest beginning of it that stands in the text: messages are cut short."""
+    shortest = argument.find(":/") + _TELLING
+    lengths = range(len(argument), min(shortest, len(argument) - 1), -1)
+    return next((argument[:length] for length in lengths if argument[:length] in text), argument)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from expectations.verdict import Verdict
 from flows.edges.clock import clock
-from flows.edges.files.targets import Publication, publish
+from flows.edges.files.targets import publish, taken
 from flows.edges.http.webhook import announce
 from flows.edges.ledger.publications import Publication as Choice
 from flows.edges.sources.registry import attribution
@@ -24,8 +24,9 @@ from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms
 from flows.publishing.series_pages import PublishedDays, draw_page, short_content
 from flows.reporting.progress import log
+from pipeline.addresses.address import Address
 from pipeline.candles.columns import CLOSE, DATE, FILLED
-from pipeline.errors import CoincastError, StoreError
+from pipeline.errors import CoincastError, PublishError, StoreError
 from pipeline.evaluation.gate import CONFIGURED
 from pipeline.forecasts.columns import BY_RECIPE, MODEL_ID, RANDOM_WALK
 from pipeline.forecasts.current import current_forecasts
@@ -34,6 +35,7 @@ from pipeline.hub.files import hub_files, join_hub_files, target_data_files
 from pipeline.models.registry import issued_recipes
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
+from pipeline.page.latest import page_name
 from pipeline.page.merging import merge_publication
 from pipeline.page.site import SeriesPage, full_page, site_files
 from pipeline.recipes.base import Recipe
@@ -80,18 +82,32 @@ def publish_days(
             files = join_hub_files(files, _hub(day, _current_rows(day, stores)))
     shown = {day.job.series: day for day in days}.values()
     pages = [_page(day, stores, failures) for day in shown]
-    files |= site_files(pages)
     target = days[0].job.configuration.places.publish_url
+    pages = _without_taken(pages, target, failures)
+    files |= site_files(pages)
     publication = publish(files, target, merge=merge_publication)
-    if publication.outcome == "new":
-        _announce(pages, publication, day=days[0])
-    return PublishedDays(publication, failures)
+    warnings = _announce(pages, day=days[0]) if publication.outcome == "new" else ()
+    return PublishedDays(publication, failures, warnings)
+
+
+def _without_taken(
+    pages: list[SeriesPage], target: Address, failures: dict[str, CoincastError]
+) -> list[SeriesPage]:
+    """The pages whose names are ours to write; if none is, all of them, which the target then refuses."""
+    foreign = taken([page_name(one.slug) for one in pages], target)
+    free = [one for one in pages if page_name(one.slug) not in foreign]
+    if not free:
+        return pages
+    for one in pages:
+        if one not in free:
+            failures.setdefault(one.entry["series"], PublishError(foreign[page_name(one.slug)]))
+    return free
 
 
 def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> SeriesPage:
     return draw_page(
         lambda: full_page(_content(day, stores, _current_rows(day, stores))),
-        short_content(day.job.series, day.market.as_of),
+        short_content(day.job.series, day.market.as_of, simulated_time=day.job.simulated_time),
         stores.ledger,
         usual=day.job.recipe.model_id,
         failures=failures,
@@ -176,12 +192,20 @@ def _health(day: Day) -> DataHealth:
         missing_days=calendar_days - len(market.candles),
         filled_days=int(grid[FILLED].sum()),
         restated_days=day.restated_days,
-        warnings=market.account.warnings,
+        warnings=_warnings_of_file(market),
         checks=tuple(
             DataCheck(check.name, check.success, check.severity, check.message)
             for check in day.verdict.checks
         ),
     )
+
+
+def _warnings_of_file(market: Market) -> tuple[str, ...]:
+    """The reader's sentences; they count the whole file, which may go on after the forecast's day."""
+    account, last = market.account, market.as_of.isoformat()
+    if account.last is None or account.last[: len(last)] <= last:
+        return account.warnings
+    return tuple(f"In the whole file, to {account.last}: {warning}" for warning in account.warnings)
 
 
 def _gate(stores: Stores, series: Series, choice: Choice | None, *, run_id: str) -> GateDecision:
@@ -232,7 +256,8 @@ def published_recipes(recipe: Recipe) -> dict[str, Recipe]:
     return {one.model_id: one for one in issued_recipes(recipe)}
 
 
-def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day) -> None:
+def _announce(pages: Sequence[SeriesPage], *, day: Day) -> tuple[str, ...]:
+    """What became of telling the webhook, where that is to be known."""
     settings = day.job.configuration.settings
     told = announce(
         settings.webhook_url,
@@ -245,5 +270,8 @@ def _announce(pages: Sequence[SeriesPage], publication: Publication, *, day: Day
         secret=settings.webhook_secret.get_secret_value(),
         sent_at=clock(),
     )
-    if told.outcome == "failed":
-        log.warning("The webhook was not told of the publication: %s", told.reason)
+    if told.outcome != "failed":
+        return ()
+    warning = f"The webhook was not told of the publication: {told.reason.rstrip('.')}."
+    log.warning("%s", warning)
+    return (warning,)

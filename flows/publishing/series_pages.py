@@ -24,15 +24,23 @@ class PublishedDays:
     Attributes:
         publication: Of all of them.
         failures: Why a series has a short page, or is missing in the hub, by series.
+        warnings: Of what did not stand in its way, a sentence each.
     """
 
     publication: Publication
     failures: Mapping[str, CoincastError]
+    warnings: tuple[str, ...] = ()
 
 
-def short_content(series: Series, as_of: date) -> ShortContent:
+def short_content(series: Series, as_of: date, *, simulated_time: bool) -> ShortContent:
     """What is known of a day without looking anything up."""
-    return ShortContent(series, as_of, simulated=series.simulated, attribution=attribution(series))
+    return ShortContent(
+        series,
+        as_of,
+        simulated=series.simulated,
+        attribution=attribution(series),
+        simulated_time=simulated_time,
+    )
 
 
 def draw_page(

@@ -88,10 +88,12 @@ class NewestFile:
     Attributes:
         snapshot: What is to be used.
         change: What the vendor changed in its newest file; None where there was none before.
+        warning: Why the source's newest file is not the one that is used, and what to do; empty where it is.
     """
 
     snapshot: "Snapshot"
     change: Change | None
+    warning: str = ""
 
     @property
     def restated_days(self) -> int:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.addresses.parts import links_of, parts_of
+from pipeline.addresses.parts import is_clear, links_of, parts_of
 
 _REFERENCE: Final = re.compile(r"\{secret:([A-Za-z0-9_-]+)\}")
 _LITERAL: Final = re.compile(r"=[^&;]|^[^=]+$")
@@ -59,6 +59,19 @@ class Address:
         return any(
             one.login.partition(":")[2] or (one.web and one.login.strip(":")) or _LITERAL.search(one.rest)
             for one in literal
+        )
+
+    @property
+    def fault(self) -> str:
+        """Why it must be opened by nobody, and what to do; empty where its login can be told from its host."""
+        text = _REFERENCE.sub("x", self._text)
+        if "{secret:" in text:
+            return "{secret:NAME} needs a name of letters, digits, - and _"
+        if all(map(is_clear, links_of(text))):
+            return ""
+        return (
+            f"{str(self)[:80]!r} is no URL whose login can be told from its host: in a user, a password and a key write"
+            " %40 for @, %2F for /, %3F for ?, %23 for #, %5C for \\, or refer to a credential by {secret:NAME}"
         )
 
     @property

@@ -6,6 +6,7 @@ What is ambiguous is hidden: a password may hold an unescaped `/`, `?` or `@`.
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 # fsspec chains its URLs: simplecache::s3://bucket/site; an IPv6 host has two colons too.
 _CHAINED: Final = re.compile(r"::(?=[a-z][a-z0-9+.-]*(?:://|::|$))")
@@ -17,6 +18,10 @@ _FIELDS: Final = re.compile(r"[\w.%-]+=[^/]*")
 # Some put fields behind a path, or take `&` for `?`.
 _URL_END: Final = re.compile(r"[?#]|[;&](?=[\w.%-]+=)")
 _FOLDER_END: Final = re.compile(r"[?#]")
+# With one `@` at most, and no sign before it that ends a login for one library and not for another.
+_CLEAR: Final = re.compile(
+    r"(?:[^/?#\\@\[\]\x00-\x1f]*@)?(?:\[[^\]@]*\]|[^/?#\\@:\[\]\s]+)(?::\d*)?(?:[/?#][^@]*)?"
+)
 _WEB: Final = frozenset({"http", "https"})
 
 
@@ -50,6 +55,24 @@ class Parts:
 def links_of(text: str) -> list[str]:
     """The addresses that a chained one is made of; of any other, itself."""
     return _CHAINED.split(text)
+
+
+def is_clear(link: str) -> bool:
+    """Whether everybody who takes a URL apart finds the same login and the same host in it; a folder always is.
+
+    Others put into their errors what they took for a host or a port: of an unclear one that is a credential.
+
+    Args:
+        link: From `links_of`.
+    """
+    scheme, separator, rest = link.partition("://")
+    if not (separator and _SCHEME.fullmatch(scheme)) or rest.startswith("/"):
+        return True
+    try:
+        _ = urlsplit(link).port
+    except ValueError:
+        return False
+    return not rest or bool(_CLEAR.fullmatch(rest))
 
 
 def parts_of(link: str) -> Parts:

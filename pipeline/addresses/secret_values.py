@@ -15,7 +15,8 @@ _WHOLE: Final = "pwd|apikey|key|sig|signature|auth|credentials?"
 _NAMES: Final = rf"(?:[\w.-]*(?:{_ANYWHERE})|(?:[\w.-]*[_.-])?(?:{_WHOLE}))"
 _IS_SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 _NAMED: Final = re.compile(rf"((?:^|[?&;\s'\"(]){_NAMES}=)[^\s&;'\"<>)]+", re.IGNORECASE)
-_LOGIN: Final = re.compile(r"(?<=://)[^/\s]*@")
+# A path takes two slashes for one; a login with an unescaped `/` or `@` ends at the last `@` of the word.
+_LOGIN: Final = re.compile(r"(?<=[A-Za-z0-9+.-]:/)(?!//)(/?)[^\s'\"<>]*@")
 # Shorter values are words of any text; those up to the next bound are hidden where they stand alone.
 _SHORTEST: Final = 4
 _UNMISTAKABLE: Final = 8
@@ -35,7 +36,7 @@ def public_text(text: str, secrets: Collection[str] = ()) -> str:
     """
     if secrets:
         text = _any_of(frozenset(secrets)).sub(HIDDEN, text)
-    return _NAMED.sub(rf"\g<1>{HIDDEN}", _LOGIN.sub("", text))
+    return _NAMED.sub(rf"\g<1>{HIDDEN}", _LOGIN.sub(r"\1", text))
 
 
 def is_secret_name(name: str) -> bool:

@@ -83,6 +83,11 @@ class Record:
     skill_path: tuple[SkillPoint, ...] = ()
 
     @property
+    def simulated_time(self) -> bool:
+        """Whether any of its forecasts was issued by a run that was told another instant than the clock's."""
+        return any(line.simulated_time for line in self.lines)
+
+    @property
     def next_day(self) -> ScoreLine | None:
         """Scores one day ahead; None before the first."""
         return next((line for line in self.lines if line.horizon == 1), None)

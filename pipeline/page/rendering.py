@@ -53,6 +53,7 @@ def _card(entry: Entry) -> dict[str, Any]:
     return {
         **_heading(entry, ageing=not told),
         "drawn": True,
+        "simulated_time": entry["issue"]["simulated_time"],
         "calibration": entry["verdicts"]["calibration"],
         "skill": entry["verdicts"]["skill"],
     }

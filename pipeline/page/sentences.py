@@ -133,6 +133,11 @@ def horizon_note(forecast: Forecast, *, configured: bool = False) -> str:
     )
 
 
+def in_time(*, simulated: bool) -> str:
+    """How forecasts before their day are called: those of a run that was told the time were in no reader's hands."""
+    return "in simulated time" if simulated else "in time"
+
+
 def percent(share: float) -> str:
     """A fraction as whole percent; never 0 % or 100 % of what is not none or all."""
     if 0.995 <= share < 1:

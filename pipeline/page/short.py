@@ -45,6 +45,7 @@ class ShortContent:
         issued: The published forecast; None where it cannot be had.
         simulated: Whether the market is made up.
         attribution: Where the data come from and on what terms, for the foot of the page.
+        simulated_time: Whether the run that asks for the page was told its instant.
     """
 
     series: Series
@@ -52,6 +53,12 @@ class ShortContent:
     issued: IssuedForecast | None = None
     simulated: bool = False
     attribution: str = ""
+    simulated_time: bool = False
+
+    @property
+    def is_of_simulated_time(self) -> bool:
+        """Of the forecast that is shown; where there is none, of the run."""
+        return self.issued.simulated_time if self.issued else self.simulated_time
 
 
 def short_sentence(content: ShortContent) -> str:
@@ -74,7 +81,7 @@ def short_entry(content: ShortContent) -> Entry:
         "quote": content.series.quote,
         "page": page_name(content.series.slug),
         "simulated": content.simulated,
-        "simulated_time": bool(issued and issued.simulated_time),
+        "simulated_time": content.is_of_simulated_time,
         "as_of": content.as_of.isoformat(),
         "sentence": short_sentence(content),
         "model_id": issued.forecast.model_id if issued else None,
@@ -91,7 +98,7 @@ def render_short(content: ShortContent) -> bytes:
 def _view(content: ShortContent) -> dict[str, Any]:
     sentence, issued = short_sentence(content), content.issued
     head, _, tail = sentence.partition("; ")
-    ageing = issued is not None and not (content.simulated or issued.simulated_time)
+    ageing = issued is not None and not (content.simulated or content.is_of_simulated_time)
     return {
         "name": coin_name(content.series),
         "market": market_name(content.series),
@@ -104,6 +111,7 @@ def _view(content: ShortContent) -> dict[str, Any]:
         "week": _week(issued) if issued else [],
         "horizon_note": horizon_note(issued.forecast) if issued else "",
         "simulated": content.simulated,
+        "simulated_time": content.is_of_simulated_time,
         "attribution": content.attribution,
     }
 

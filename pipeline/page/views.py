@@ -19,6 +19,7 @@ from pipeline.page.sentences import (
     calibration_verdict,
     days,
     horizon_note,
+    in_time,
     long_date,
     reader_sentence,
     skill_verdict,
@@ -66,6 +67,8 @@ def _identity(content: SeriesContent) -> dict[str, Any]:
         "live": content.mode(1) == LIVE,
         "until": "" if told else stale_after(content.forecast.as_of),
         "simulated": content.simulated,
+        "simulated_time": content.issue.simulated_time,
+        "in_time": _in_time(content),
         "publish_truth": content.publish_truth,
         "alarms": content.alarms,
         "attribution": content.attribution,
@@ -114,7 +117,7 @@ def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
         "has_late": any(row["late"] for row in past),
         "past": past,
         "last_rows": past[:LAST_SHOWN],
-        "last_summary": _last_summary(past[:LAST_SHOWN]),
+        "last_summary": _last_summary(past[:LAST_SHOWN], in_time=_in_time(content)),
         "live_record": record_view(content.live, prices.cell) if content.live else None,
         "backfill_record": record_view(content.backfill, prices.cell) if content.backfill else None,
         "backfill_calibration": calibration_verdict(content.backfill),
@@ -138,9 +141,13 @@ def _past_rows(content: SeriesContent, prices: PriceCells) -> list[dict[str, Any
     return [rows[day] for day in sorted(rows, reverse=True)]
 
 
-def _last_summary(rows: list[dict[str, Any]]) -> str:
+def _in_time(content: SeriesContent) -> str:
+    return in_time(simulated=content.live.simulated_time if content.live else content.issue.simulated_time)
+
+
+def _last_summary(rows: list[dict[str, Any]], *, in_time: str) -> str:
     parts = []
-    for late, words in ((False, "issued in time"), (True, "made afterwards")):
+    for late, words in ((False, f"issued {in_time}"), (True, "made afterwards")):
         held = [row["held"] for row in rows if row["late"] is late]
         if held:
             parts.append(f"of {len(held)} {words}, {sum(held)} held")

@@ -25,7 +25,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from typer.testing import CliRunner
 
-from flows.command import app
+from flows.command import app, main
 from flows.day import stages
 from flows.edges.configuration import PROJECT, configuration
 from flows.edges.credentials import full_address
@@ -225,6 +225,7 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
 
     (outcome,) = run_day(planted)
     assert outcome.outcome == "published"
+    assert "The webhook was not told of the publication: answered 403." in outcome.warnings
     latest = json.loads((own_state / "site" / "latest.json").read_text())
     assert latest["series"][SERIES.slug]["data"]["source"] == site.url
     said = str(outcome.as_dict())
@@ -240,6 +241,8 @@ def test_no_credential_leaves_a_day_that_succeeds_or_fails(
             assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
 
     gone = f"127.0.0.1:{nowhere}"
+    # A login in an s3 address is used, so a bucket would be asked for at Amazon.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{gone}")
     failing: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         "nobody listens": ({"source": address(secrets, "away", f"http://{gone}/cdd")}, {}),
         "no database": (
@@ -401,6 +404,44 @@ def test_settings_doctor_and_plans_show_public_forms(
     said += [CliRunner().invoke(app, ["doctor", *options]) for options in ((), ("--json",))]
     assert secrets.in_bytes("".join(one.output for one in said).encode()) == set()
     assert secrets.in_files(plan) == set()
+
+
+@pytest.mark.parametrize("part", ["user", "password"])
+@pytest.mark.parametrize("sign", ["#", "/", "?", "@", "\\", " ", "%"])
+def test_a_login_that_is_not_escaped_is_refused_before_anything_runs_or_works(
+    sign: str,
+    part: str,
+    site: Site,
+    own_state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    login = {"user": "VENDORNAME", "password": "VENDORPASS"}
+    login[part] += f"{sign}VENDORTAIL"
+    url = f"{site.url}/{file_name(SERIES)}".replace("://", f"://{login['user']}:{login['password']}@")
+    caplog.set_level(logging.DEBUG)
+    if sign in " %":
+        fetch_file(
+            Address(url), BytesIO(), validators={}, limit=2**20, policy=RetryPolicy(), on_progress=None
+        )
+        expected = base64.b64encode(f"{login['user']}:{login['password']}".encode()).decode()
+        assert site.requests[0].headers["Authorization"] == f"Basic {expected}"
+    else:
+        settings = ("SOURCE", "PUBLISH_TO", "SNAPSHOTS_TO", "DATABASE_URL", "WEBHOOK_URL")
+        for variable in (*(f"COINCAST_{one}" for one in settings), "MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
+            with monkeypatch.context() as changed:
+                changed.setenv(variable, url)
+                with pytest.raises(SettingsError, match="write %40 for @") as said:
+                    configuration()
+            assert "VENDOR" not in str(said.value)
+        monkeypatch.setattr(sys, "argv", ["coincast", "daily", "--source", url])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert site.requests == []
+        assert not own_state.exists() or not list(own_state.rglob("*.db"))
+    assert "VENDOR" not in caplog.text + "".join(capsys.readouterr())
 
 
 def test_a_reference_is_looked_up_in_the_environment_and_then_among_prefects_blocks(

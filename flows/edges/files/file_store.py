@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import unquote
 
 from flows.edges.credentials import full_address
 from flows.edges.words import one_line
@@ -43,13 +44,11 @@ def file_system(address: Address, *, task: str) -> tuple[Any, str]:
     Raises:
         SettingsError: No such kind of URL.
     """
-    from fsspec.core import split_protocol, url_to_fs
     from fsspec.dircache import DirCache
 
     url = full_address(address)
-    protocol = split_protocol(url)[0] or "file"
     try:
-        store, root = url_to_fs(url, **_OPTIONS.get(protocol, {}))
+        store, root = connect(url)
     except (ValueError, ImportError) as error:
         raise SettingsError(
             f"Cannot {task} {str(address)[:120]!r}: {one_line(error, limit=160)}. Give a folder, or an s3:// URL."
@@ -58,6 +57,25 @@ def file_system(address: Address, *, task: str) -> tuple[Any, str]:
     # What another machine writes is in no listing that was kept here.
     store.dircache = DirCache(use_listings_cache=False)
     return store, root.rstrip("/")
+
+
+def connect(url: str) -> tuple[Any, str]:
+    """The file system of a full URL, and the path inside it; nothing is explained that fails.
+
+    A login in an `s3://` address is an access key and its secret: fsspec takes it for the bucket's name.
+    """
+    from fsspec.core import split_protocol, url_to_fs
+
+    protocol = split_protocol(url)[0] or "file"
+    options = dict(_OPTIONS.get(protocol, {}))
+    authority, slash, path = url.removeprefix("s3://").partition("/")
+    login, at, bucket = authority.rpartition("@")
+    if protocol == "s3" and at:
+        key, _, secret = login.partition(":")
+        options |= {"key": unquote(key), "secret": unquote(secret)}
+        url = f"s3://{bucket}{slash}{path}"
+    store, root = url_to_fs(url, **options)
+    return store, root
 
 
 def refuse_misspelt(store: Any, address: Address) -> None:

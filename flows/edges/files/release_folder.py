@@ -134,15 +134,19 @@ class ReleaseFolder:
             raise
         return staging
 
+    def foreign(self, names: Collection[str]) -> dict[str, str]:
+        """Top-level names that somebody else's file has, each with why it is refused."""
+        paths = {name: self.root / name for name in sorted(names)}
+        return {
+            name: f"{path} was not published by coincast and would be replaced; "
+            "move it away or publish to another folder."
+            for name, path in paths.items()
+            if os.path.lexists(path) and not (path.is_symlink() and path.readlink() == _link_of(name))
+        }
+
     def _refuse_foreign(self, names: Collection[str]) -> None:
-        for name in sorted(names):
-            path = self.root / name
-            ours = path.is_symlink() and path.readlink() == _link_of(name)
-            if os.path.lexists(path) and not ours:
-                raise PublishError(
-                    f"{path} was not published by coincast and would be replaced; "
-                    "move it away or publish to another folder."
-                )
+        for refusal in self.foreign(names).values():
+            raise PublishError(refusal)
 
     def _prune(self) -> None:
         """Remove all but the newest releases, renamed first: no half of one ever carries a release's name."""

@@ -86,6 +86,19 @@ def read_published(paths: Collection[str], target_url: Address | str) -> dict[st
         return _read_objects(paths, store, root)
 
 
+def taken(paths: Collection[str], target_url: Address | str) -> dict[str, str]:
+    """Those of these names that a local target has from somebody else, each with why it is refused.
+
+    Raises:
+        PublishError: The target refused.
+        SettingsError: No such kind of URL.
+    """
+    target = Address(target_url)
+    with _failures_named(target):
+        store, root = file_system(target, task="publish to")
+        return ReleaseFolder(Path(root), keep=1).foreign(paths) if is_local(store) else {}
+
+
 def _publish_folder(files: Mapping[str, bytes], folder: ReleaseFolder, merge: Merge) -> tuple[str, ...]:
     with folder.locked():
         published = folder.read(files)

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from flows.edges.ledger.queries import is_last_issue, is_last_revision
 from flows.edges.ledger.tables import forecasts, scores, unpack_quantiles
+from pipeline.errors import StoreError
+from pipeline.forecasts.columns import PIT
 from pipeline.scores.outcomes import outcomes
 from pipeline.series import Series
 
@@ -133,6 +135,12 @@ def _rows(connection: sa.Connection, due: Sequence[_Due], truth: Truth) -> list[
         last_close=np.array([found[one.forecast_id].last_close for one in due]),
         actual=np.array([one.actual_close for one in due]),
     )
+    damaged = [one.forecast_id for index, one in enumerate(due) if not np.isfinite(values[PIT][index])]
+    if damaged:
+        raise StoreError(
+            f"The ledger's forecasts {', '.join(map(str, damaged[:5]))}{' …' if len(damaged) > 5 else ''} (table "
+            "forecasts, column id) are damaged: their quantiles are no prices; restore the database from its backup."
+        )
     told = {"snapshot_sha256": truth.snapshot_sha256, "now": truth.now, "scored_at": truth.scored_at}
     columns = {name: array.tolist() for name, array in values.items()}
     return [

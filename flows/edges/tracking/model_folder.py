@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from flows.edges.configuration import PROJECT
+from flows.edges.private_files import close
 from pipeline.candles.columns import DATE, PRICES, VOLUME_BASE
 from pipeline.candles.grid import missing_bars
 from pipeline.models.bundle import load_bundle
@@ -65,6 +66,9 @@ def write_model_folder(
     shutil.rmtree(draft)
     for cache in folder.rglob("__pycache__"):
         shutil.rmtree(cache)
+    # MLflow copies files with the rights of those that they were copied from.
+    for path in folder.rglob("*"):
+        close(path)
 
 
 def input_example(candles: "DataFrame", model: Forecaster) -> "DataFrame":

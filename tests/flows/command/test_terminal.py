@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flows.command.terminal import watched
-from flows.reporting.progress import watcher
+from flows.reporting.progress import log, watcher
 
 SCRIPT = """
 from flows.command.terminal import watched
@@ -51,6 +51,17 @@ def test_a_log_gets_a_line_when_a_stage_begins(capsys: pytest.CaptureFixture[str
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d binance/BTCUSDT/1d  download\n\d\d:\d\d:\d\d binance/BTCUSDT/1d  train\n", said.err
     )
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_warning_of_the_log_is_told_to_whoever_asked_for_quiet_too(
+    quiet: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watched(quiet=quiet):
+        log.warning("%s: the newest file is suspect", "binance/BTCUSDT/1d")
+        log.error("this ends the command, which tells it")
+    log.warning("nobody watches any more")
+    assert capsys.readouterr() == ("", "warning: binance/BTCUSDT/1d: the newest file is suspect\n")
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

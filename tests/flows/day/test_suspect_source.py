@@ -126,6 +126,8 @@ def test_half_a_file_changes_no_forecast_and_no_champion_until_a_person_accepts_
     message = deployment.alarms()["suspect-source"]
     assert "is suspect: 366 of 911 days are gone (2023-10-01 to 2024-09-30)" in message
     assert f"run `coincast snapshots accept {suspicion.sha256[:12]}`" in message
+    assert message in late.warnings, "the command prints them, and --json has them"
+    assert message not in whole.warnings
     assert len(message) < 400
     assert "\n" not in message
     page = Path(configuration().places.publish_url)

@@ -169,3 +169,16 @@ def assert_the_week_names_what_it_lacks(home: Path, overrides: dict[str, Any]) -
     assert b"Bitcoin" in files["weekly.html"]
     assert_whole(files, drawn={SOUND, DAMAGED}, undrawn=set())
     kept.write_bytes(whole)
+
+
+def test_a_file_of_ones_own_in_the_place_of_a_page_stops_its_series_only(night: Night) -> None:
+    site = Path(configuration().places.publish_url)
+    site.mkdir(parents=True)
+    foreign = site / f"{DAMAGED.slug}.html"
+    foreign.write_text("mine")
+    assert_fails(night, "was not published by coincast")
+    assert foreign.read_text() == "mine"
+    assert set(json.loads((site / "latest.json").read_text())["series"]) == {SOUND.slug}
+    foreign.unlink()
+    night(LAST)
+    assert_whole(published(), drawn={SOUND, DAMAGED}, undrawn=set())

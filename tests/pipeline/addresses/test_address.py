@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from urllib3.util import parse_url
 
 from pipeline.addresses.address import Address, WebhookAddress
 
@@ -68,6 +69,28 @@ def test_what_was_not_escaped_is_hidden_all_the_same(
         assert Address(written).reveal(str) == written
 
 
+@given(SCHEMES, SECRETS, SECRETS, HOSTS, PATHS)
+def test_an_address_is_opened_only_where_all_find_the_same_login_in_it(
+    scheme: str, user: str, password: str, host: str, path: str
+) -> None:
+    user = user.replace(":", "")
+    address = Address(f"{scheme}://{user}:{password}@{host}{path}")
+    assert "SECRET" not in address.fault
+    if not address.fault:
+        written = address.reveal(str)
+        parts, (login, _, place) = urlsplit(written), written.partition("://")[2].partition("@")
+        assert (login, place) == (f"{user}:{password}", f"{host}{path}")
+        assert (parts.username, parts.password, parts.netloc.rpartition("@")[2]) == (user, password, host)
+        assert "SECRET" not in str(parse_url(f"http://{login}@{host}{path}").host)
+
+
+@pytest.mark.parametrize("sign", list("#/?@\\[]"))
+@pytest.mark.parametrize("login", ["USER:PW{}tail", "US{}ER:PW", "TOKEN{}tail", "USER:123{}4"])
+def test_a_sign_that_ends_a_login_for_some_is_refused(sign: str, login: str) -> None:
+    assert Address(f"http://{login.format(sign)}@host/x").fault
+    assert not Address(f"http://{login.format(quote(sign, safe=''))}@host/x").fault
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_an_address_and_its_public_form_is_public(text: str) -> None:
     shown = str(Address(text))
@@ -89,6 +112,7 @@ def test_what_holds_no_credential_stays_as_it_is(text: str) -> None:
     address = Address(text)
     assert (str(address), address.reveal(str), address.stored) == (text, text, text)
     assert not address.holds_secret
+    assert not address.fault
     assert bool(address) == bool(text)
 
 
@@ -172,3 +196,8 @@ def test_an_address_does_not_change() -> None:
     with pytest.raises(ValueError, match="a URL or a folder") as refused:
         Holder(where=["https://u:SECRET@h"])  # type: ignore[arg-type]
     assert refused.value.errors()[0]["loc"] == ("where",)
+
+
+@pytest.mark.parametrize("text", ["{secret:}", "https://{secret:}@h/x", "https://h/x?key={secret:a b}"])
+def test_a_reference_without_a_name_is_refused(text: str) -> None:
+    assert Address(text).fault == "{secret:NAME} needs a name of letters, digits, - and _"

@@ -149,3 +149,17 @@ def test_a_page_runs_its_own_script_alone_and_leads_nowhere_private(
     assert "127.0.0.1" not in page
     public = replace(content, issue=replace(content.issue, run_url="https://mlflow.example.org/#/runs/1"))
     assert "https://mlflow.example.org/#/runs/1" in render_series(public).decode()
+
+
+@pytest.mark.parametrize("simulated_time", [True, False])
+def test_simulated_time_is_said_on_page_and_index(simulated_time: bool, content: SeriesContent) -> None:
+    assert content.live is not None
+    lines = tuple(replace(line, simulated_time=simulated_time) for line in content.live.lines)
+    issue = replace(content.issue, simulated_time=simulated_time)
+    told = replace(content, live=replace(content.live, lines=lines), issue=issue)
+    page = full_page(told)
+    said, index = page.page.decode(), site_files([page])["index.html"].decode()
+    assert page.entry["issue"]["simulated_time"] is simulated_time
+    assert ("Simulated time" in said, "simulated time" in index) == (simulated_time, simulated_time)
+    assert ("ssued in time" in said) is not simulated_time
+    assert ("ssued in simulated time" in said) is simulated_time

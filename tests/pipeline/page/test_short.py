@@ -99,3 +99,10 @@ def test_a_made_up_market_is_called_so(known: ShortContent) -> None:
 
 def test_the_same_content_is_the_same_bytes(known: ShortContent) -> None:
     assert render_short(known) == render_short(replace(known))
+
+
+def test_without_a_forecast_the_time_is_that_of_the_run(known: ShortContent) -> None:
+    for told in (True, False):
+        content = replace(known, issued=None, simulated_time=told)
+        assert short_page(content).entry["simulated_time"] is told
+        assert ("Simulated time" in words(content)) is told

@@ -12,7 +12,8 @@ import pytest
 
 from flows.edges.files import release_folder
 from flows.edges.files import targets as publishing
-from flows.edges.files.targets import Publication, publish, read_published
+from flows.edges.files.file_store import connect
+from flows.edges.files.targets import Publication, publish, read_published, taken
 from pipeline.errors import DiskFullError, PublishError, SettingsError
 
 pytestmark = pytest.mark.slow
@@ -311,3 +312,24 @@ def test_s3(s3_url: str) -> None:
 def test_a_bucket_that_is_not_there_refuses(s3_url: str) -> None:
     with pytest.raises(PublishError, match=r"s3://nobody/site refused the publication"):
         publish(site_of(1), "s3://nobody/site")
+
+
+@pytest.mark.slow
+def test_a_login_in_an_s3_address_is_the_key_and_its_secret(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with_login = s3_url.replace("://", "://KEY:SEC%2FRET@") + "/login"
+    publication = publish(site_of(1), with_login)
+    assert (publication.target, publication.outcome) == (f"{s3_url}/login", "new")
+    store, root = connect(with_login)
+    assert (store.key, store.secret, root) == ("KEY", "SEC/RET", f"{s3_url}/login".removeprefix("s3://"))
+
+
+def test_names_that_somebody_else_has_are_told(tmp_path: Path) -> None:
+    publish({"ours.html": b"x"}, str(tmp_path))
+    (tmp_path / "theirs.html").write_text("mine")
+    found = taken(["ours.html", "theirs.html", "new.html"], str(tmp_path))
+    assert list(found) == ["theirs.html"]
+    assert "was not published by coincast" in found["theirs.html"]

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from flows.edges.ledger import scoring
 from flows.edges.ledger.scoring import Restatement, ScoreReport
 from flows.edges.ledger.store import Ledger
 from flows.edges.sql.database import reading
+from pipeline.errors import StoreError
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import LEVELS
@@ -257,3 +259,19 @@ def test_the_query_of_the_documentation_gives_the_scores_that_count(
     expected = ledger.scores(series)
     assert found == dict(zip(expected["horizon"], expected["wis"], strict=True))
     assert len(found) == 7
+
+
+def test_a_damaged_forecast_is_named_instead_of_a_refusal_of_the_database(
+    ledger: Ledger,
+    score: Score,
+    make_forecast: MakeForecast,
+    make_context: MakeContext,
+    make_candles: MakeCandles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger.issue([make_forecast(DAY, model_id=MODEL)], issue=make_context(DAY))
+    monkeypatch.setattr(
+        scoring, "unpack_quantiles", lambda packed: np.full((len(packed), len(LEVELS)), np.nan)
+    )
+    with pytest.raises(StoreError, match=r"forecasts \d+ \(table forecasts, column id\) are damaged"):
+        score(make_candles(DAY, [100.0, 101.0]), midnight_after(DAY + timedelta(days=1)))
