@@ -75,6 +75,7 @@ class BlendRecipe(NetworkRecipe):
     """The network's ranges, mixed with a ridge regression's, and moved one day ahead by what returns take back.
 
     Attributes:
+        lookback: Shorter than alone, and steps fewer and larger: the ridge knows the quarter, and a fit takes a third.
         members: One by default: three were worth no more.
         ridge_penalty: Of the squared coefficients of standardised regressors.
         ridge_shares: Weight of the ridge's quantiles at each horizon, 7 numbers from 0 to 1.
@@ -82,6 +83,10 @@ class BlendRecipe(NetworkRecipe):
     """
 
     kind: Literal["blend"] = "blend"
+    lookback: int = Field(default=12, ge=2, le=120)
+    epochs: int = Field(default=8, ge=1, le=500)
+    batch_size: int = Field(default=512, ge=8)
+    learning_rate: float = Field(default=6e-3, gt=0)
     members: int = Field(default=1, ge=1, le=8)
     ridge_penalty: float = Field(default=200.0, gt=0)
     ridge_shares: Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)] = (
