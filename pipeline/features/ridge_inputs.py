@@ -71,4 +71,5 @@ def _drawdown(days: DayAxis, month: FloatArray) -> FloatArray:
     for lag in range(1, _QUARTER):
         highest = np.fmax(highest, lagged(days.log_close, lag))
     fall = (days.log_close - highest) / (np.sqrt(_QUARTER) * np.exp(month))
-    return np.clip(fall, -_BOUND, 0.0)
+    bounded: FloatArray = np.clip(fall, -_BOUND, 0.0)
+    return bounded

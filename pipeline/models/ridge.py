@@ -114,5 +114,4 @@ def _through_zero(inputs: FloatArray, target: FloatArray, penalty: float) -> Flo
 
 def _symmetric_quantiles(units: FloatArray) -> FloatArray:
     known = units[np.isfinite(units)]
-    quantiles: FloatArray = np.quantile(np.concatenate([known, -known]), LEVELS)
-    return quantiles
+    return np.asarray(np.quantile(np.concatenate([known, -known]), LEVELS), dtype=float)
