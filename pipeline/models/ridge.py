@@ -106,10 +106,8 @@ def _through_zero(inputs: FloatArray, target: FloatArray, penalty: float) -> Flo
     """Ridge regression without a constant, of the rows that are whole."""
     known = np.isfinite(inputs).all(axis=1) & np.isfinite(target)
     rows = inputs[known]
-    slopes: FloatArray = np.linalg.solve(
-        rows.T @ rows + penalty * np.eye(rows.shape[1]), rows.T @ target[known]
-    )
-    return slopes
+    products = rows.T @ rows + penalty * np.eye(rows.shape[1])
+    return np.asarray(np.linalg.solve(products, rows.T @ target[known]), dtype=float)
 
 
 def _symmetric_quantiles(units: FloatArray) -> FloatArray:
