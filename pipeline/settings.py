@@ -52,7 +52,7 @@ class Settings(BaseModel):
 
     series: tuple[str, ...] = ("binance/BTCUSDT/1d",)
     source: Address = Address("https://www.cryptodatadownload.com/cdd")
-    recipe: str = "range-lstm"
+    recipe: str = "range-blend"
     seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     refit_every: int = Field(default=1, ge=1)
     publish_to: Address = Address()

@@ -18,7 +18,7 @@ def backtest(
     *,
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
-    ] = "range-lstm",
+    ] = "range-blend",
     file: FileOption = None,
     series: OneSeriesOption = None,
     first: Annotated[

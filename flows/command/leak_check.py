@@ -19,7 +19,7 @@ def leak_check(
     *,
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
-    ] = "range-lstm",
+    ] = "range-blend",
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="A daily candle file; default: a simulated market.")
     ] = None,

@@ -1,10 +1,12 @@
-"""Recipes that forecast a distribution: the types, and the published network's."""
+"""Recipes that forecast a distribution: the types, and those with a network."""
 
-from typing import ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field
 
 from pipeline.recipes.base import Recipe
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class BaselineRecipe(Recipe):
@@ -25,7 +27,7 @@ class BaselineRecipe(Recipe):
         return f"{self.kind}/{self.method}"
 
 
-class RangeRecipe(Recipe):
+class NetworkRecipe(Recipe):
     """A stacked LSTM over daily features that yields the quantiles of all seven horizons.
 
     Attributes:
@@ -39,7 +41,6 @@ class RangeRecipe(Recipe):
         held_back_days: Newest days that calibrate.
     """
 
-    kind: Literal["range"] = "range"
     lookback: int = Field(default=22, ge=2, le=120)
     units: tuple[int, ...] = (16, 16)
     members: int = Field(default=3, ge=1, le=8)
@@ -64,9 +65,49 @@ class RangeRecipe(Recipe):
         return self.model_validate(self.model_dump() | {"epochs": epochs})
 
 
+class RangeRecipe(NetworkRecipe):
+    """The network's ranges alone."""
+
+    kind: Literal["range"] = "range"
+
+
+class BlendRecipe(NetworkRecipe):
+    """The network's ranges, mixed with a ridge regression's, and moved one day ahead by what returns take back.
+
+    Attributes:
+        lookback: Shorter than alone, and steps fewer and larger: the ridge knows the quarter, and a fit takes a third.
+        members: One by default: three were worth no more.
+        ridge_penalty: Of the squared coefficients of standardised regressors.
+        ridge_shares: Weight of the ridge's quantiles at each horizon, 7 numbers from 0 to 1.
+        reversal_share: How much of the expected return moves the quantiles of the first horizon.
+    """
+
+    kind: Literal["blend"] = "blend"
+    lookback: int = Field(default=12, ge=2, le=120)
+    epochs: int = Field(default=8, ge=1, le=500)
+    batch_size: int = Field(default=512, ge=8)
+    learning_rate: float = Field(default=6e-3, gt=0)
+    members: int = Field(default=1, ge=1, le=8)
+    ridge_penalty: float = Field(default=200.0, gt=0)
+    ridge_shares: Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)] = (
+        0.5,
+        0.5,
+        0.5,
+        0.3,
+        0.3,
+        0.2,
+        0.1,
+    )
+    reversal_share: Share = 0.7
+
+
 RANGE_LSTM: Final = RangeRecipe(
     name="range-lstm",
     title="Stacked LSTM that forecasts the ranges of the next seven closes.",
+)
+RANGE_BLEND: Final = BlendRecipe(
+    name="range-blend",
+    title="Ranges of the next seven closes: half a stacked LSTM's, half a ridge regression's.",
 )
 TINY_RANGE: Final = RangeRecipe(
     name="tiny-range",

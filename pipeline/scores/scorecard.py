@@ -24,7 +24,7 @@ from pipeline.forecasts.columns import (
 )
 from pipeline.forecasts.quantiles import COVERAGES
 from pipeline.scores import metrics
-from pipeline.scores.formulas import diebold_mariano
+from pipeline.scores.formulas import DieboldMariano, diebold_mariano
 from pipeline.scores.score_history import BASELINE_WIS, GROUP, beside_random_walk
 from pipeline.scores.scored import Issued
 from pipeline.scores.uncertainty import Interval, ratio_path, wilson_interval
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PIT_BINS: Final = 10
+# With fewer days the variance of their differences is a guess, and t may be a hundred.
+FEWEST_TESTED: Final = 30
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Skill:
         n: Those days.
         relative_wis: Mean WIS over the random walk's; 1 is no skill, lower is better.
         interval: 95 % interval of it (delta method, Newey–West with h − 1 lags).
-        dm_t: Diebold–Mariano t of the daily differences; above 0 the model is the better one.
-        dm_p: Its two-sided p.
+        dm_t: Diebold–Mariano t of the daily differences; above 0 the model is the better one. NaN under 30 days.
+        dm_p: Its two-sided p; NaN under 30 days.
     """
 
     n: int
@@ -192,7 +194,9 @@ def _skill(group: "DataFrame", horizon: int) -> Skill | None:
         return None
     own, walk = rows[WIS].to_numpy(dtype=float), rows[BASELINE_WIS].to_numpy(dtype=float)
     path = ratio_path(own, walk, horizon=horizon)
-    test = diebold_mariano(own, walk, horizon=horizon)
+    test = DieboldMariano(math.nan, math.nan)
+    if len(rows) >= FEWEST_TESTED:
+        test = diebold_mariano(own, walk, horizon=horizon)
     last = Interval(float(path.lower[-1]), float(path.upper[-1]))
     return Skill(len(rows), float(path.ratio[-1]), last, test.t, test.p)
 

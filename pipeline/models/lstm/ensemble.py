@@ -1,8 +1,8 @@
-"""What a fit of `range-lstm` learned, and the quantiles it gives."""
+"""What a fit of a network recipe learned, and the quantiles it gives."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 
@@ -18,14 +18,15 @@ from pipeline.models.lstm.inference import moved_quantiles, network_moves
 from pipeline.models.lstm.network import Weights, network_inputs, scaled_windows
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.models.regression import AnchoredHar
-from pipeline.recipes.ranges import RangeRecipe
+from pipeline.recipes.ranges import NetworkRecipe
 
 # The last year's returns say how far ahead nothing is known: their share grows with the horizon.
 RANDOM_WALK_SHARE: Final = np.minimum(0.1 * np.array(HORIZONS), 0.3)
+NetworkT = TypeVar("NetworkT", bound=NetworkRecipe)
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedRange(Learned[RangeRecipe]):
+class LearnedRange(Learned[NetworkT]):
     """A regression's ranges, the networks' moves of them, recent outcomes, and a share of the random walk.
 
     Attributes:
@@ -52,7 +53,7 @@ class LearnedRange(Learned[RangeRecipe]):
     lookback: int
 
     @classmethod
-    def fit(cls, recipe: RangeRecipe, past: FeatureGrid, *, seed: int, watch: Watch) -> "LearnedRange":
+    def fit(cls, recipe: NetworkT, past: FeatureGrid, *, seed: int, watch: Watch) -> "LearnedRange[NetworkT]":
         """The regression, the networks on what it leaves, and the calibration."""
         # The fit makes this class, and what is served needs no fit.
         from pipeline.models.lstm.fitting import fit_learned_range
@@ -65,6 +66,7 @@ class LearnedRange(Learned[RangeRecipe]):
         recent = self._recent(grid, last=int(places.max(initial=-1)))
         for row, place in enumerate(places):
             own[row] = recalibrated(own[row], recent[:, place : place + self.window])
+        own = self.moved(own, grid, places)
         return with_random_walk(own, random_walk_quantiles(grid.days, places), start=self.random_walk_from_)
 
     def uncalibrated(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
@@ -75,6 +77,10 @@ class LearnedRange(Learned[RangeRecipe]):
         shapes = [moved_quantiles(self.base_.shape_, move) for move in moves]
         mean = sum(shapes[1:], start=shapes[0]) / len(shapes)
         return mean * self.base_.deviation(grid, places)[:, :, None]
+
+    def moved(self, own: FloatArray, grid: FeatureGrid, places: IntArray) -> FloatArray:
+        """Calibrated log returns, array of shape (n, 7, 23), about what is expected of the return: here nothing."""
+        return own
 
     @property
     def random_walk_from(self) -> int | None:
@@ -95,24 +101,29 @@ class LearnedRange(Learned[RangeRecipe]):
         own = {"centre": self.centre_, "spread": self.spread_, "recent": self.recent_}
         return {**self.base_.arrays(), **own}
 
-    def write_files(self, recipe: RangeRecipe, folder: Path) -> None:
+    def write_files(self, recipe: NetworkT, folder: Path) -> None:
         """The networks, in Keras's formats."""
         write_networks(recipe, self.members_, folder)
 
     @classmethod
-    def restore(cls, stored: Stored[RangeRecipe]) -> Self:
+    def restore(cls, stored: Stored[NetworkT]) -> Self:
         """From arrays and networks."""
+        return cls(**cls.restored(stored))
+
+    @staticmethod
+    def restored(stored: Stored[NetworkT]) -> dict[str, Any]:
+        """The fields of this class, by name."""
         arrays, recipe = stored.arrays, stored.recipe
-        return cls(
-            base_=AnchoredHar(arrays["coefficients"], arrays["shape"]),
-            members_=read_networks(recipe, stored.folder),
-            centre_=arrays["centre"],
-            spread_=arrays["spread"],
-            fitted_on_=day_number(stored.trained_as_of),
-            recent_=arrays["recent"],
-            random_walk_from_=stored.random_walk_from,
-            lookback=recipe.lookback,
-        )
+        return {
+            "base_": AnchoredHar(arrays["coefficients"], arrays["shape"]),
+            "members_": read_networks(recipe, stored.folder),
+            "centre_": arrays["centre"],
+            "spread_": arrays["spread"],
+            "fitted_on_": day_number(stored.trained_as_of),
+            "recent_": arrays["recent"],
+            "random_walk_from_": stored.random_walk_from,
+            "lookback": recipe.lookback,
+        }
 
     def _recent(self, grid: FeatureGrid, *, last: int) -> FloatArray:
         """What calibrates: array of shape (7, window + n_days).

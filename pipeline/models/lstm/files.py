@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.models.lstm.network import Weights, build_network
-from pipeline.recipes.ranges import RangeRecipe
+from pipeline.recipes.ranges import NetworkRecipe
 
 LAYERS_FILE: Final = "network.json"
 
@@ -22,7 +22,7 @@ def weights_file(number: int) -> str:
     return f"network_{number}.weights.h5"
 
 
-def write_networks(recipe: RangeRecipe, members: Iterable[Weights], folder: Path) -> None:
+def write_networks(recipe: NetworkRecipe, members: Iterable[Weights], folder: Path) -> None:
     """Write the layers once and the weights of each member."""
     network = build_network(recipe.lookback, recipe.units, Random(0))  # noqa: S311 - only its shape is kept
     layers = network.to_json(indent=1, sort_keys=True)
@@ -31,7 +31,7 @@ def write_networks(recipe: RangeRecipe, members: Iterable[Weights], folder: Path
         _write_weights(folder / weights_file(number), weights, depth=len(recipe.units))
 
 
-def read_networks(recipe: RangeRecipe, folder: Path) -> tuple[Weights, ...]:
+def read_networks(recipe: NetworkRecipe, folder: Path) -> tuple[Weights, ...]:
     """The weights of each member, in Keras's order.
 
     Raises:

@@ -1,5 +1,6 @@
-"""The fit of `range-lstm`: the regression, the networks on what it leaves, and the calibration."""
+"""The fit of a network recipe: the regression, the networks on what it leaves, and the calibration."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -11,18 +12,38 @@ from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import HORIZONS, FloatArray
 from pipeline.models.calibration import in_units, skill_ends_at
 from pipeline.models.contract import Watch
-from pipeline.models.lstm.ensemble import LearnedRange, with_random_walk
+from pipeline.models.lstm.ensemble import LearnedRange, NetworkT, with_random_walk
 from pipeline.models.lstm.members import NetworkRows, fit_members
 from pipeline.models.lstm.network import network_inputs, scaled_windows
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.models.regression import AnchoredHar
-from pipeline.recipes.ranges import RangeRecipe
 
 _SMALLEST_SPREAD: Final = 1e-3
 
+Quantiles = Callable[[FeatureGrid, IntArray], FloatArray]
 
-def fit_learned_range(recipe: RangeRecipe, past: FeatureGrid, *, seed: int, watch: Watch) -> LearnedRange:
+
+def anchored_har(past: FeatureGrid) -> Quantiles:
+    """What stands in for the network alone."""
+    return AnchoredHar.learn(past).quantiles
+
+
+def fit_learned_range(
+    recipe: NetworkT,
+    past: FeatureGrid,
+    *,
+    seed: int,
+    watch: Watch,
+    stand_in: Callable[[FeatureGrid], Quantiles] = anchored_har,
+) -> LearnedRange[NetworkT]:
     """Fit on all days of the grid; its last day is as_of.
+
+    Args:
+        recipe: What to fit.
+        past: The days.
+        seed: Of the networks.
+        watch: The networks' fits.
+        stand_in: As `calibrate`.
 
     Raises:
         TrainingError: A fit diverged or ran past its limit.
@@ -30,8 +51,8 @@ def fit_learned_range(recipe: RangeRecipe, past: FeatureGrid, *, seed: int, watc
     days = past.days
     inputs = network_inputs(past.features)
     known = np.isfinite(inputs).all(axis=1) & np.isfinite(days.log_returns_ahead(1))
-    recent, random_walk_from = calibrate(past, held_back_days=recipe.held_back_days)
-    untrained = LearnedRange(
+    recent, random_walk_from = calibrate(past, held_back_days=recipe.held_back_days, stand_in=stand_in)
+    untrained: LearnedRange[NetworkT] = LearnedRange(
         base_=AnchoredHar.learn(past),
         members_=(),
         centre_=inputs[known].mean(axis=0),
@@ -47,15 +68,18 @@ def fit_learned_range(recipe: RangeRecipe, past: FeatureGrid, *, seed: int, watc
     return replace(untrained, members_=members)
 
 
-def calibrate(past: FeatureGrid, *, held_back_days: int) -> tuple[FloatArray, int | None]:
+def calibrate(
+    past: FeatureGrid, *, held_back_days: int, stand_in: Callable[[FeatureGrid], Quantiles] = anchored_har
+) -> tuple[FloatArray, int | None]:
     """What the newest days held in units of what was forecast for them, and where skill ends.
 
-    The regression alone stands in for the whole model: it is fitted again on the days before the held-back
+    Regressions alone stand in for the whole model: they are fitted again on the days before the held-back
     ones, which costs milliseconds, while the networks keep all days to learn from.
 
     Args:
         past: The days up to as_of.
         held_back_days: How many of the newest days.
+        stand_in: Fits on the earlier days what forecasts the newest; symmetric about the last close.
 
     Returns:
         Array of shape (held_back_days, 7), and 2 … 7 or None. NaN and None where too little lies before the
@@ -65,12 +89,12 @@ def calibrate(past: FeatureGrid, *, held_back_days: int) -> tuple[FloatArray, in
     recent = np.full((held_back_days, len(HORIZONS)), np.nan)
     start = len(days.number) - held_back_days
     try:
-        earlier = AnchoredHar.learn(past.until(day_date(int(days.number[start - 1]))))
+        forecast = stand_in(past.until(day_date(int(days.number[start - 1]))))
     except TooLittleHistoryError:
         return recent, None
     places = start + np.flatnonzero(days.observed[start:])
     actual = days.outcomes[places]
-    quantiles = earlier.quantiles(past, places)
+    quantiles = forecast(past, places)
     recent[places - start] = in_units(actual, quantiles)
     walk = random_walk_quantiles(days, places)
     published = with_random_walk(quantiles, walk, start=None)
@@ -78,7 +102,7 @@ def calibrate(past: FeatureGrid, *, held_back_days: int) -> tuple[FloatArray, in
 
 
 def _rows(
-    model: LearnedRange, grid: FeatureGrid, *, first: int = 0, half_life_days: float = np.inf
+    model: LearnedRange[NetworkT], grid: FeatureGrid, *, first: int = 0, half_life_days: float = np.inf
 ) -> NetworkRows:
     """The days from place `first` that have a whole window and an outcome."""
     days, inputs = grid.days, network_inputs(grid.features)

@@ -1,4 +1,4 @@
-"""How the members of `range-lstm` learn: pinball loss, Adam, one compiled step for all."""
+"""How the members learn: pinball loss, Adam, a whole epoch in one compiled call."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
 from pipeline.models.callbacks import DivergenceGuard, EpochReport, TimeLimit, deterministic
 from pipeline.models.contract import Watch
 from pipeline.models.lstm.inference import TAILNESS, moved_quantiles, network_moves
-from pipeline.models.lstm.network import Weights, build_network
-from pipeline.recipes.ranges import RangeRecipe
+from pipeline.models.lstm.network import N_INPUTS, Weights, build_network
+from pipeline.recipes.ranges import NetworkRecipe
 from pipeline.scores.formulas import pinball_loss
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class NetworkRows:
 
 
 def fit_members(
-    recipe: RangeRecipe,
+    recipe: NetworkRecipe,
     rows: NetworkRows,
     shape: FloatArray,
     *,
@@ -60,12 +60,14 @@ def fit_members(
     Raises:
         TrainingError: A fit diverged or ran past its limit.
     """
-    network, resting = _trainer(recipe.lookback, recipe.units)
+    network, resting, train_epoch = _trainer(recipe.lookback, recipe.units)
     deterministic(seed)
     chance = Random(seed)  # noqa: S311 - weights, not secrets
     starts = [
         build_network(recipe.lookback, recipe.units, chance).get_weights() for _ in range(recipe.members)
     ]
+    rates = learning_rates(recipe, rows=len(rows.windows))
+    arrays = [values.astype("float32") for values in (rows.windows, rows.outcomes, rows.weights)]
     members = []
     for number, start in enumerate(starts):
         deterministic(seed + number)
@@ -73,29 +75,25 @@ def fit_members(
         network.set_weights(start)
         for state in network.optimizer.variables:
             state.assign(np.zeros(state.shape))
-        network.fit(
-            rows.windows.astype("float32"),
-            rows.outcomes.astype("float32"),
-            sample_weight=rows.weights.astype("float32"),
-            batch_size=recipe.batch_size,
-            epochs=recipe.epochs,
-            callbacks=[
-                _cosine_decay(recipe, steps=recipe.epochs * -(-len(rows.windows) // recipe.batch_size)),
-                *([_watched(unseen, shape)] if unseen is not None and len(unseen.windows) else []),
-                *_callbacks(watch, epochs_before=number * recipe.epochs),
-            ],
-            verbose=0,
-        )
+        order = _shuffled(len(rows.windows))
+        told = _callbacks(network, watch, unseen, shape, epochs_before=number * recipe.epochs)
+        told.on_train_begin()
+        for epoch, rate in enumerate(rates):
+            told.on_epoch_begin(epoch)
+            network.reset_metrics()
+            train_epoch(*arrays, order, rate, recipe.batch_size)
+            told.on_train_batch_end(0)
+            told.on_epoch_end(epoch, {"loss": float(network.get_metrics_result()["loss"])})
         members.append(tuple(np.asarray(weight, dtype=float) for weight in network.get_weights()))
     return tuple(members)
 
 
 @cache
-def _trainer(lookback: int, units: tuple[int, ...]) -> "tuple[keras.Model, keras.Variable]":
-    """A network with its compiled step and the quantiles at rest that its loss reads.
+def _trainer(lookback: int, units: tuple[int, ...]) -> "tuple[keras.Model, keras.Variable, Any]":
+    """A network, the quantiles at rest that its loss reads, and its compiled epoch.
 
-    One serves all fits of a process: compiling the step takes longer than a member's fit. Nothing of a fit is
-    left to the next: weights, optimizer, quantiles and generators are set before each.
+    One serves all fits of a process: compiling takes longer than a member's fit. Nothing of a fit is left to the
+    next: weights, optimizer, quantiles and generators are set before each.
     """
     import keras
 
@@ -105,7 +103,56 @@ def _trainer(lookback: int, units: tuple[int, ...]) -> "tuple[keras.Model, keras
         optimizer=keras.optimizers.Adam(clipnorm=1.0), loss=pinball_of_moves(resting), jit_compile=False
     )
     network.optimizer.build(network.trainable_variables)
-    return network, resting
+    return network, resting, _compiled_epoch(network, lookback)
+
+
+def _compiled_epoch(network: "keras.Model", lookback: int) -> Any:
+    """Keras's training step over an epoch's batches, in one call.
+
+    `fit` calls Python for every batch and takes twice the time. The step is compiled by itself, for batches of any
+    size: so it has the bits that it has in `fit`, which what `range-lstm` published rests on.
+
+    Returns:
+        A function of windows, outcomes, weights, the order of the rows, a learning rate a batch, and the batch size.
+    """
+    import tensorflow as tf
+
+    arrays = [
+        tf.TensorSpec((None, lookback, N_INPUTS)),
+        tf.TensorSpec((None, len(HORIZONS))),
+        tf.TensorSpec((None, len(HORIZONS))),
+    ]
+
+    @tf.function(input_signature=[arrays])  # type: ignore[untyped-decorator]
+    def step(batch: Any) -> None:
+        network.train_step(tuple(batch))
+
+    numbers = [tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,)), tf.TensorSpec((), tf.int64)]
+
+    @tf.function(input_signature=[*arrays, *numbers])  # type: ignore[untyped-decorator]
+    def epoch(windows: Any, outcomes: Any, weights: Any, order: Any, rates: Any, batch_size: Any) -> None:
+        for number in tf.range(tf.size(rates, tf.int64)):
+            rows = order[number * batch_size : (number + 1) * batch_size]
+            network.optimizer.learning_rate.assign(rates[number])
+            step([tf.gather(windows, rows), tf.gather(outcomes, rows), tf.gather(weights, rows)])
+
+    return epoch
+
+
+def _shuffled(rows: int) -> Any:
+    """The order of the rows: that in which `fit` would shuffle them, in every epoch the same."""
+    import tensorflow as tf
+
+    orders = tf.data.Dataset.range(1).map(lambda _: tf.random.shuffle(tf.range(rows, dtype=tf.int64)))
+    return next(iter(orders))
+
+
+def learning_rates(recipe: NetworkRecipe, *, rows: int) -> FloatArray:
+    """They fall from the recipe's to 0 along half a cosine (Loshchilov and Hutter 2017), shape (epochs, batches)."""
+    steps = recipe.epochs * -(-rows // recipe.batch_size)
+    fallen = [0.5 * (1 + math.cos(math.pi * step / steps)) for step in range(steps)]
+    rates: FloatArray = (recipe.learning_rate * np.array(fallen)).reshape(recipe.epochs, -1)
+    return rates.astype("float32")
 
 
 def pinball_of_moves(resting: Any) -> Any:
@@ -138,29 +185,19 @@ def watched_loss(weights: Weights, rows: NetworkRows, shape: FloatArray) -> floa
     return float((losses * rows.weights).mean())
 
 
-def _callbacks(watch: Watch, *, epochs_before: int) -> "list[keras.callbacks.Callback]":
+def _callbacks(
+    network: "keras.Model", watch: Watch, unseen: NetworkRows | None, shape: FloatArray, *, epochs_before: int
+) -> "keras.callbacks.CallbackList":
+    import keras
+
     listener = watch.on_epoch
-    callbacks = [TimeLimit(watch.time_limit_s)] if watch.time_limit_s else []
+    callbacks = [_watched(unseen, shape)] if unseen is not None and len(unseen.windows) else []
+    if watch.time_limit_s:
+        callbacks.append(TimeLimit(watch.time_limit_s))
     callbacks.append(DivergenceGuard())
     if listener is not None:
         callbacks.append(EpochReport(lambda epoch, values: listener(epochs_before + epoch, values)))
-    return callbacks
-
-
-def _cosine_decay(recipe: RangeRecipe, *, steps: int) -> "keras.callbacks.Callback":
-    """The learning rate falls from the recipe's to 0 along half a cosine (Loshchilov and Hutter 2017)."""
-    import keras
-
-    class _CosineDecay(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-            self.step = 0
-
-        def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-            fallen = 0.5 * (1 + math.cos(math.pi * self.step / steps))
-            self.model.optimizer.learning_rate.assign(recipe.learning_rate * fallen)
-            self.step += 1
-
-    return _CosineDecay()
+    return keras.callbacks.CallbackList(callbacks, add_history=False, model=network)
 
 
 def _watched(rows: NetworkRows, shape: FloatArray) -> "keras.callbacks.Callback":

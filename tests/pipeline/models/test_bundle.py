@@ -14,16 +14,22 @@ from pipeline.models.catalogue import find_recipe
 from pipeline.models.fitting import fit
 
 AS_OF = date(2024, 3, 1)
+NETWORK = ["coefficients", "shape", "centre", "spread", "recent"]
 ARRAYS = {
     "random-walk": [],
     "har-range": ["coefficients", "shape"],
     "ewma-range": ["coefficients", "shape"],
-    "tiny-range": ["coefficients", "shape", "centre", "spread", "recent"],
+    "tiny-range": NETWORK,
+    "range-blend": [
+        *NETWORK,
+        *(f"ridge_{name}" for name in ("centre", "spread", "coefficients", "shape", "reversal")),
+    ],
 }
+PLAIN = ("random-walk", "har-range", "ewma-range")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "tiny-range")) for name in ARRAYS]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in PLAIN)) for name in ARRAYS]
 )
 def test_format_2_has_these_facts_and_arrays(name, simulated, tmp_path):
     """Registered versions are of this format: another one would need another number."""

@@ -75,6 +75,16 @@ def test_a_line_is_what_a_loop_over_its_rows_says() -> None:
     assert (line.skill.dm_t, line.skill.dm_p) == pytest.approx((t, 2 * stats.norm.sf(abs(t))))
 
 
+@pytest.mark.parametrize(("days", "tested"), [(2, False), (29, False), (30, True)])
+def test_no_test_is_told_of_fewer_than_thirty_days(days: int, tested: bool) -> None:
+    rows = pd.concat([score_rows(days), score_rows(days, model_id=WALK)])
+    line = build_scorecard(rows).line(series=BITCOIN, model_id=MODEL, mode="live", horizon=1)
+    assert line is not None
+    assert line.skill is not None
+    assert line.skill.n == days
+    assert [bool(np.isfinite(value)) for value in (line.skill.dm_t, line.skill.dm_p)] == [tested, tested]
+
+
 def test_skill_is_measured_on_the_days_that_both_were_scored() -> None:
     model, walk = score_rows(30), score_rows(30, model_id=WALK)
     rows = pd.concat([model.iloc[:20], walk.iloc[10:]])
