@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from flows.edges.clock import clock, pause
+from flows.edges.sources.registry import chosen
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import current_suspicion
@@ -97,7 +98,8 @@ class Wait:
 
     def _give_up(self, job: Job, stores: Stores, *, failure: str = "") -> NoReturn:
         newest = stores.snapshots.latest(job.series)
-        suspicion = current_suspicion(stores.snapshots, job.series)
+        choice = chosen(job.configuration.settings, job.source)
+        suspicion = current_suspicion(stores.snapshots, job.series, choice)
         alarm = late_source(
             str(job.series),
             expected=job.newest_complete,

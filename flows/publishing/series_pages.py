@@ -1,6 +1,6 @@
 """Pages of several series, each of which stands by itself: where one cannot be drawn, a short one says so."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -30,9 +30,9 @@ class PublishedDays:
     failures: Mapping[str, CoincastError]
 
 
-def short_content(series: Series, as_of: date) -> ShortContent:
-    """What is known of a day without looking anything up."""
-    return ShortContent(series, as_of, simulated=series.simulated, attribution=attribution(series))
+def short_content(series: Series, as_of: date, sources: Collection[str] = ()) -> ShortContent:
+    """What is known of a day without looking anything up; `sources` as in `attribution`."""
+    return ShortContent(series, as_of, simulated=series.simulated, attribution=attribution(series, sources))
 
 
 def draw_page(

@@ -50,6 +50,8 @@ class Account:
         missing: ISO dates (hours) without a candle between first and last.
         warnings: Sentences.
         verdict: `usable`, `usable with warnings` or `refused`.
+        source: Name of the source where candles of several could be used; empty otherwise.
+        filled_from: ISO day → name of the source that gave it, of days that `source` lacks.
     """
 
     format: str
@@ -62,6 +64,13 @@ class Account:
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     verdict: str = USABLE
+    source: str = ""
+    filled_from: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources whose candles these are, where several could be used."""
+        return tuple(dict.fromkeys(filter(None, (self.source, *self.filled_from.values()))))
 
     @classmethod
     def of_refusal(cls, reason: str, *, rows_read: int = 0) -> "Account":
@@ -90,6 +99,7 @@ class Account:
             "missing": list(self.missing),
             "warnings": list(self.warnings),
             "verdict": self.verdict,
+            **({"source": self.source, "filled_from": dict(self.filled_from)} if self.source else {}),
         }
 
 

@@ -25,5 +25,7 @@ def describe_filling(filled: Mapping[str, str], *, until: str = "9999") -> list[
     told = []
     for source, days in days_by_source(filled, until=until).items():
         shown = ", ".join(days[-_NAMED:]) if len(days) <= _NAMED else f"{days[0]} to {days[-1]}"
-        told.append(f"From {source}, as the first source lacks them: {len(days)} candle{'s' * (len(days) != 1)} ({shown}).")
+        told.append(
+            f"From {source}, as the first source lacks them: {len(days)} candle{'s' * (len(days) != 1)} ({shown})."
+        )
     return told

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ class Manifest:
         vintage: `known` or `latest`.
         code: Version of coincast, with the git commit where there is one.
         packages: Version of each package that the numbers depend on.
+        filled_from: Source → ISO days that it gave because the first source lacks them, up to `trained_as_of`.
     """
 
     recipe: dict[str, Any]
@@ -31,10 +32,14 @@ class Manifest:
     vintage: str
     code: str
     packages: dict[str, str]
+    filled_from: dict[str, list[str]] = field(default_factory=dict)
 
     def as_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, dates as ISO."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        """Canonical JSON: sorted keys, no spaces, dates as ISO; `filled_from` only where there is any."""
+        values = asdict(self)
+        if not self.filled_from:
+            del values["filled_from"]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
 
     @cached_property
     def id(self) -> str:

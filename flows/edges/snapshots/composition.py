@@ -18,6 +18,8 @@ from pipeline.candles.grid import missing_bars
 from pipeline.errors import DamagedSnapshotError
 from pipeline.series import Series
 
+# How every document begins, as no candle file does.
+DOCUMENT: Final = b'{"composed": '
 _SCHEME: Final = "composed:"
 _MISSING: Final = "Missing: "
 _DAY_US: Final = 86_400_000_000
@@ -63,7 +65,7 @@ class Composition:
     def as_bytes(self) -> bytes:
         """The document; equal compositions have equal bytes."""
         values = {"composed": 1, "base": vars(self.base), "from": [vars(one) for one in self.others]}
-        return json.dumps(values, sort_keys=True, indent=1).encode() + b"\n"
+        return json.dumps(values).encode() + b"\n"
 
     @classmethod
     def read(cls, content: bytes) -> "Composition":
@@ -77,10 +79,13 @@ class Composition:
             if values["composed"] != 1:
                 raise ValueError(values["composed"])
             base, *others = (
-                Part(one["source"], one["sha256"], tuple(one["days"])) for one in (values["base"], *values["from"])
+                Part(one["source"], one["sha256"], tuple(one["days"]))
+                for one in (values["base"], *values["from"])
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise DamagedSnapshotError(f"A composed snapshot of a newer coincast: {error!r:.80}. Update.") from error
+            raise DamagedSnapshotError(
+                f"A composed snapshot of a newer coincast: {error!r:.80}. Update."
+            ) from error
         return cls(base, tuple(others))
 
 

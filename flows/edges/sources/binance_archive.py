@@ -33,7 +33,9 @@ class BinanceArchive:
     """The exchange's site, or a folder of the same layout."""
 
     name: str = "binance-archive"
-    attribution: str = "Candles: Binance's public data archive (data.binance.vision), used under its terms of use."
+    attribution: str = (
+        "Candles: Binance's public data archive (data.binance.vision), used under its terms of use."
+    )
 
     def place(self, series: Series, base: Address | Path) -> Address | Path:
         """The folder of spot markets, in which a series has a folder of months and one of days.
@@ -55,7 +57,9 @@ class BinanceArchive:
         walk = _Walk(look, held, dict(one.split("=", 1) for one in look.etag.split() if "=" in one))
         rows = walk.rows()
         if not rows:
-            raise UnknownSeriesError(f"The source has no klines of {look.series} in {look.url}. Check the symbol.")
+            raise UnknownSeriesError(
+                f"The source has no klines of {look.series} in {look.url}. Check the symbol."
+            )
         if rows == held:
             return Answer(unchanged=True, etag=walk.etag)
         into.write(b"".join(line + b"\n" for line in (HEADER, *(rows[at] for at in sorted(rows)))))

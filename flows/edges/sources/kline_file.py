@@ -83,7 +83,9 @@ def checksum_of(content: bytes, file: KlineFile) -> str:
             f"{file.name}.CHECKSUM: a SHA-256 and a file name are expected; received {content[:60]!r}. Run again later."
         )
     if match[2].decode(errors="replace") != file.name:
-        raise SourceError(f"{file.name}.CHECKSUM is of another file: received {match[2][:60]!r}. Run again later.")
+        raise SourceError(
+            f"{file.name}.CHECKSUM is of another file: received {match[2][:60]!r}. Run again later."
+        )
     return match[1].decode().lower()
 
 
@@ -123,13 +125,19 @@ def _member(content: bytes, file: KlineFile) -> bytes:
         with ZipFile(BytesIO(content)) as archive:
             names = archive.namelist()
             if names != [expected]:
-                raise SourceError(f"{file.name}: {expected} alone is expected in it; received {names[:3]!r:.120}.")
+                raise SourceError(
+                    f"{file.name}: {expected} alone is expected in it; received {names[:3]!r:.120}."
+                )
             with archive.open(expected) as member:
                 data = member.read(_MOST_BYTES + 1)
     except _BROKEN as error:
-        raise SourceError(f"{file.name}: a ZIP file is expected; received a broken one ({error!s:.80}).") from error
+        raise SourceError(
+            f"{file.name}: a ZIP file is expected; received a broken one ({error!s:.80})."
+        ) from error
     if len(data) > _MOST_BYTES:
-        raise SourceError(f"{file.name}: at most {_MOST_BYTES // 2**20} MiB is expected in it; received more.")
+        raise SourceError(
+            f"{file.name}: at most {_MOST_BYTES // 2**20} MiB is expected in it; received more."
+        )
     return data
 
 
