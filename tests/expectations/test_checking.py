@@ -412,3 +412,16 @@ assert found.severity == "ok", found
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_days_of_another_source_are_a_warning_that_names_them(candles: Table) -> None:
+    days = [day(candles, row) for row in (498, 499)]
+    account = Account(
+        "CSV", Series("binance", "BTCUSDT"), len(candles), len(candles),
+        source="cdd", filled_from={**dict.fromkeys(days, "binance-archive"), "2099-01-01": "binance-archive"},
+    )  # fmt: skip
+    found = failed(verdict(candles, account=account))
+    assert found["days_are_of_first_source"] == ("warning", tuple(days))
+    plain = Account("CSV", Series("binance", "BTCUSDT"), len(candles), len(candles))
+    names = [check.name for check in verdict(candles, account=plain).checks]
+    assert "days_are_of_first_source" not in names
