@@ -4,7 +4,7 @@ What is stored is one CSV file of the series: the rows of every ZIP whose checks
 are held whole are not asked for again, so a usual night costs three small requests.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
@@ -25,6 +25,8 @@ _EXCHANGE: Final = "binance"
 _OPENED: Final = date(2017, 7, 1)
 # A market that pauses, or a month whose file is late, is no end of the history; three months in a row are.
 _MOST_ABSENT: Final = 3
+# Months from one to the next that is tried for a market whose newest months are absent.
+_PROBED: Final = 6
 _CHECKSUM_LIMIT: Final = 1024
 
 
@@ -93,28 +95,44 @@ class _Walk:
 
     def rows(self) -> dict[int, bytes]:
         """Everything that is held and what is new, the file of a month before those of its days."""
-        rows = dict(self.held)
         today = self.look.now.astimezone(UTC).date()
         this = today.replace(day=1)
-        absent, lasting = 0, max(self.held, default=None)
-        for month in self._months(before=this):
-            if absent >= _MOST_ABSENT and (lasting is None or month > _month_of(lasting)):
-                break
+        months = self._months(before=this)
+        rows = dict(self.held)
+        absent, begun = 0, not self.held
+        for month in months:
+            begun = begun or month > _month_of(max(self.held))
+            if begun and absent >= _MOST_ABSENT and month != _before(this):
+                continue
             found = self._month(month)
             absent = 0 if found else absent + 1
-            rows |= found or (self._days(month, today) if month >= _before(this) else {})
-        return rows | self._days(this, today)
+            rows |= found or (self._days(month, today) if month == _before(this) else {})
+        return rows if self.held and absent >= _MOST_ABSENT else rows | self._days(this, today)
 
-    def _months(self, *, before: date) -> Iterator[date]:
-        """Months that may have news: the newest first where nothing is held, else those after what is held."""
+    def _months(self, *, before: date) -> list[date]:
+        """Months that may have news: back from the newest that is found where nothing is held, else those not held."""
         first = _month_of(min(self.held)) if self.held else _OPENED
         months, month = [], _before(before)
         while month >= first:
             months.append(month)
             month = _before(month)
-        if not self.held:
-            return iter(months)
-        return (one for one in reversed(months) if one == months[0] or not self._is_whole(one))
+        if self.held:
+            return [one for one in reversed(months) if one == months[0] or not self._is_whole(one)]
+        return self._existing(months)
+
+    def _existing(self, months: list[date]) -> list[date]:
+        """The newest month, and those from the newest that has a file on; a market that ended is looked for in steps."""
+        probes = [*range(_MOST_ABSENT), *range(_MOST_ABSENT, len(months), _PROBED)]
+        found = next((place for place in probes if self._has_month(months[place])), None)
+        if found is None:
+            return months[:1]
+        newest = next(
+            place for place in range(max(found - _PROBED + 1, 0), found + 1) if self._has_month(months[place])
+        )
+        return list(dict.fromkeys([months[0], *months[newest:]]))
+
+    def _has_month(self, month: date) -> bool:
+        return self._checksum(KlineFile.of_month(self.look.series, month)) is not None
 
     def _is_whole(self, month: date) -> bool:
         """Whether every bar of a month is held, of the first month from the first bar on."""

@@ -195,3 +195,17 @@ def test_what_is_kept_is_made_of_the_rows_alone(store: SnapshotStore) -> None:
     assert by_days.sha256 == at_once
     assert hashlib.sha256(store.read(by_days)).hexdigest() == at_once
     assert TODAY - timedelta(days=1) == by_days.last
+
+
+@pytest.mark.parametrize("today", [date(2025, 5, 2), date(2025, 9, 20), date(2026, 11, 27)])
+def test_a_market_that_ended_is_found_and_costs_little_from_then_on(
+    store: SnapshotStore, today: date
+) -> None:
+    with serve_market(site_of(TODAY)) as site:
+        done = look(store, site.url, today=today)
+        # Its last month has no file of its own here, and its days are asked for in the following month only.
+        require_closes(store, done, last=date(2025, 2, 28))
+        assert sum(one.status == 404 for one in site.requests) <= 100
+        site.requests.clear()
+        assert look(store, site.url, today=today).outcome == "unchanged"
+        assert len(site.requests) <= 3 + 31 + 31
