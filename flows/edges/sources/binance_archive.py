@@ -121,7 +121,7 @@ class _Walk:
         return self._existing(months)
 
     def _existing(self, months: list[date]) -> list[date]:
-        """The newest month, and those from the newest that has a file on; a market that ended is looked for in steps."""
+        """The newest month, and those up to the newest that has a file; a market that ended is looked for in steps."""
         probes = [*range(_MOST_ABSENT), *range(_MOST_ABSENT, len(months), _PROBED)]
         found = next((place for place in probes if self._has_month(months[place])), None)
         if found is None:
