@@ -63,7 +63,7 @@ def test_a_day_that_the_first_lacks_is_published_from_the_second_saying_so(own_s
     days = [*(day.date().isoformat() for day in HOLE), LAST.isoformat()]
 
     folder = Path(str(current.places.publish_url))
-    entry = json.loads((folder / "latest.json").read_text())["series"][str(BTC)]
+    entry = json.loads((folder / "latest.json").read_text())["series"][BTC.slug]
     assert entry["data"]["filled_from"] == {"binance-archive": days}
     assert all(SOURCES[name].attribution in entry["attribution"] for name in ("cdd", "binance-archive"))
     page = (folder / entry["page"]).read_text()

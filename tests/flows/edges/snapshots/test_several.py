@@ -298,6 +298,8 @@ def test_a_composition_is_the_base_and_the_named_days(mine: set[int], theirs: se
         rows = [f"{FIRST + timedelta(days=one)},1,2,1,{1 + one / 100},5,5,5" for one in sorted(numbers)]
         return "\n".join(["date,open,high,low,close,volume_base,volume_quote,trades", *rows, ""]).encode()
 
+    # Files whose bars are a day apart: sparser ones are refused before they are composed.
+    mine, theirs = mine | set(range(40)), theirs | set(range(20, 50))
     added = theirs - mine
     others = (Part("b", "2", tuple((FIRST + timedelta(days=one)).isoformat() for one in sorted(added))),)
     composition = Composition(Part("a", "1"), others if added else ())
