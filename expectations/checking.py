@@ -19,6 +19,7 @@ from expectations.forecast_table import FORECAST_COLUMNS, MODEL_ID, TARGET_DATE
 from expectations.verdict import DAYS_NAMED, Check, Observed, Verdict, name_days, one_line
 from pipeline.candles.account import AFTER_AS_OF, Account
 from pipeline.candles.columns import CANDLE_COLUMNS, DATE
+from pipeline.candles.filling import describe_filling
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS
 from pipeline.series import Series
 
@@ -64,7 +65,7 @@ def check_candles(
     unusable = _unusable(candles, CANDLE_COLUMNS, date_column=DATE)
     checks = unusable or _run("candles", candles, parameters, day_column=DATE)
     if account is not None:
-        checks += [_balance(account), _whole_ranges(account, as_of)]
+        checks += [_balance(account), _whole_ranges(account, as_of), *_filling(account, as_of)]
     return Verdict.of(checks, suite="candles", subject=subject)
 
 
@@ -243,6 +244,22 @@ def _whole_ranges(account: Account, as_of: date) -> Check:
         "Intake widened these ranges: they are not reliable, the closes are."
     )
     return Check(name, "warning", success=False, observed=len(days), days=named, message=message)
+
+
+def _filling(account: Account, as_of: date) -> list[Check]:
+    """A warning that names the days which another source gave; no check where there are none."""
+    until = date.isoformat(as_of)
+    days = sorted(day for day in account.filled_from if day[:10] <= until)
+    if not days:
+        return []
+    told = " ".join(describe_filling(account.filled_from, until=until))
+    message = one_line(
+        f"Every candle is of the first source. {told} Look at why the first source lacks them."
+    )
+    return [
+        Check("days_are_of_first_source", "warning", success=False, observed=len(days),
+              days=tuple(days[-DAYS_NAMED:]), message=message)
+    ]  # fmt: skip
 
 
 def _naive(day: date) -> datetime:

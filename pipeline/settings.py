@@ -2,11 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from pipeline.addresses.address import Address, WebhookAddress
+from pipeline.addresses.named_address import DEFAULT_SOURCE, SOURCE_NAMES, NamedAddress
 from pipeline.errors import SettingsError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.monitoring.catch_up import CatchUp
@@ -19,7 +21,7 @@ SECRET_PREFIX: Final = f"{ENVIRONMENT_PREFIX}SECRET_"
 _OTHER_VARIABLES: Final = frozenset(
     {"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES", "COINCAST_SERVICE"}
 )
-_LISTS: Final = frozenset({"series"})
+_LISTS: Final = frozenset({"series", "sources"})
 
 
 class Settings(BaseModel):
@@ -29,7 +31,10 @@ class Settings(BaseModel):
 
     Attributes:
         series: What `daily` forecasts.
-        source: URL or folder that holds the vendor's CSV files.
+        source: URL or folder that holds the CSV files of the source `cdd`.
+        sources: Where candles come from, `cdd` and `binance-archive`: the first that has a day is used. As
+            `NAME=URL` (or a folder) the archive is read there.
+        fill_holes_from: Source that fills holes inside the history; empty for none.
         recipe: Name of the recipe whose model is published.
         seed: Seed of every fit.
         refit_every: Days between fits on the refit calendar; 1 fits every day.
@@ -52,6 +57,8 @@ class Settings(BaseModel):
 
     series: tuple[str, ...] = ("binance/BTCUSDT/1d",)
     source: Address = Address("https://www.cryptodatadownload.com/cdd")
+    sources: tuple[NamedAddress, ...] = (NamedAddress(DEFAULT_SOURCE),)
+    fill_holes_from: str = ""
     recipe: str = "range-blend"
     seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     refit_every: int = Field(default=1, ge=1)
@@ -83,6 +90,28 @@ class Settings(BaseModel):
         if address.fault:
             raise SettingsError(f"Setting {field.field_name!r}: {address.fault}.")
         return address
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_are_known(cls, given: tuple[NamedAddress, ...]) -> tuple[NamedAddress, ...]:
+        if not given:
+            raise SettingsError(f"Setting 'sources': name at least one, as in {DEFAULT_SOURCE}.")
+        for one in given:
+            _require_source(one.name, setting="sources")
+            if one.name == DEFAULT_SOURCE and one.address:
+                raise SettingsError(
+                    f"Setting 'sources': write {one.name!r} alone; its address is the setting 'source'."
+                )
+        if len({one.name for one in given}) < len(given):
+            raise SettingsError(f"Setting 'sources': name each once; got {', '.join(map(str, given))[:200]}.")
+        return given
+
+    @field_validator("fill_holes_from")
+    @classmethod
+    def _filler_is_known(cls, name: str) -> str:
+        if name:
+            _require_source(name, setting="fill_holes_from")
+        return name
 
 
 def read_settings(text: str, environment: Mapping[str, str]) -> Settings:
@@ -135,6 +164,13 @@ def override_settings(settings: Settings, changes: Mapping[str, Any]) -> Setting
         return Settings(**{**settings.model_dump(), **changes})
     except ValidationError as error:
         raise SettingsError(_explain(error)) from error
+
+
+def _require_source(name: str, *, setting: str) -> None:
+    if name not in SOURCE_NAMES:
+        near = get_close_matches(name, SOURCE_NAMES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SOURCE_NAMES)}."
+        raise SettingsError(f"Setting {setting!r}: {name[:60]!r} is no source; {hint}")
 
 
 def _explain(error: ValidationError) -> str:

@@ -25,7 +25,8 @@ from flows.edges.backfill_store.units import Backfill
 from flows.edges.clock import clock
 from flows.edges.configuration import Configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.edges.snapshots.download import download
+from flows.edges.snapshots.several import download_from
+from flows.edges.sources.registry import chosen
 from flows.edges.tracking.experiments import open_tracking, resumed_run, tracked_run
 from flows.edges.tracking.run import Run
 from flows.inputs.failures import explained, kept
@@ -48,9 +49,9 @@ def refresh_snapshots(request: BackfillRequest, configuration: Configuration, st
         series = Series.parse(name)
         watcher.get().stage(name, "download")
         try:
-            done = download(
+            done = download_from(
                 series,
-                request.source,
+                chosen(configuration.settings, request.source),
                 stores.snapshots,
                 now=clock(),
                 limit_mb=configuration.settings.download_limit_mb,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from flows.edges.machine.private_logging import keep_logs_public
 from flows.edges.private_files import keep_files_private
@@ -15,7 +16,6 @@ from pipeline.errors import CoincastError, ServiceError
 # When the command began, on the clock of `time.perf_counter`.
 BEGUN: Final = time.perf_counter()
 
-_UsageError: Final = typer.BadParameter.__mro__[1]
 
 app: Final = typer.Typer(
     name="coincast",
@@ -83,7 +83,7 @@ def main() -> None:
         sys.exit(app(standalone_mode=False))
     except CoincastError as error:
         _end(error)
-    except _UsageError as error:
+    except TyperException as error:
         _end_usage(error)
     except typer.Abort:
         sys.exit(1)

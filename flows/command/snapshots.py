@@ -1,6 +1,7 @@
 """`coincast snapshots`: what was downloaded, whether it is whole and may be used, and what may go."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -100,7 +101,9 @@ def accept(
     store = _store()
     snapshot = _find(store, sha256)
     accepted = store.accept(snapshot, now=clock())
-    series, outcome = str(snapshot.series), "accepted" if accepted else "unchanged"
+    # One of several sources is no series that can be asked for.
+    series = str(replace(snapshot.series, exchange=snapshot.series.exchange.partition("@")[0]))
+    outcome = "accepted" if accepted else "unchanged"
     if as_json:
         print_json({"sha256": snapshot.sha256, "series": series, "outcome": outcome})
         return

@@ -11,6 +11,7 @@ from flows.edges.clock import clock
 from flows.edges.machine.versions import arithmetic, code_version, package_versions
 from flows.inputs.market import Market
 from flows.inputs.request import Job
+from pipeline.candles.filling import days_by_source
 from pipeline.evaluation.trial import fit_baselines
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import IssueContext
@@ -77,6 +78,7 @@ def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> M
         code=code_version(),
         packages=package_versions(),
         arithmetic=arithmetic(),
+        filled_from=days_by_source(market.account.filled_from, until=fit_day.isoformat()),
     )
 
 

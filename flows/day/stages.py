@@ -13,8 +13,9 @@ from flows.day.judging import JudgedFit, judge_fit
 from flows.day.registration import Registration, register_fit
 from flows.edges.clock import clock
 from flows.edges.ledger.publications import Publication as Choice
-from flows.edges.snapshots.download import download as fetch
+from flows.edges.snapshots.several import download_from
 from flows.edges.snapshots.store import Judgement
+from flows.edges.sources.registry import chosen
 from flows.inputs.contract import check_market
 from flows.inputs.failures import kept
 from flows.inputs.market import read_market
@@ -27,6 +28,7 @@ from flows.publishing.vendor_revisions import NewestFile, newest_file
 from flows.reporting.artifacts import shown_progress
 from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
+from pipeline.candles.filling import describe_filling
 from pipeline.evaluation.holdout import TEST_DAYS, Evaluation, require_days
 from pipeline.evaluation.holdout import evaluate as evaluate_fit
 from pipeline.features.feature_grid import FeatureGrid
@@ -42,9 +44,9 @@ def download(job: Job, stores: Stores) -> NewestFile:
     An unchanged file costs one conditional request. A suspect one is an event when it is found; it stands as an alarm.
     """
     now = clock()
-    done = fetch(
+    done = download_from(
         job.series,
-        job.source,
+        chosen(job.configuration.settings, job.source),
         stores.snapshots,
         now=now,
         limit_mb=job.configuration.settings.download_limit_mb,
@@ -74,6 +76,8 @@ def check(job: Job, stores: Stores, file: NewestFile) -> Day:
     verdict = check_market(job, market)
     artifacts.show_verdict(job.series, verdict)
     verdict.raise_if_critical()
+    for sentence in describe_filling(market.account.filled_from, until=market.as_of.isoformat()):
+        log.warning("%s: %s", job.series, sentence)
     log.info(
         "%s: %d candles up to %s, contract %s",
         job.series,

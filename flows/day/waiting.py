@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from flows.edges.clock import clock, pause
+from flows.edges.sources.registry import chosen
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import current_suspicion
@@ -121,7 +122,8 @@ class Wait:
     def _raise_alarm(self, job: Job, stores: Stores, *, failure: str) -> str:
         """Tell of a day that its source does not give, as events; the message."""
         newest = stores.snapshots.latest(job.series)
-        suspicion = current_suspicion(stores.snapshots, job.series)
+        choice = chosen(job.configuration.settings, job.source)
+        suspicion = current_suspicion(stores.snapshots, job.series, choice)
         alarm = late_source(
             str(job.series),
             expected=job.newest_complete,

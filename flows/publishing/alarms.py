@@ -1,10 +1,15 @@
 """The alarms of a deployment, from what its stores hold: for the scorecard, the doctor and events."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from flows.edges.ledger.store import Ledger
+from flows.edges.snapshots.composition import part_series
+from flows.edges.snapshots.several import differing_days
 from flows.edges.snapshots.store import Judgement, Snapshot, SnapshotStore
+from flows.edges.sources.registry import Choice, chosen
 from pipeline.forecasts.columns import BY_RECIPE, LIVE, RANDOM_WALK
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.monitoring import alarms
@@ -30,7 +35,7 @@ def series_alarms(
         settings: How old a source may be, how many series are watched, and which recipe is usual.
         now: The instant to judge at.
     """
-    name, newest = str(series), snapshots.latest(series)
+    name, newest, choice = str(series), snapshots.latest(series), chosen(settings, settings.source)
     publication = ledger.publication(series)
     model_id = publication.model_id if publication else usual_model(settings)
     scores = ledger.scores(
@@ -38,7 +43,8 @@ def series_alarms(
     )
     found = (
         missing_forecast(name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now),
-        current_suspicion(snapshots, series),
+        current_suspicion(snapshots, series, choice),
+        *_differences(snapshots, series, choice),
         stale_source(
             name,
             last_candle=newest.last if newest else None,
@@ -56,10 +62,26 @@ def series_alarms(
     return tuple(alarm for alarm in found if alarm is not None)
 
 
-def current_suspicion(snapshots: SnapshotStore, series: Series) -> Alarm | None:
-    """The alarm of a source whose newest file is not used; None where it is."""
-    suspicion, used = snapshots.suspicion(series), snapshots.latest(series)
-    return suspect_source(suspicion, used=used) if suspicion and used else None
+def current_suspicion(snapshots: SnapshotStore, series: Series, choice: Choice) -> Alarm | None:
+    """The alarm of a source whose newest file is not used; None where every one's is."""
+    lines = [] if choice.is_single else [part_series(series, source.name) for source in choice.places]
+    for line in (series, *lines):
+        suspicion, used = snapshots.suspicion(line), snapshots.latest(line)
+        if suspicion and used:
+            return replace(suspect_source(suspicion, used=used), series=str(series))
+    return None
+
+
+def _differences(snapshots: SnapshotStore, series: Series, choice: Choice) -> Iterator[Alarm]:
+    if choice.is_single:
+        return
+    for source, days in differing_days(
+        series, choice, snapshots, bound=alarms.DIFFERING_CLOSE, days=alarms.COMPARED_DAYS
+    ).items():
+        newest = max(days)
+        used, other = days[newest]
+        closes = {choice.order[0]: used, source: other}
+        yield alarms.differing_sources(str(series), day=newest, closes=closes, days=len(days))
 
 
 def suspect_source(suspicion: Judgement, *, used: Snapshot) -> Alarm:

@@ -15,7 +15,7 @@ from flows.edges.clock import clock
 from flows.edges.files.targets import publish, taken
 from flows.edges.http.webhook import announce
 from flows.edges.ledger.publications import Publication as Choice
-from flows.edges.sources.registry import attribution
+from flows.edges.sources.registry import attribution, chosen
 from flows.edges.tracking.experiments import Experiment
 from flows.inputs.failures import kept
 from flows.inputs.market import Market
@@ -26,6 +26,7 @@ from flows.publishing.series_pages import PublishedDays, draw_page, short_conten
 from flows.reporting.progress import log
 from pipeline.addresses.address import Address
 from pipeline.candles.columns import CLOSE, DATE, FILLED
+from pipeline.candles.filling import days_by_source
 from pipeline.errors import CoincastError, PublishError, StoreError
 from pipeline.evaluation.gate import CONFIGURED
 from pipeline.forecasts.columns import BY_RECIPE, MODEL_ID, RANDOM_WALK
@@ -107,7 +108,7 @@ def _without_taken(
 def _page(day: Day, stores: Stores, failures: dict[str, CoincastError]) -> SeriesPage:
     return draw_page(
         lambda: full_page(_content(day, stores, _current_rows(day, stores))),
-        short_content(day.job.series, day.market.as_of, simulated_time=day.job.simulated_time),
+        short_content(day.job.series, day.market.as_of, _sources(day), simulated_time=day.job.simulated_time),
         stores.ledger,
         usual=day.job.recipe.model_id,
         failures=failures,
@@ -151,7 +152,7 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         alarms=_alarms(job, stores),
         simulated=series.simulated,
         publish_truth=job.configuration.settings.publish_truth or series.simulated,
-        attribution=attribution(series),
+        attribution=attribution(series, _sources(day)),
     )
 
 
@@ -183,7 +184,7 @@ def _health(day: Day) -> DataHealth:
     grid = market.grid
     calendar_days = (market.candles[DATE].iloc[-1] - market.candles[DATE].iloc[0]).days + 1
     return DataHealth(
-        source="a simulated market" if day.job.series.simulated else str(day.job.source),
+        source="a simulated market" if day.job.series.simulated else _source(day),
         snapshot=market.snapshot.sha256,
         fetched_at=market.snapshot.fetched_at,
         first=market.candles[DATE].iloc[0].date(),
@@ -197,6 +198,7 @@ def _health(day: Day) -> DataHealth:
             DataCheck(check.name, check.success, check.severity, check.message)
             for check in day.verdict.checks
         ),
+        filled_from=days_by_source(market.account.filled_from, until=market.as_of.isoformat()),
     )
 
 
@@ -206,6 +208,17 @@ def _warnings_of_file(market: Market) -> tuple[str, ...]:
     if account.last is None or account.last[: len(last)] <= last:
         return account.warnings
     return tuple(f"In the whole file, to {account.last}: {warning}" for warning in account.warnings)
+
+
+def _sources(day: Day) -> tuple[str, ...]:
+    """Names of the sources whose candles are in use."""
+    return day.market.account.sources or (day.job.configuration.settings.sources[0].name,)
+
+
+def _source(day: Day) -> str:
+    """The first source's address, and the names of the others whose candles are in use."""
+    choice = chosen(day.job.configuration.settings, day.job.source)
+    return " and ".join([str(choice.first), *(name for name in _sources(day) if name != choice.order[0])])
 
 
 def _gate(stores: Stores, series: Series, choice: Choice | None, *, run_id: str) -> GateDecision:

@@ -1,6 +1,6 @@
 """Pages of several series, each of which stands by itself: where one cannot be drawn, a short one says so."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -32,13 +32,15 @@ class PublishedDays:
     warnings: tuple[str, ...] = ()
 
 
-def short_content(series: Series, as_of: date, *, simulated_time: bool) -> ShortContent:
-    """What is known of a day without looking anything up."""
+def short_content(
+    series: Series, as_of: date, sources: Collection[str] = (), *, simulated_time: bool
+) -> ShortContent:
+    """What is known of a day without looking anything up; `sources` as in `attribution`."""
     return ShortContent(
         series,
         as_of,
         simulated=series.simulated,
-        attribution=attribution(series),
+        attribution=attribution(series, sources),
         simulated_time=simulated_time,
     )
 

@@ -51,6 +51,8 @@ class Account:
         widened: ISO dates (hours) of candles whose open or close was a hair outside their range.
         warnings: Sentences.
         verdict: `usable`, `usable with warnings` or `refused`.
+        source: Name of the source where candles of several could be used; empty otherwise.
+        filled_from: ISO day → name of the source that gave it, of days that `source` lacks.
     """
 
     format: str
@@ -64,6 +66,13 @@ class Account:
     widened: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     verdict: str = USABLE
+    source: str = ""
+    filled_from: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources whose candles these are, where several could be used."""
+        return tuple(dict.fromkeys(filter(None, (self.source, *self.filled_from.values()))))
 
     @classmethod
     def of_refusal(cls, reason: str, *, rows_read: int = 0) -> "Account":
@@ -93,6 +102,7 @@ class Account:
             "widened": list(self.widened),
             "warnings": list(self.warnings),
             "verdict": self.verdict,
+            **({"source": self.source, "filled_from": dict(self.filled_from)} if self.source else {}),
         }
 
 

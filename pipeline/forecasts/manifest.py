@@ -23,6 +23,7 @@ class Manifest:
         packages: Version of each package that the numbers depend on.
         arithmetic: What else the bits depend on: instruction sets, threads, BLAS (docs/registry.md); empty in manifests
             that were written before it was recorded.
+        filled_from: Source → ISO days that it gave because the first source lacks them, up to `trained_as_of`.
     """
 
     recipe: dict[str, Any]
@@ -34,13 +35,15 @@ class Manifest:
     code: str
     packages: dict[str, str]
     arithmetic: dict[str, str] = field(default_factory=dict)
+    filled_from: dict[str, list[str]] = field(default_factory=dict)
 
     def as_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, dates as ISO."""
+        """Canonical JSON: sorted keys, no spaces, dates as ISO; the last two fields only where they say something."""
         values = asdict(self)
         # The id of an older manifest stays what it was.
-        if not self.arithmetic:
-            del values["arithmetic"]
+        for name in ("arithmetic", "filled_from"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
 
     @cached_property

@@ -9,12 +9,20 @@ from pipeline.monitoring.alarm_bounds import COVERAGE, SKILL, run_tests
 from pipeline.scores.score_history import beside_random_walk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pandas import DataFrame
 
 NO_FORECAST: Final = "no-forecast"
 STALE_SOURCE: Final = "stale-source"
 SUSPECT_SOURCE: Final = "suspect-source"
-KINDS: Final = (NO_FORECAST, SUSPECT_SOURCE, STALE_SOURCE, COVERAGE, SKILL)
+SOURCES_DIFFER: Final = "sources-differ"
+KINDS: Final = (NO_FORECAST, SUSPECT_SOURCE, SOURCES_DIFFER, STALE_SOURCE, COVERAGE, SKILL)
+
+# Files of one exchange's market agree to its last digit but for corrections, and 0.5 % is what a forecast of the next
+# day is off by at its best; older days are what `coincast revisions` is for.
+DIFFERING_CLOSE: Final = 0.005
+COMPARED_DAYS: Final = 30
 
 # A daily run after midnight, UTC, waits for a late vendor; until then today's forecast is not missed.
 GRACE: Final = timedelta(hours=6)
@@ -32,7 +40,7 @@ class Alarm:
 
     Attributes:
         series: As `binance/BTCUSDT/1d`.
-        kind: `no-forecast`, `suspect-source`, `stale-source`, `coverage` or `skill`.
+        kind: `no-forecast`, `suspect-source`, `sources-differ`, `stale-source`, `coverage` or `skill`.
         message: What is wrong, what is usual, and what to do; one line.
         since: First day of the present alarm, UTC.
     """
@@ -106,6 +114,24 @@ def suspect_source(series: str, *, sha256: str, reason: str, since: date, last_c
         f"`coincast snapshots accept {name}`."
     )
     return Alarm(series, SUSPECT_SOURCE, message, since)
+
+
+def differing_sources(series: str, *, day: date, closes: "Mapping[str, float]", days: int) -> Alarm:
+    """The alarm of closes that two sources tell otherwise.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`.
+        day: The newest such day.
+        closes: Its closes by the name of the source, the one that is used first.
+        days: How many of the last `COMPARED_DAYS` differ.
+    """
+    (used, first), (other, second) = closes.items()
+    message = (
+        f"Sources differ by {abs(second / first - 1):.2%} in the close of {day}: {used} has {first:.10g}, {other} "
+        f"{second:.10g}; of the last {COMPARED_DAYS} days {days} differ by more than {DIFFERING_CLOSE:.1%}: look at "
+        f"both; {used} is used."
+    )
+    return Alarm(series, SOURCES_DIFFER, message, day)
 
 
 def late_source(

@@ -1,7 +1,7 @@
 """Everything a page says of one series, as facts: no words, no HTML."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -124,6 +124,7 @@ class DataHealth:
         restated_days: Candles that the vendor changed since an earlier download; None where that was not looked at.
         warnings: Of the reader, a sentence each.
         checks: Every expectation.
+        filled_from: Source → ISO days that it gave because the first source lacks them.
     """
 
     source: str
@@ -137,6 +138,7 @@ class DataHealth:
     restated_days: int | None = None
     warnings: tuple[str, ...] = ()
     checks: tuple[DataCheck, ...] = ()
+    filled_from: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def severity(self) -> Literal["ok", "warning", "critical"]:

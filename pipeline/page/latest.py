@@ -189,6 +189,11 @@ def _health(health: DataHealth) -> dict[str, Any]:
         "filled_days": health.filled_days,
         "restated_days": health.restated_days,
         "warnings": list(health.warnings),
+        **(
+            {"filled_from": {name: list(days) for name, days in health.filled_from.items()}}
+            if health.filled_from
+            else {}
+        ),
     }
 
 

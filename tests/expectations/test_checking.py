@@ -457,3 +457,16 @@ def test_a_numpy_bool_is_an_outcome_as_any_other(
 
     monkeypatch.setattr(checking, "_validate", with_outcomes)
     assert {check.success for check in verdict(candles).checks} == {bool(success)}
+
+
+def test_days_of_another_source_are_a_warning_that_names_them(candles: Table) -> None:
+    days = [day(candles, row) for row in (498, 499)]
+    account = Account(
+        "CSV", Series("binance", "BTCUSDT"), len(candles), len(candles),
+        source="cdd", filled_from={**dict.fromkeys(days, "binance-archive"), "2099-01-01": "binance-archive"},
+    )  # fmt: skip
+    found = failed(verdict(candles, account=account))
+    assert found["days_are_of_first_source"] == ("warning", tuple(days))
+    plain = Account("CSV", Series("binance", "BTCUSDT"), len(candles), len(candles))
+    names = [check.name for check in verdict(candles, account=plain).checks]
+    assert "days_are_of_first_source" not in names

@@ -47,3 +47,34 @@ def test_settings_do_not_change_and_hide_the_secret() -> None:
     assert "hush" not in repr(settings)
     with pytest.raises(ValueError, match="frozen"):
         settings.seed = 2  # type: ignore[misc]
+
+
+def test_sources_are_named_once_and_known() -> None:
+    assert [str(one) for one in Settings().sources] == ["cdd"]
+    text = 'sources = ["cdd", "binance-archive=https://mia:pass@mirror.example/x"]\nfill_holes_from = "binance-archive"'
+    given = read_settings(text, {})
+    assert [(one.name, str(one.address)) for one in given.sources] == [
+        ("cdd", ""),
+        ("binance-archive", "https://mirror.example/x"),
+    ]
+    assert "pass" not in str(given.model_dump(mode="json"))
+    assert override_settings(given, {"seed": 2}).sources == given.sources
+    assert (
+        read_settings("", {"COINCAST_SOURCES": "cdd, binance-archive"}).sources[1].name == "binance-archive"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('sources = ["binance-archiv"]', "did you mean 'binance-archive'"),
+        ('sources = ["kaiko"]', "there are cdd, binance-archive"),
+        ("sources = []", "at least one"),
+        ('sources = ["cdd", "cdd"]', "each once"),
+        ('sources = ["cdd=https://host"]', "the setting 'source'"),
+        ('fill_holes_from = "binance"', "is no source"),
+    ],
+)
+def test_sources_that_are_none_are_refused(text: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        read_settings(text, {})

@@ -29,7 +29,7 @@ from pipeline.series import Series
 _MIB: Final = 2**20
 _BYTES_TOLD: Final = 60
 _WEB_PAGE: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
-_DEFAULT_POLICY: Final = RetryPolicy()
+DEFAULT_POLICY: Final = RetryPolicy()
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def download(
     limit_mb: int,
     source: Source = DEFAULT,
     on_progress: Progress | None = None,
-    policy: RetryPolicy = _DEFAULT_POLICY,
+    policy: RetryPolicy = DEFAULT_POLICY,
 ) -> Download:
     """Ask a source for a series' file and keep what it has.
 

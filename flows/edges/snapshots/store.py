@@ -8,7 +8,7 @@ row after them in one transaction: killed at any point, the store holds what it 
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import sqlalchemy as sa
 
+from flows.edges.snapshots.composition import DOCUMENT, Composition, compose, part_names, part_series
 from flows.edges.snapshots.index import Fetch, Judgement, Snapshot, SnapshotIndex
 from flows.edges.snapshots.judging import Vintage, current_judgements, judge, suspects, usable_from
 from flows.edges.snapshots.objects import SnapshotObjects, State
@@ -115,7 +116,7 @@ class SnapshotStore:
         return self._objects.staged()
 
     def read(self, snapshot: Snapshot) -> bytes:
-        """The bytes, re-hashed.
+        """The bytes, re-hashed, and so are the files of a composition.
 
         Raises:
             DamagedSnapshotError: They are damaged, missing or pruned, which is said.
@@ -124,6 +125,9 @@ class SnapshotStore:
         content, state = self._objects.examine(snapshot.sha256)
         if state != "whole":
             raise DamagedSnapshotError(self._complaint(snapshot, state))
+        if part_names(snapshot.url):
+            for part in self._parts(Composition.read(content), snapshot.series):
+                self.read(part)
         return content
 
     def reading(self, snapshot: Snapshot) -> Reading:
@@ -134,6 +138,8 @@ class SnapshotStore:
             StoreError: As `read`.
         """
         content = self.read(snapshot)
+        if part_names(snapshot.url):
+            return self._compose(content, snapshot.series)
         return self._readings.of(content, series=snapshot.series, fetched_at=snapshot.fetched_at)
 
     def read_new(self, content: bytes, *, series: Series, now: datetime) -> Reading:
@@ -142,6 +148,8 @@ class SnapshotStore:
         Raises:
             CandleFileError: The bytes are no candle file of the series.
         """
+        if content.startswith(DOCUMENT):
+            return self._compose(content, series)
         known = self._index.find(hashlib.sha256(content).hexdigest(), series)
         return self._readings.of(content, series=series, fetched_at=known.fetched_at if known else now)
 
@@ -242,6 +250,26 @@ class SnapshotStore:
             StoreError: The store refused; what was removed by then is recorded as such.
         """
         return prune(self._index, self._objects, keep=keep, before=before, dry_run=dry_run)
+
+    def _compose(self, content: bytes, series: Series) -> Reading:
+        composition = Composition.read(content)
+        parts = self._parts(composition, series)
+        return compose(composition, [self.reading(part) for part in parts], series)
+
+    def _parts(self, composition: Composition, series: Series) -> Sequence[Snapshot]:
+        """The snapshots that a composition names.
+
+        Raises:
+            DamagedSnapshotError: The index does not have one.
+        """
+        found = [self._index.find(one.sha256, part_series(series, one.source)) for one in composition.parts]
+        if None in found:
+            lost = composition.parts[found.index(None)]
+            raise DamagedSnapshotError(
+                f"Snapshot {lost.sha256[:12]} of {lost.source}, a part of what is used of {series}, is not in the "
+                "index; restore the database from a backup."
+            )
+        return [one for one in found if one is not None]
 
     def _record(self, snapshot: Snapshot, fetch: Fetch) -> None:
         judgement = judge(self._index, self.reading, snapshot, at=fetch.fetched_at)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flows.edges.clock import clock
+from flows.edges.snapshots.composition import part_names
 from flows.edges.snapshots.index import Snapshot, SnapshotIndex
 from flows.edges.snapshots.judging import suspects
 from flows.edges.snapshots.objects import SnapshotObjects, State
@@ -94,6 +95,7 @@ def prune(
     sizes = objects.names()
     present = [one for one in index.snapshots(None) if one.sha256 in sizes]
     needed = {*keep, *_current(index, before)}
+    needed.update(*(part_names(one.url) for one in present if one.sha256 in needed))
     unneeded = tuple(one for one in present if one.sha256 not in needed)
     orphans = _orphans(index, objects)
     names = [*dict.fromkeys(one.sha256 for one in unneeded), *orphans]

@@ -1,7 +1,7 @@
 """Source: where its file of a series lies, how that is fetched, and on what terms its candles may be used."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -38,6 +38,10 @@ class Look:
     etag: str = ""
     last_modified: str = ""
     held: Callable[[], bytes] | None = None
+
+    def of(self, series: Series) -> "Look":
+        """The same look, told as another series'."""
+        return replace(self, series=series)
 
     @property
     def url(self) -> str:
