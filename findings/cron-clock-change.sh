@@ -6,7 +6,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"
-"$folder/env/bin/pip" install -qq --no-compile "croniter==7.0.0" "APScheduler==3.11.3" "cronsim==2.8" "prefect==3.8.8" "fastapi==0.150.0" "sqlalchemy==2.0.44" || exit 2
+"$folder/env/bin/pip" install -qq --no-compile "croniter==7.0.0" "APScheduler==3.11.3" "cronsim==2.8" "prefect==3.8.8" "fastapi==0.150.0" "sqlalchemy==2.0.58" || exit 2
 cd "$folder"
 env/bin/python - <<'END'
 import asyncio

@@ -34,7 +34,7 @@ json.dump({"version": optuna.__version__, "tried": tried}, sys.stdout)
 END
 for release in 4.5.0 5.0.0; do
     python3 -m venv "$release"
-    "$release/bin/pip" install -qq --no-compile "optuna==$release" "numpy==2.4.6" "sqlalchemy==2.0.44" || exit 2
+    "$release/bin/pip" install -qq --no-compile "optuna==$release" "numpy==2.4.6" "sqlalchemy==2.0.58" || exit 2
     "$release/bin/python" trials.py > "$release.json"
 done
 5.0.0/bin/python - <<'END'
