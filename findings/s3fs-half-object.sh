@@ -5,7 +5,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"
-"$folder/env/bin/pip" install -qq --no-compile "s3fs==2026.9.0" "moto[s3,server]==5.2.5" || exit 2
+"$folder/env/bin/pip" install -qq --no-compile "s3fs==2026.9.0" "moto[s3,server]==5.2.5" "aiobotocore==3.10.0" "boto3==1.43.117" "botocore==1.43.117" || exit 2
 cd "$folder"
 env/bin/python - <<'END'
 import logging
