@@ -25,9 +25,9 @@ from pipeline.monitoring.week import (
     score_week,
     week_days,
 )
-from pipeline.page.latest import LATEST, Latest, write_latest
+from pipeline.page.formats import written
+from pipeline.page.latest import Latest
 from pipeline.page.merging import merge_publication
-from pipeline.page.rendering import INDEX, render_index
 from pipeline.page.weekly import WEEKLY, render_week, week_markdown
 from pipeline.series import Series
 
@@ -114,7 +114,7 @@ def report_week(
     page, rows = render_week(weeks, missing=missing), tuple(week.as_row() for week in weeks)
     week, markdown = weeks[0].name, week_markdown(weeks, missing=missing)
     latest = Latest(week=week)
-    files = {WEEKLY: page, LATEST: write_latest(latest), INDEX: render_index(latest)}
+    files = {WEEKLY: page, **written(latest)}
     publication = publish(files, configuration.places.publish_url, merge=merge_publication)
     report = WeekReport(
         week=week,

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from pipeline.hub.files import FOLDERS, merge_hub_file
-from pipeline.page.latest import LATEST, Entry, Latest, page_name, read_latest, write_latest
-from pipeline.page.rendering import INDEX, render_index
+from pipeline.page.formats import written
+from pipeline.page.latest import LATEST, Entry, Latest, page_name, read_latest
 
 
 def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -12,7 +12,8 @@ def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]
 
     `latest.json` keeps the other series and, of each series, what is of the newer day; a page of an older day
     than the published one is left out. A short page of the same or a newer day takes a whole one's place, and
-    the other way round. The week that was reported last stays so. `index.html` is made anew of all of them.
+    the other way round. The week that was reported last stays so. The files of every
+    format are made anew of all of them.
 
     Args:
         files: Of this run, by path; `latest.json` among them.
@@ -25,13 +26,8 @@ def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]
     }
     outdated = {page_name(slug) for slug in older}
     latest = _joined(before, new, older=older)
-    return {
-        **{
-            path: _merged(path, content, published) for path, content in files.items() if path not in outdated
-        },
-        LATEST: write_latest(latest),
-        INDEX: render_index(latest),
-    }
+    kept = {path: content for path, content in files.items() if path not in outdated}
+    return {path: _merged(path, content, published) for path, content in kept.items()} | written(latest)
 
 
 def merge_hub(files: Mapping[str, bytes], published: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -1,11 +1,12 @@
-"""The files of a publication: a page for each series, whole or short, the index that lists them, `latest.json`."""
+"""The files of a publication: a page for each series, whole or short, and those of all (`formats.py`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.page.content import SeriesContent
-from pipeline.page.latest import LATEST, Entry, Latest, page_name, series_entry, write_latest
-from pipeline.page.rendering import INDEX, render_index, render_series
+from pipeline.page.formats import written
+from pipeline.page.latest import Entry, Latest, page_name, series_entry, write_latest
+from pipeline.page.rendering import render_series
 from pipeline.page.short import ShortContent, render_short, short_entry
 
 
@@ -45,7 +46,7 @@ def short_page(content: ShortContent) -> SeriesPage:
 
 
 def site_files(pages: Sequence[SeriesPage]) -> dict[str, bytes]:
-    """The pages, the index and latest.json by file name.
+    """The pages and the files of every format, by file name.
 
     Args:
         pages: One for each series.
@@ -54,8 +55,4 @@ def site_files(pages: Sequence[SeriesPage]) -> dict[str, bytes]:
         series={one.slug: one.entry for one in pages if one.drawn},
         undrawn={one.slug: one.entry for one in pages if not one.drawn},
     )
-    return {
-        **{page_name(one.slug): one.page for one in pages},
-        INDEX: render_index(latest),
-        LATEST: write_latest(latest),
-    }
+    return {page_name(one.slug): one.page for one in pages} | written(latest)

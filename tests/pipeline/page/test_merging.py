@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.page import site
+from pipeline.page import formats, site
 from pipeline.page.content import SeriesContent
 from pipeline.page.latest import Latest, write_latest
 from pipeline.page.merging import merge_publication
@@ -65,6 +65,18 @@ def test_series_one_after_another_end_as_if_at_once(bitcoin: SeriesContent, ethe
     merged = {**first, **merge_publication(files_of(bitcoin), first)}
     assert merged == files_of(bitcoin, ether)
     assert b"Ether" in merged["index.html"]
+
+
+def test_a_format_that_is_added_is_published_of_all_series(
+    bitcoin: SeriesContent, ether: SeriesContent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        formats, "FORMATS", {**formats.FORMATS, "names.txt": lambda latest: " ".join(latest.series).encode()}
+    )
+    first = files_of(ether)
+    assert first["names.txt"] == b"kraken-ethusd-1d"
+    merged = merge_publication(files_of(bitcoin), first)
+    assert sorted(merged["names.txt"].split()) == [b"binance-btcusdt-1d", b"kraken-ethusd-1d"]
 
 
 def test_the_same_again_changes_nothing(bitcoin: SeriesContent, ether: SeriesContent) -> None:
