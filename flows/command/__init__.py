@@ -80,7 +80,7 @@ def main() -> None:
     try:
         if api := os.environ.get("PREFECT_API_URL"):
             _give_credentials(api)
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False) or 0)
     except CoincastError as error:
         _end(error)
     except TyperException as error:

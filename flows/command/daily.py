@@ -17,7 +17,7 @@ from flows.command.options import (
     parse_now,
     parse_series,
 )
-from flows.command.output import console, print_json, print_table
+from flows.command.output import console, print_json, print_table, stacked
 
 if TYPE_CHECKING:
     from flows.day.outcome import DayOutcome
@@ -154,8 +154,8 @@ def _print_ranges(outcome: "DayOutcome") -> None:
     pairs = zip(map(_cells, own), map(_cells, walk), strict=True)
     rows = [
         (
-            f"{cells[0]}\n[dim]random walk[/]",
-            *(f"{one}\n[dim]{other}[/]" for one, other in zip(cells[1:], beside[1:], strict=True)),
+            stacked(cells[0], "random walk"),
+            *(stacked(one, other) for one, other in zip(cells[1:], beside[1:], strict=True)),
         )
         for cells, beside in pairs
     ]

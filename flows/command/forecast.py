@@ -6,7 +6,7 @@ import typer
 
 from flows.command import app
 from flows.command.options import AsOfOption, JsonOption, SeriesOption, parse_date, parse_series
-from flows.command.output import console, print_json, print_table
+from flows.command.output import console, print_json, print_table, stacked
 
 
 @app.command()
@@ -86,15 +86,15 @@ def _show(said: dict[str, Any]) -> None:
         )
 
 
-def _cells(row: dict[str, Any], step: float) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], step: float) -> tuple[object, ...]:
     """The day, whose range it is, and the three ranges; the random walk's below, where it is another."""
     day = f"{row['target_date']} +{row['horizon']}"
     walk = row["random_walk"]
-    mark = "" if row["mode"] == "live" else "\n[dim]backfill[/]"
+    marked = day if row["mode"] == "live" else stacked(day, "backfill")
     if walk is None:
-        return (f"{day}{mark}", "walk", *_ranges(row, step))
+        return (marked, "walk", *_ranges(row, step))
     pairs = zip(_ranges(row, step), _ranges(walk, step), strict=True)
-    return (f"{day}{mark}", "model\n[dim]walk[/]", *(f"{own}\n[dim]{beside}[/]" for own, beside in pairs))
+    return (marked, stacked("model", "walk"), *(stacked(own, beside) for own, beside in pairs))
 
 
 def _ranges(figures: dict[str, Any], step: float) -> list[str]:

@@ -94,6 +94,7 @@ def prune(
 
     Example: coincast models prune --keep 30 --dry-run
     """
+    parse_series(series, ())
     from flows.edges.configuration import configuration
     from flows.retention import prune_series
 
@@ -128,8 +129,8 @@ def _model(tracking: "Tracking", series: "Series") -> "RegisteredModel":
 
 
 def _only_model(series: str) -> "RegisteredModel":
-    tracking, _ = _open(None)
-    return _model(tracking, Series.parse(series))
+    one = Series.parse(series)
+    return _model(_open(None)[0], one)
 
 
 def _report(model: "RegisteredModel", move: "Move", *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -34,5 +35,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for index, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     console().print(table)
+
+
+def stacked(own: str, beside: str) -> "Text":
+    """A cell of two lines, the second of less weight."""
+    from rich.text import Text
+
+    return Text.assemble(own, "\n", (beside, "dim"))

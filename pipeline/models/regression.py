@@ -73,7 +73,7 @@ class ScaledRange(Learned[BaselineRecipe]):
             known = np.isfinite(regressors).all(axis=1) & np.isfinite(target)
             scored = known & np.isfinite(outcome)
             if scored.sum() < FEWEST_ROWS:
-                raise TooLittleHistoryError(_what_is_lacking(past, int(scored.sum()), horizon))
+                raise TooLittleHistoryError(what_is_lacking(past, int(scored.sum()), horizon))
             coefficients[column] = np.linalg.lstsq(regressors[known], target[known])[0]
             known = scored
             deviation = np.exp(linear(regressors[known], coefficients[column]) + level[known])
@@ -94,7 +94,7 @@ class ScaledRange(Learned[BaselineRecipe]):
         return self.deviation(grid, places)[:, :, None] * self.shape_
 
 
-def _what_is_lacking(past: FeatureGrid, rows: int, horizon: int) -> str:
+def what_is_lacking(past: FeatureGrid, rows: int, horizon: int) -> str:
     """Why a regression has too few rows: a price that stands still, or a history that is short or broken."""
     days = past.days
     still = int((days.observed & (days.high == days.low)).sum())

@@ -14,8 +14,8 @@ from pipeline.features.day_axis import IntArray
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.features.ridge_inputs import reversal_inputs, ridge_inputs
 from pipeline.features.volatility import log_range_ahead
-from pipeline.forecasts.quantiles import LEVELS, FloatArray
-from pipeline.models.regression import FEWEST_ROWS, linear
+from pipeline.forecasts.quantiles import HORIZONS, LEVELS, FloatArray
+from pipeline.models.regression import FEWEST_ROWS, linear, what_is_lacking
 
 _INPUT_BOUND: Final = 4.0
 _SMALLEST_SPREAD: Final = 1e-9
@@ -51,10 +51,7 @@ class RidgeRange:
         inputs = ridge_inputs(past.days, past.features)
         whole = np.isfinite(inputs).all(axis=1)
         if whole.sum() < FEWEST_ROWS:
-            raise TooLittleHistoryError(
-                f"A ridge regression needs {FEWEST_ROWS} days with a whole month before them, got {whole.sum()}: "
-                "the history is too short or broken by holes of more than 12 days. Choose a later day."
-            )
+            raise TooLittleHistoryError(what_is_lacking(past, int(whole.sum()), HORIZONS[0]))
         centre, spread = inputs[whole].mean(axis=0), np.maximum(inputs[whole].std(axis=0), _SMALLEST_SPREAD)
         scaled = _scaled(inputs, centre, spread)
         weights = 0.5 ** (np.arange(len(inputs))[::-1] / half_life_days)
@@ -63,6 +60,9 @@ class RidgeRange:
         coefficients = np.stack([_ridge(scaled, target, weights, penalty) for target in targets.T])
         deviation = np.exp(_affine(scaled, coefficients) + level)
         units = past.days.outcomes / deviation
+        for horizon, known in zip(HORIZONS, np.isfinite(units).sum(axis=0), strict=True):
+            if known < FEWEST_ROWS:
+                raise TooLittleHistoryError(what_is_lacking(past, int(known), horizon))
         shape = np.stack([_symmetric_quantiles(column) for column in units.T])
         reversal = _through_zero(
             reversal_inputs(past.features), np.clip(units[:, 0], -_RETURN_BOUND, _RETURN_BOUND), penalty

@@ -59,7 +59,7 @@ def make_forecast(series: Series) -> Callable[..., Forecast]:
     def make(
         as_of: date,
         *,
-        model_id: str = "coincast-range_lstm",
+        model_id: str = "coincast-range_blend",
         last_close: float = 100.0,
         spread: float = 0.03,
         series: Series = usual,
@@ -111,7 +111,7 @@ def make_decision(series: Series) -> Callable[..., GateRecord]:
         values: dict[str, object] = {
             "series": str(series),
             "as_of": as_of,
-            "model_id": "coincast-range_lstm",
+            "model_id": "coincast-range_blend",
             "run_id": "run-1",
             "promoted": False,
             "publish": "coincast-random_walk",

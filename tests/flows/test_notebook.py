@@ -61,7 +61,7 @@ def stores(
     closes = coincast.read_candles(market_file)["close"].tolist()[-DAYS:]
     for offset, close in enumerate(closes):
         day = FIRST + timedelta(days=offset)
-        for model in ("coincast-range_lstm", "coincast-random_walk"):
+        for model in ("coincast-range_blend", "coincast-random_walk"):
             ledger.issue([make_forecast(day, model_id=model, last_close=close)], issue=make_context(day))
     ledger.score(BTC, make_candles(FIRST, closes), snapshot_sha256="b" * 64, now=now, scored_at=now)
     engine.dispose()

@@ -4,7 +4,7 @@ import pytest
 
 from flows.command.daily import print_outcome
 
-CHAMPION, WALK = "coincast-range_lstm", "coincast-random_walk"
+CHAMPION, WALK = "coincast-range_blend", "coincast-random_walk"
 
 
 def rows(last_close: float) -> list[dict[str, object]]:

@@ -140,7 +140,7 @@ def test_a_forecast_that_cannot_be_read_hides_no_other_series(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COINCAST_SERIES", f"{SERIES},binance/ETHUSDT/1d")
-    where = {"as_of": yesterday, "model_id": "coincast-range_lstm", "horizon": 1}
+    where = {"as_of": yesterday, "model_id": "coincast-range_blend", "horizon": 1}
     with damaged_forecast(SERIES, **where, quantiles=b"cut off"):
         status, findings = doctor()
     assert (status, failed(findings)) == (1, {"clock", f"series {SERIES}"})

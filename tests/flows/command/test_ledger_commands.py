@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 BITCOIN = Series("binance", "BTCUSDT")
 FIRST, DAYS = date(2026, 2, 1), 40
 NEWEST = FIRST + timedelta(days=DAYS - 1)
-MODEL, WALK = "coincast-range_lstm", "coincast-random_walk"
+MODEL, WALK = "coincast-range_blend", "coincast-random_walk"
 Run = Callable[..., tuple[object, str, str]]
 
 

@@ -55,4 +55,4 @@ def test_a_record_without_tomorrows_score_is_published(source: Path, own_state: 
     assert "undrawn" not in document
     page = (site / f"{BITCOIN.slug}.html").read_text()
     assert "No range of the next day has been scored against what came." in page
-    assert "By days ahead, forecasts issued in time" in page
+    assert "By days ahead, forecasts issued in simulated time" in page

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 BITCOIN = Series("binance", "BTCUSDT")
 FIRST, DAYS = date(2026, 2, 1), 12
-MODEL, WALK = "coincast-range_lstm", "coincast-random_walk"
+MODEL, WALK = "coincast-range_blend", "coincast-random_walk"
 
 
 @pytest.fixture

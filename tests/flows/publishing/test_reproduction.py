@@ -188,7 +188,7 @@ def test_what_is_not_there_is_said(deployment: Deployment, tmp_path: Path) -> No
     snapshot = deployment.download(tmp_path, LAST)
     deployment.publish(snapshot, LAST)
     with pytest.raises(InputError, match="there are coincast-har_range"):
-        deployment.again(LAST, "coincast-range_lstm")
+        deployment.again(LAST, "coincast-range_blend")
     deployment.publish(snapshot, LAST - timedelta(days=1), made=lambda m: replace(m, snapshots=("0" * 64,)))
     with pytest.raises(StoreError, match="does not know 000000000000"):
         deployment.again(LAST - timedelta(days=1))

@@ -99,7 +99,7 @@ def test_forecasts_and_models_that_a_restated_close_touches_are_named(
     [change] = vendor.changes()
     assert change.as_ofs == ("2026-03-05", "2026-03-10")
     assert change.targets == ("2026-03-05",)
-    assert change.models == ("coincast-range_lstm 10", "coincast-range_lstm 5")
+    assert change.models == ("coincast-range_blend 10", "coincast-range_blend 5")
     told = json.loads(json.dumps(change.as_dict(), allow_nan=False))
     assert told["touched"]["as_of"] == ["2026-03-05", "2026-03-10"]
     assert {"series", "old_sha256", "new_sha256", "seen_at", "summary", "new", "restated"} <= set(told)

@@ -79,7 +79,7 @@ def test_the_scorecard_is_a_row_for_each_model_mode_and_day_ahead(
 
     days = [DAY + timedelta(days=number) for number in range(4)]
     for as_of in days:
-        for model, spread in (("coincast-range_lstm", 0.02), ("coincast-random_walk", 0.03)):
+        for model, spread in (("coincast-range_blend", 0.02), ("coincast-random_walk", 0.03)):
             ledger.issue([make_forecast(as_of, model_id=model, spread=spread)], issue=make_context(as_of))
     # The 80 % range of 2 % a day ends at 1.28 deviations: the first move is beyond, the others are not.
     closes = [100.0, 100.0 * float(np.exp(0.02 * 2.0)), *[100.0] * 3]
@@ -93,10 +93,10 @@ def test_the_scorecard_is_a_row_for_each_model_mode_and_day_ahead(
     showing()
     rows = json.loads(newest(f"{series.slug}-scorecard")["data"])
     assert {(row["mode"], row["model"]) for row in rows} == {
-        ("live", "coincast-range_lstm"),
+        ("live", "coincast-range_blend"),
         ("live", "coincast-random_walk"),
     }
-    (mine,) = (row for row in rows if row["model"] == "coincast-range_lstm" and row["days_ahead"] == 1)
+    (mine,) = (row for row in rows if row["model"] == "coincast-range_blend" and row["days_ahead"] == 1)
     assert (mine["scored"], mine["held_80_pct"]) == (4, 75.0)
     assert mine["error_over_walk"] is not None
     (walk,) = (row for row in rows if row["model"] == "coincast-random_walk" and row["days_ahead"] == 1)

@@ -35,7 +35,7 @@ from pipeline.forecasts.manifest import Manifest
 from pipeline.forecasts.columns import IssueContext
 from pipeline.series import Series
 
-MODEL = "coincast-range_lstm"
+MODEL = "coincast-range_blend"
 ledger = Ledger(open_database(sys.argv[1]))
 print("ready", flush=True)
 input()
@@ -64,7 +64,7 @@ def filled(
     """A ledger with a row in each of its tables."""
     context = make_context(DAY)
     ledger.issue([make_forecast(DAY)], issue=context)
-    ledger.publish(series, DAY, model_id="coincast-range_lstm", now=context.now, published_at=context.now)
+    ledger.publish(series, DAY, model_id="coincast-range_blend", now=context.now, published_at=context.now)
     ledger.decide(series, make_decision(DAY))
     later = context.now + timedelta(days=30)
     ledger.score(series, make_candles(DAY, [100.0] * 9), snapshot_sha256="b" * 64, now=later, scored_at=later)

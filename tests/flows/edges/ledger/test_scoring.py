@@ -21,7 +21,7 @@ from pipeline.series import Series
 pytestmark = pytest.mark.slow
 
 DAY = date(2026, 3, 29)
-MODEL, WALK = "coincast-range_lstm", "coincast-random_walk"
+MODEL, WALK = "coincast-range_blend", "coincast-random_walk"
 MakeForecast = Callable[..., Forecast]
 MakeContext = Callable[..., IssueContext]
 MakeCandles = Callable[..., pd.DataFrame]

@@ -52,7 +52,7 @@ def test_a_forecast_is_kept_as_it_was_issued(
     first = rows.iloc[0]
     assert first["series"] == str(series)
     assert (first["as_of"].date(), first["target_date"].date()) == (DAY, date(2026, 3, 30))
-    assert (first["model_id"], first["mode"], first["issue"]) == ("coincast-range_lstm", "live", 1)
+    assert (first["model_id"], first["mode"], first["issue"]) == ("coincast-range_blend", "live", 1)
     assert (first["last_close"], first["random_walk_from"]) == (0.1 + 0.2, 4)
     assert (first["model_version"], first["run_id"], first["vintage"]) == ("3", "run-1", "known")
     assert first["snapshot_sha256"] == "a" * 64
@@ -149,7 +149,7 @@ def test_days_end_at_midnight_utc_wherever_the_clock_hangs_and_whatever_the_seas
     ledger.issue([make_forecast(DAY)], issue=make_context(DAY, now=boundary - timedelta(seconds=1)))
     ledger.issue([make_forecast(DAY, model_id="coincast-har_range")], issue=make_context(DAY, now=boundary))
     rows = ledger.forecasts(series).query("horizon == 1").set_index("model_id")["mode"]
-    assert rows.to_dict() == {"coincast-range_lstm": "live", "coincast-har_range": "backfill"}
+    assert rows.to_dict() == {"coincast-range_blend": "live", "coincast-har_range": "backfill"}
 
 
 def test_live_and_backfilled_forecasts_of_one_day_stand_beside_each_other(
@@ -216,7 +216,7 @@ def test_simulated_and_real_forecasts_of_one_series_do_not_mix(
 def test_rows_are_selected_by_series_days_models_and_mode(
     ledger: Ledger, series: Series, make_forecast: MakeForecast, make_context: MakeContext
 ) -> None:
-    for offset, model_id in itertools.product(range(4), ("coincast-range_lstm", "coincast-random_walk")):
+    for offset, model_id in itertools.product(range(4), ("coincast-range_blend", "coincast-random_walk")):
         day = DAY + timedelta(days=offset)
         ledger.issue([make_forecast(day, model_id=model_id)], issue=make_context(day))
     other = Series("kraken", series.symbol)
@@ -242,7 +242,7 @@ def test_the_newest_and_the_complete_days_are_known_without_reading_rows(
     assert ledger.newest_as_of(series) == days[1]
     assert ledger.newest_as_of(series, mode="backfill") is None
     span = {"since": DAY, "until": DAY + timedelta(days=9)}
-    assert ledger.complete_days(series, model_id="coincast-range_lstm", **span) == frozenset(days)
+    assert ledger.complete_days(series, model_id="coincast-range_blend", **span) == frozenset(days)
     assert ledger.complete_days(series, model_id="coincast-gru", **span) == frozenset()
 
 
@@ -250,8 +250,8 @@ def test_what_was_published_is_kept_and_the_last_word_counts(ledger: Ledger, ser
     moment = midnight_after(DAY)
     told = {"now": moment, "published_at": moment}
     assert ledger.publication(series) is None
-    assert ledger.publish(series, DAY, model_id="coincast-range_lstm", **told)
-    assert not ledger.publish(series, DAY, model_id="coincast-range_lstm", **told)
+    assert ledger.publish(series, DAY, model_id="coincast-range_blend", **told)
+    assert not ledger.publish(series, DAY, model_id="coincast-range_blend", **told)
     assert ledger.publish(series, DAY, model_id="coincast-random_walk", **told)
     assert ledger.publish(series, DAY - timedelta(days=1), model_id="coincast-har_range", **told)
     newest = ledger.publication(series)
