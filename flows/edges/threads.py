@@ -21,3 +21,5 @@ def _settle(outcome: "Future[_Result]", work: Callable[[], _Result]) -> None:
         outcome.set_result(work())
     except BaseException as error:  # noqa: BLE001 - whoever waits for the work raises it
         outcome.set_exception(error)
+        # Its frames hold this one, and it the error: they would wait for the collector together.
+        del outcome, work

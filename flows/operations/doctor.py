@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from packaging.requirements import Requirement
 
 from pipeline.monitoring.alarm_bounds import COVERAGE, SKILL
-from pipeline.monitoring.alarms import NO_FORECAST, STALE_SOURCE, SUSPECT_SOURCE, Alarm
+from pipeline.monitoring.alarms import NO_FORECAST, SOURCES_DIFFER, STALE_SOURCE, SUSPECT_SOURCE, Alarm
 
 Status = Literal["ok", "warning", "failed"]
 _GIB: Final = 2**30
@@ -23,6 +23,7 @@ _A_YEAR: Final = 2026
 _REMEDIES: Final = {
     NO_FORECAST: "look at the last flow run, then run `coincast daily --series {series}`",
     SUSPECT_SOURCE: "look at what the vendor serves; if it is right, run `coincast snapshots accept`",
+    SOURCES_DIFFER: "compare both with the exchange; change `sources` in coincast.toml if the first is wrong",
     STALE_SOURCE: "look at what the vendor serves; take a delisted series out of coincast.toml",
     COVERAGE: "run `coincast scorecard --series {series}`, then refit or `coincast models rollback`",
     SKILL: "run `coincast scorecard --series {series}`, then `coincast models rollback`",

@@ -25,7 +25,7 @@ def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return not isinstance(error, CoincastError)
 
 
-def stage(name: str, work: _Work, *, retries: int, seconds: float) -> _Work:
+def stage(name: str, work: _Work, *, retries: int, seconds: float | None) -> _Work:
     """`work` as a Prefect task with its policy."""
     policy: Any = task(
         name=name,

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.addresses.parts import is_clear, links_of, parts_of
+from pipeline.addresses.parts import is_clear, is_readable, links_of, parts_of
 
 _REFERENCE: Final = re.compile(r"\{secret:([A-Za-z0-9_-]+)\}")
 _LITERAL: Final = re.compile(r"=[^&;]|^[^=]+$")
@@ -69,6 +69,8 @@ class Address:
             return "{secret:NAME} needs a name of letters, digits, - and _"
         if all(map(is_clear, links_of(text))):
             return ""
+        if "@" not in text and not all(map(is_readable, links_of(text))):
+            return f"{str(self)[:40]!r} cannot be read as a URL"
         return (
             f"{str(self)[:80]!r} is no URL whose login can be told from its host: in a user, a password and a key write"
             " %40 for @, %2F for /, %3F for ?, %23 for #, %5C for \\, or refer to a credential by {secret:NAME}"

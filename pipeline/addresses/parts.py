@@ -57,6 +57,17 @@ def links_of(text: str) -> list[str]:
     return _CHAINED.split(text)
 
 
+def is_readable(link: str) -> bool:
+    """Whether it is a folder, or a URL whose host and port can be told at all."""
+    if "://" not in link:
+        return True
+    try:
+        _ = urlsplit(link).port
+    except ValueError:
+        return False
+    return True
+
+
 def is_clear(link: str) -> bool:
     """Whether everybody who takes a URL apart finds the same login and the same host in it; a folder always is.
 
@@ -68,11 +79,7 @@ def is_clear(link: str) -> bool:
     scheme, separator, rest = link.partition("://")
     if not (separator and _SCHEME.fullmatch(scheme)) or rest.startswith("/"):
         return True
-    try:
-        _ = urlsplit(link).port
-    except ValueError:
-        return False
-    return not rest or bool(_CLEAR.fullmatch(rest))
+    return is_readable(link) and (not rest or bool(_CLEAR.fullmatch(rest)))
 
 
 def parts_of(link: str) -> Parts:

@@ -49,6 +49,8 @@ class Deadline:
             return outcome.result()
         finally:
             self._end()
+            # An error's frames hold this one, and it the error: what the work left open would wait for the collector.
+            del outcome
 
     def require_time(self) -> None:
         """Stop work that nobody waits for any more.

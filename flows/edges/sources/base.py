@@ -18,6 +18,8 @@ def base_of(text: Address | str) -> Address | Path:
     Raises:
         SourceError: It is neither.
     """
+    if fault := Address(text).fault:
+        raise SourceError(f"{_EXPECTED}; {fault}.")
     full = full_address(text).strip()
     try:
         parts = urlsplit(full)
