@@ -155,7 +155,10 @@ def test_other_numbers_and_other_versions_are_told(deployment: Deployment, tmp_p
 
     def older(manifest: Manifest) -> Manifest:
         return replace(
-            manifest, code="0.0.1+abc", packages={**manifest.packages, "numpy": "1.0", "gone": "2.0"}
+            manifest,
+            code="0.0.1+abc",
+            packages={**manifest.packages, "numpy": "1.0", "gone": "2.0"},
+            arithmetic={"instructions": "X86_V1"},
         )
 
     deployment.publish(snapshot, LAST, issued=widened, made=older)
@@ -166,6 +169,11 @@ def test_other_numbers_and_other_versions_are_told(deployment: Deployment, tmp_p
     assert made.changed[0].startswith("coincast was 0.0.1+abc and is ")
     assert made.changed[1] == "gone was 2.0 and is not installed."
     assert made.changed[2].startswith("numpy was 1.0 and is ")
+    told = {change.partition(" was ")[0]: change for change in made.changed[3:]}
+    assert told["The processor's set of instructions"].startswith(
+        "The processor's set of instructions was X86_V1 and is "
+    )
+    assert told["NumPy's BLAS"].startswith("NumPy's BLAS was not set and is ")
 
 
 @pytest.mark.slow
@@ -213,7 +221,7 @@ def test_the_command_exits_by_what_it_found(deployment: Deployment, tmp_path: Pa
     differs = CliRunner().invoke(app, [*arguments, str(LAST - timedelta(days=1))])
     assert differs.exit_code == 1
     assert "horizon 7: largest relative difference 0.33" in differs.stdout
-    assert "Code and packages are the same" in differs.stdout
+    assert "Code, packages and arithmetic are the same" in differs.stdout
     told = CliRunner().invoke(app, [*arguments, str(LAST), "--json"])
     assert json.loads(told.stdout)["equal"] is True
     for wrong in (["--as-of", "29.3.2026"], ["--as-of", "2020-01-01"]):
