@@ -278,7 +278,7 @@ def test_one_fit_that_fails_stops_no_other_and_retry_makes_only_its_units(
     fresh: Callable[[str], Deployment],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import flows.backfills.fits as chunk
+    import flows.inputs.contract as chunk
 
     deployment, train, fitted = fresh("failing"), chunk.train, []
     broken = LAST - timedelta(days=4)
@@ -431,7 +431,7 @@ def test_an_open_target_is_a_backfill_for_ever(
 def test_candles_that_break_the_contract_fail_the_days_from_there_on_only(
     fresh: Callable[[str], Deployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import flows.backfills.fits as chunk
+    import flows.inputs.contract as chunk
     from expectations.checking import check_candles
 
     bad = LAST - timedelta(days=3)

@@ -315,7 +315,7 @@ def test_no_credential_leaves_a_download_that_fails(
         "no candle file": Reply(body=b"date,close\n"),
     }
     once = RetryPolicy(connect_s=2, read_s=2, retries=0)
-    monkeypatch.setattr(stages, "fetch", partial(stages.fetch, policy=once))
+    monkeypatch.setattr(stages, "download_from", partial(stages.download_from, policy=once))
     with serve_market({}, script=replies.values()) as site:
         overrides = {"source": address(secrets, "source", site.url), "recipe": "tiny-range"}
         for said in replies:
@@ -340,7 +340,7 @@ def test_no_credential_leaves_by_an_error_that_nobody_expects(
         except ValueError as error:
             raise RuntimeError(f"{secrets.values['source-password']} was refused") from error
 
-    monkeypatch.setattr(stages, "check_candles", broken)
+    monkeypatch.setattr(stages, "check_market", broken)
     with pytest.raises(CoincastError, match=r"RuntimeError: \*\*\* was refused"):
         run_day(planted)
     assert "was refused" in caplog.text
