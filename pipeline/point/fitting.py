@@ -84,8 +84,9 @@ def fit_point(
         **(
             {"x": shuffled(inputs, targets, batch=fitting.batch, seed=seed)}
             if fitting.shuffle
-            else {"x": inputs, "y": targets, "batch_size": fitting.batch, "shuffle": False}
+            else {"x": inputs, "y": targets, "batch_size": fitting.batch}
         ),
+        shuffle=False,
         validation_data=_examples(framing, framing.parts.validation) if framing.parts.n_validation else None,
         validation_batch_size=fitting.batch,
         epochs=fitting.epochs,

@@ -25,7 +25,7 @@ def order_of(n_windows: int, *, seed: int, epoch: int) -> IntArray:
 
 
 def shuffled(inputs: Any, targets: Any, *, batch: int, seed: int) -> "keras.utils.PyDataset":
-    """Batches for `fit`, the last of an epoch being what is left.
+    """Batches for `fit(shuffle=False)`, the last of an epoch being what is left; shuffled again they would be Python's.
 
     Args:
         inputs: Array of shape (n_windows, window, n_columns).
@@ -36,21 +36,21 @@ def shuffled(inputs: Any, targets: Any, *, batch: int, seed: int) -> "keras.util
     import keras
 
     class Shuffled(keras.utils.PyDataset):  # type: ignore[misc] # Keras ships no types
-        """Counts the epochs that Keras says are over."""
+        """Counts the epochs that Keras says begin; it looks at a batch before the first, for its shape."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.epoch = 0
+            self.begun = 0
 
         def __len__(self) -> int:
             return -(-len(inputs) // batch)
 
         def __getitem__(self, number: int) -> tuple[Any, Any]:
-            order = order_of(len(inputs), seed=seed, epoch=self.epoch)
+            order = order_of(len(inputs), seed=seed, epoch=max(self.begun - 1, 0))
             places = order[number * batch : (number + 1) * batch]
             return inputs[places], targets[places]
 
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
+        def on_epoch_begin(self) -> None:
+            self.begun += 1
 
     return Shuffled()

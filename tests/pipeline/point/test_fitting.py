@@ -12,6 +12,7 @@ from pipeline.models.callbacks import deterministic
 from pipeline.point.fitting import PointFit, fit_point, predict, save_point
 from pipeline.point.framing import Framing, frame
 from pipeline.point.network import build_network
+from pipeline.point.shuffling import shuffled
 from pipeline.recipes.point import PointRecipe
 from pipeline.recipes.points import POINT_RECIPES
 from pipeline.scores.formulas import mean_absolute_percentage_error
@@ -122,10 +123,10 @@ def test_the_mape_curve_changes_nothing_of_the_fit() -> None:
     windows, targets = framing.inputs.astype(np.float32), framing.targets.astype(np.float32)
     part, held_out = framing.parts.fit, framing.parts.validation
     history = plain.fit(
-        windows[part],
-        targets[part],
+        shuffled(windows[part], targets[part], batch=recipe.fitting.batch, seed=1),
+        shuffle=False,
         validation_data=(windows[held_out], targets[held_out]),
-        batch_size=recipe.fitting.batch,
+        validation_batch_size=recipe.fitting.batch,
         epochs=recipe.fitting.epochs,
         verbose=0,
     ).history

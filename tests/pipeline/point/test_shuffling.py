@@ -34,7 +34,10 @@ def test_a_fit_sees_every_window_once_an_epoch_in_that_order(batch: int) -> None
     model = Seeing()
     model.compile(run_eagerly=True)
     model.fit(
-        shuffled(numbers.reshape(10, 1, 1), numbers.reshape(10, 1), batch=batch, seed=5), epochs=3, verbose=0
+        shuffled(numbers.reshape(10, 1, 1), numbers.reshape(10, 1), batch=batch, seed=5),
+        epochs=3,
+        shuffle=False,
+        verbose=0,
     )
     expected = [place for epoch in range(3) for place in order_of(10, seed=5, epoch=epoch).tolist()]
     assert seen == expected

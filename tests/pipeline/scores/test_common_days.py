@@ -368,6 +368,7 @@ EXEMPT: Final = {
     "pipeline/models/lstm/members.py:watched_loss": "a loss of training, weighted 0 where there is no outcome",
     "pipeline/scores/outcomes.py:outcomes": "scores forecast by forecast, those of the ledger, which are whole",
     "pipeline/evaluation/trial.py:try_models": "scores day by day",
+    "flows/edges/ledger/scoring.py:_rows": "refuses a forecast whose score is no number",
 }
 _SCORES: Final = (
     *(
