@@ -278,7 +278,7 @@ def test_one_fit_that_fails_stops_no_other_and_retry_makes_only_its_units(
     fresh: Callable[[str], Deployment],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import flows.inputs.contract as chunk
+    import flows.backfills.fits as chunk
 
     deployment, train, fitted = fresh("failing"), chunk.train, []
     broken = LAST - timedelta(days=4)
