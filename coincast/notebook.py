@@ -36,15 +36,14 @@ def read_candles(
         trades, NaN where the file does not tell them.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: The file cannot be read, or is larger than `download_limit_mb`.
         CandleFileError: It is no candle file, or an undecidable one.
     """
+    from flows.edges.configuration import configuration
+    from flows.inputs.candle_file import read_file
     from pipeline.candles import read_candles as read
 
-    try:
-        content = Path(file).read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); give a candle file.") from error
+    content = read_file(Path(file), configuration().settings)
     return read(content, series=_series(series), mapping=mapping).candles
 
 

@@ -68,10 +68,13 @@ def _table(
 
     engine = open_database(current.places.database_url)
     since, until = days
-    if what == "truth":
-        store = SnapshotStore(engine, current.places.snapshots_url)
-        parts = [truth_table(store, one, since=since, until=until) for one in wanted]
-    else:
-        read = forecast_table if what == "forecasts" else score_table
-        parts = [read(Ledger(engine), one, since=since, until=until) for one in wanted]
+    try:
+        if what == "truth":
+            store = SnapshotStore(engine, current.places.snapshots_url)
+            parts = [truth_table(store, one, since=since, until=until) for one in wanted]
+        else:
+            read = forecast_table if what == "forecasts" else score_table
+            parts = [read(Ledger(engine), one, since=since, until=until) for one in wanted]
+    finally:
+        engine.dispose()
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

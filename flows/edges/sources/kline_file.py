@@ -23,6 +23,7 @@ _MOST_BYTES: Final = 2**20
 # Later than this is no millisecond (year 5138), so it is a microsecond (1973 on).
 _LAST_MS: Final = 10**14
 _CHECKSUM: Final = re.compile(rb"([0-9a-fA-F]{64})[ \t]+\*?(\S+)\s*")
+# What zipfile raises of damaged, encrypted or unknown packing; the bytes are in memory, so no disk is at fault.
 _BROKEN: Final = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
