@@ -4,6 +4,7 @@ Like the features that they are made of (`daily`), the values at day t are funct
 same bits wherever these lie.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -60,7 +61,7 @@ def _change(days: DayAxis, length: int) -> FloatArray:
 def _closing_place(days: DayAxis) -> FloatArray:
     """0.5 for a close at the day's high to −0.5 at its low, on a log scale; 0 on a flat or filled day."""
     ranged = (days.high > days.low) & (days.low > 0)
-    low, high = np.where(ranged, days.low, 1.0), np.where(ranged, days.high, np.e)
+    low, high = np.where(ranged, days.low, 1.0), np.where(ranged, days.high, math.e)
     place = np.clip(np.log(np.where(ranged, days.close, 1.0) / low) / np.log(high / low), 0.0, 1.0)
     return np.where(ranged, place - 0.5, 0.0)
 
