@@ -68,4 +68,4 @@ def test_a_late_vendor_is_a_missing_forecast_and_a_stale_source(
 
 
 def test_the_usual_model_is_the_recipes() -> None:
-    assert usual_model(Settings(recipe="range-lstm")) == "coincast-range_blend"
+    assert usual_model(Settings(recipe="range-blend")) == "coincast-range_blend"
