@@ -9,18 +9,23 @@ from expectations.checking import check_forecasts
 from expectations.forecast_table import forecast_table
 from flows.edges.clock import clock
 from flows.edges.machine.versions import arithmetic, code_version, package_versions
+from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 from flows.inputs.market import Market
 from flows.inputs.request import Job
+from flows.reporting.progress import log
 from pipeline.candles.filling import days_by_source
+from pipeline.errors import RegistryError
 from pipeline.evaluation.trial import fit_baselines
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.manifest import Manifest
+from pipeline.models.bundle import load_bundle
 from pipeline.models.fitting import Model, issue
 from pipeline.recipes.base import Recipe
 
 UNREGISTERED: Final = "-"
+MANIFEST_FILE: Final = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +69,17 @@ def unregistered(job: Job, market: Market, model: Model) -> RegisteredFit:
     return RegisteredFit(
         model, manifest_of(job, market, recipe=model.recipe, fit_day=model.trained_as_of), UNREGISTERED
     )
+
+
+def registered_fit(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit | None:
+    """The version's fit; None, said in the log, where this coincast cannot load it any more."""
+    try:
+        folder = registered.bundle(version)
+        manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        return RegisteredFit(load_bundle(folder), manifest, str(version.version))
+    except (RegistryError, OSError) as error:
+        log.warning("Version %d of %s is no longer used: %s", version.version, registered.name, error)
+        return None
 
 
 def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> Manifest:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from flows.day.issued_fits import RegisteredFit
+from flows.day.issued_fits import RegisteredFit, registered_fit
 from flows.edges.configuration import Places
 from flows.edges.files.recipe_files import named_recipe
 from flows.edges.machine.locks import locks_of
@@ -14,8 +14,7 @@ from flows.edges.tracking.aliases import CHAMPION, is_held
 from flows.edges.tracking.registry import ModelVersion, RegisteredModel
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from flows.reporting.progress import log
-from pipeline.errors import InputError, RegistryError, TooLittleHistoryError
+from pipeline.errors import InputError, TooLittleHistoryError
 from pipeline.evaluation.gate import RECORD_DAYS, REFERENCE_FIGURES, Decision, FitShape, Roles, decide
 from pipeline.evaluation.gate_evidence import (
     FEWEST_DAYS,
@@ -29,15 +28,12 @@ from pipeline.evaluation.holdout import TEST_DAYS, Evaluation
 from pipeline.evaluation.trial import Trial, fit_baselines, try_models
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import BY_GATE
-from pipeline.forecasts.manifest import Manifest
 from pipeline.forecasts.quantiles import HORIZONS
-from pipeline.models.bundle import load_bundle
 from pipeline.models.fitting import Model, fit
 from pipeline.models.random_walk import RANDOM_WALK
 from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
 
-MANIFEST_FILE: Final = "manifest.json"
 _WALK: Final = RANDOM_WALK.model_id
 _HAR: Final = HAR_RANGE.model_id
 
@@ -130,7 +126,7 @@ def _incumbent(job: Job, registered: RegisteredModel, as_of: date) -> Incumbent:
     holder = registered.at(CHAMPION)
     is_younger = holder is not None and holder.tags.get("trained_as_of", "9999") > as_of.isoformat()
     # A champion that has seen days after this one must not speak of them, and stays where it is.
-    usable = None if holder is None or is_younger else _usable_fit(registered, holder)
+    usable = None if holder is None or is_younger else registered_fit(registered, holder)
     return Incumbent(
         recipe=_recipe_of(holder, job.configuration.places) if holder and usable else None,
         version=holder.version if holder else None,
@@ -201,17 +197,6 @@ def _published_before(job: Job, stores: Stores, as_of: date) -> str | None:
     """What the gate published for the newest earlier day; a baseline that was configured says nothing of a model."""
     newest = stores.ledger.publication(job.series, chosen_by=BY_GATE)
     return newest.model_id if newest is not None and newest.as_of < as_of else None
-
-
-def _usable_fit(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit | None:
-    """The version's fit; None, said in the log, where this coincast cannot load it any more."""
-    try:
-        folder = registered.bundle(version)
-        manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        return RegisteredFit(load_bundle(folder), manifest, str(version.version))
-    except (RegistryError, OSError) as error:
-        log.warning("Version %d of %s is no longer used: %s", version.version, registered.name, error)
-        return None
 
 
 def _recipe_of(champion: ModelVersion, places: Places) -> Recipe | None:

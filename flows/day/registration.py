@@ -5,8 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from expectations.verdict import Verdict
-from flows.day.issued_fits import RegisteredFit, checked_forecasts, issued_fits, unregistered
-from flows.day.judging import MANIFEST_FILE, JudgedFit
+from flows.day.issued_fits import (
+    MANIFEST_FILE,
+    RegisteredFit,
+    checked_forecasts,
+    issued_fits,
+    once_each,
+    unregistered,
+)
+from flows.day.judging import JudgedFit
 from flows.day.run_log import log_decision, log_fit, model_card, run_tags, version_tags
 from flows.edges.clock import clock
 from flows.edges.ledger.publications import GateRecord
@@ -70,7 +77,8 @@ def register_fit(
     model, evaluation = fits
     registered, decision, incumbent = judged.registered, judged.decision, judged.incumbent
     new = unregistered(job, market, model)
-    own = _one_for_each_model(None if decision.promote else incumbent.fit, new)
+    # The kept champion speaks for its recipe; a new fit of another recipe speaks beside it.
+    own = once_each([*([incumbent.fit] if incumbent.fit and not decision.promote else []), new])
     issued = issued_fits(job, market, grid, job.fit_day(market.as_of), own)
     forecasts = checked_forecasts(job, grid, market.as_of, issued)
     experiment = stores.tracking.experiment(job.series.slug)
@@ -106,13 +114,6 @@ def register_fit(
         run_id=run.id,
         run_url=run.url,
     )
-
-
-def _one_for_each_model(kept: RegisteredFit | None, new: RegisteredFit) -> tuple[RegisteredFit, ...]:
-    """The kept champion speaks for its recipe; a new fit of another recipe speaks beside it."""
-    if kept is None:
-        return (new,)
-    return (kept,) if kept.model.model_id == new.model.model_id else (kept, new)
 
 
 def _gate_record(job: Job, market: Market, decision: Decision, *, run_id: str) -> GateRecord:

@@ -24,6 +24,7 @@ from flows.reporting.progress import Stopwatch, log
 from flows.tasks import day as tasks
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError, ExpectationError
+from pipeline.features.feature_grid import FeatureGrid
 from pipeline.monitoring.catch_up import REACH, days_due
 from pipeline.series import Series
 
@@ -153,6 +154,20 @@ def _fit_and_issue(day: Day, stores: Stores, watch: Stopwatch) -> Registration:
     job, as_of, name = day.job, day.market.as_of, str(day.job.series)
     with watch.stage(name, "features"):
         grid = tasks.features(day)
+    registration = None
+    if not job.recipe.is_baseline and job.fit_day(as_of) < as_of:
+        with watch.stage(name, "load"):
+            registration = tasks.load(day, stores, grid)
+    if registration is None:
+        registration = _fit(day, stores, grid, watch)
+    with watch.stage(name, "forecast"):
+        tasks.forecast(day, stores, registration)
+    return registration
+
+
+def _fit(day: Day, stores: Stores, grid: FeatureGrid, watch: Stopwatch) -> Registration:
+    """Fitted, judged and registered."""
+    job, as_of, name = day.job, day.market.as_of, str(day.job.series)
     with watch.stage(name, "train"):
         model = tasks.train(job, grid, job.fit_day(as_of))
     with watch.stage(name, "evaluate"):
@@ -163,10 +178,7 @@ def _fit_and_issue(day: Day, stores: Stores, watch: Stopwatch) -> Registration:
         with watch.stage(name, "judge"):
             judged = tasks.judge(day, stores, grid, model=model, evaluation=evaluation)
     with watch.stage(name, "register"):
-        registration = tasks.register(day, stores, grid, model=model, evaluation=evaluation, judged=judged)
-    with watch.stage(name, "forecast"):
-        tasks.forecast(day, stores, registration)
-    return registration
+        return tasks.register(day, stores, grid, model=model, evaluation=evaluation, judged=judged)
 
 
 def _publish(done: Sequence[DoneDay], stores: Stores, daily_run: DailyRun) -> None:

@@ -11,6 +11,7 @@ from flows.day.baseline import record_baseline
 from flows.day.issued_fits import issue_context
 from flows.day.judging import JudgedFit, judge_fit
 from flows.day.registration import Registration, register_fit
+from flows.day.standing_fit import standing_fit
 from flows.edges.clock import clock
 from flows.edges.ledger.publications import Publication as Choice
 from flows.edges.snapshots.several import download_from
@@ -97,6 +98,14 @@ def features(day: Day) -> FeatureGrid:
     grid = FeatureGrid.of(day.market.grid)
     require_days(grid.table)
     return grid
+
+
+def load(day: Day, stores: Stores, grid: FeatureGrid) -> Registration | None:
+    """Between two fits of the refit calendar: the forecasts of the registered one; None where it is to be fitted."""
+    registration = standing_fit(day.job, stores, day.market, grid)
+    if registration is not None:
+        log.info("%s: %s", day.job.series, registration.reasons[0])
+    return registration
 
 
 def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:

@@ -10,6 +10,7 @@ from flows.tasks.policies import stage
 download: Final = stage("download", stages.download, retries=1, seconds=None)
 check: Final = stage("check", stages.check, retries=1, seconds=120)
 features: Final = stage("features", stages.features, retries=0, seconds=120)
+load: Final = stage("load", stages.load, retries=2, seconds=300)
 train: Final = stage("train", stages.train, retries=1, seconds=3600)
 evaluate: Final = stage("evaluate", stages.evaluate, retries=1, seconds=3600)
 # A trial of 90 days and one of a year, each with a fit of the candidate's recipe and of the champion's.
