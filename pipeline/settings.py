@@ -37,7 +37,7 @@ class Settings(BaseModel):
         fill_holes_from: Source that fills holes inside the history; empty for none.
         recipe: Name of the recipe whose model is published.
         seed: Seed of every fit.
-        refit_every: Days between fits on the refit calendar; 1 fits every day.
+        refit_every: Days between fits on the refit calendar; 1 fits every day. Between them the last fit forecasts.
         publish_to: fsspec URL of the publication target; empty means `site/` under the state folder.
         publish_truth: Whether closes may be published (the vendor's terms decide).
         database_url: SQLAlchemy URL of the ledger; empty means SQLite under the state folder.

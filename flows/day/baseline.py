@@ -39,7 +39,7 @@ def record_baseline(
     forecasts = checked_forecasts(job, grid, market.as_of, issued)
     shown = _alone(evaluation) if model.is_random_walk else evaluation
     experiment = stores.tracking.experiment(job.series.slug)
-    name = f"{job.series.slug} {market.as_of}"
+    name = f"{market.as_of} {job.series.slug}"
     with tracked_run(experiment, name, tags=run_tags(job, market, own.manifest)) as run:
         log_fit(run, job, market, verdict=verdict, evaluation=shown, reasons=(CONFIGURED,))
     return Registration(

@@ -83,7 +83,7 @@ def register_fit(
     forecasts = checked_forecasts(job, grid, market.as_of, issued)
     experiment = stores.tracking.experiment(job.series.slug)
     with tracked_run(
-        experiment, f"{job.series.slug} {market.as_of}", tags=run_tags(job, market, new.manifest)
+        experiment, f"{market.as_of} {job.series.slug}", tags=run_tags(job, market, new.manifest)
     ) as run:
         log_fit(run, job, market, verdict=verdict, evaluation=evaluation, reasons=decision.reasons)
         log_decision(run, decision)

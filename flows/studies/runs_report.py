@@ -53,7 +53,7 @@ class Comparison:
         """A row a run for the terminal: its name without the series', what became of it, the columns' metrics."""
         return [
             (
-                run.name.removeprefix(self.experiment.name).strip() or run.name,
+                run.name.replace(self.experiment.name, "").strip() or run.name,
                 run.tags.get("gate", "–") if run.status == "FINISHED" else run.status.lower(),
                 *(_number(run, name) for name in COLUMNS),
             )

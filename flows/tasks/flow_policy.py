@@ -11,6 +11,7 @@ from prefect import Flow
 from prefect.context import FlowRunContext
 
 from flows.edges.machine.prefect_settings import apply_prefect_settings
+from flows.reporting.run_names import flow_run_name
 from flows.tasks.heartbeat import heartbeats
 from flows.tasks.private_flow import PrivateFlow
 
@@ -33,7 +34,7 @@ def flow(*, name: str) -> Callable[[Callable[_P, _R]], Flow[_P, _R]]:
     """Prefect's decorator, for a flow that holds its settings, tells that it lives, and tells no credential."""
 
     def decorate(work: Callable[_P, _R]) -> Flow[_P, _R]:
-        return _Flow(work, name=name)
+        return _Flow(work, name=name, flow_run_name=flow_run_name)
 
     return decorate
 

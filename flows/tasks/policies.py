@@ -5,6 +5,7 @@ locked file) is tried again; what was asked wrongly is not.
 """
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, TypeVar
 
 from prefect import Task, task
@@ -26,9 +27,11 @@ def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 
 
 def stage(name: str, work: _Work, *, retries: int, seconds: float | None) -> _Work:
-    """`work` as a Prefect task with its policy."""
+    """`work` as a Prefect task with its policy; its runs are called by the series that they are of."""
+    of = {"job": " {job.series}", "day": " {day.job.series}"}.get(next(iter(signature(work).parameters)), "")
     policy: Any = task(
         name=name,
+        task_run_name=name + of,
         retries=retries,
         retry_delay_seconds=[2.0, 10.0, 30.0][:retries],
         retry_condition_fn=may_pass,

@@ -158,7 +158,7 @@ def test_every_fit_is_a_child_run_with_its_facts(compared: Compared) -> None:
     assert {"versions", "vintage", "seed", "flow_run_id"} <= set(one.tags)
     assert one.parameters["fitting.learning_rate"] == "0.01"
     assert one.metrics["epoch_train_mse_scaled"] > 0
-    curve = compared.experiment.tracking.client.get_metric_history(one.id, "epoch_train_mse_scaled")
+    curve = compared.experiment.tracking.client.get_metric_history(one.id, "epoch/epoch_train_mse_scaled")
     assert [point.step for point in curve] == [1, 2]
 
 

@@ -89,7 +89,7 @@ def test_a_range_recipe_is_kept_as_its_bundle(
     run = client.get_run(result["mlflow"]["run_id"])
     assert run.data.metrics["fit_seconds"] > 0
     walk = rows["random-walk"]["metrics"]["test_mse_price"]["mean"]
-    assert run.data.metrics["random_walk_test_mse_price"] == pytest.approx(walk)
+    assert run.data.metrics["random_walk/random_walk_test_mse_price"] == pytest.approx(walk)
     assert run.data.tags["verdict"] == rows["tiny-range"]["verdict"]
     assert float(run.data.tags["diebold_mariano_p"]) == rows["tiny-range"]["diebold_mariano_p"]
     figures = {Path(item.path).name for item in client.list_artifacts(run.info.run_id, "figures")}

@@ -191,7 +191,7 @@ def tracked_run(
 
     Args:
         experiment: From `Tracking.experiment`.
-        name: As a person would give it: `binance-btcusdt-1d 2026-03-29`.
+        name: As a person would give it, the day first, for the UI cuts it: `2026-03-29 binance-btcusdt-1d`.
         tags: Recipe, series, as_of, vintage, snapshot, git_commit, seed, versions, flow run.
         parent: Run (or its id) that this one belongs to.
 

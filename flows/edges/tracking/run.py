@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 MOST_METRICS: Final = 30
 Entity = TypeVar("Entity")
 
+# The UI shows metrics of one group, the part before a slash, side by side, and those of none before all: the skill.
+_GROUPS: Final = {
+    "random_walk": re.compile(r"random_walk_"),
+    "range": re.compile(r"test_(?:coverage_|wis)"),
+    "price": re.compile(r"test_.*(?:_price|mase|direction)"),
+    "scaled": re.compile(r"(?:test|train)_.*_scaled"),
+    "epoch": re.compile(r"epoch_|loss$|val_loss$"),
+}
 _TEXT_LIMIT: Final = 5000
 _DIGEST_LIMIT: Final = 36
 
@@ -61,7 +70,7 @@ class Run:
             self.client.log_batch(self.id, params=chunk, synchronous=True)
 
     def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
-        """Numbers with their unit in the name, as `test_mape_price_pct`.
+        """Numbers with their unit in the name, as `test_mape_price_pct`; the UI has it as `price/test_mape_price_pct`.
 
         Raises:
             RegistryError: A value is not finite (MLflow would store 1.8e308), or more than 30 names.
@@ -169,7 +178,7 @@ class Run:
             )
         self._metrics.update(names)
         instant = time.time_ns() // 1_000_000
-        metrics = [Metric(name, value, instant, step) for name, value, step in points]
+        metrics = [Metric(_grouped(name), value, instant, step) for name, value, step in points]
         for chunk in _chunks(metrics, 1000):
             self.client.log_batch(self.id, metrics=chunk, synchronous=True)
 
@@ -185,9 +194,13 @@ def record_of(run: "MlflowRun", *, url: str) -> RunRecord:
         ended_at=None if ended is None else _instant(ended),
         tags=dict(run.data.tags),
         parameters=dict(run.data.params),
-        metrics=dict(run.data.metrics),
+        metrics={name.rpartition("/")[2]: value for name, value in run.data.metrics.items()},
         url=url,
     )
+
+
+def _grouped(name: str) -> str:
+    return next((f"{group}/{name}" for group, names in _GROUPS.items() if names.match(name)), name)
 
 
 def _instant(milliseconds: int) -> datetime:
