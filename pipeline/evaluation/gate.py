@@ -90,12 +90,16 @@ class Decision:
         return {**asdict(self), "reasons": list(self.reasons)}
 
     def as_tags(self) -> dict[str, str]:
-        """The tag set of the run and of the model version."""
+        """The tag set of the run and of the model version; of the numbers those that later fits are held against."""
         return {
             "gate": "promoted" if self.promote else "refused",
             "gate_publish": self.publish,
             "gate_reasons": " ".join(self.reasons),
-            **{f"gate_{name}": f"{value:.6g}" for name, value in self.figures.items()},
+            **{
+                f"gate_{name}": f"{self.figures[name]:.6g}"
+                for name in ("fit_sound", *REFERENCE_FIGURES)
+                if name in self.figures
+            },
         }
 
 

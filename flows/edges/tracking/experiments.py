@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 LOCAL_UI: Final = "http://127.0.0.1:5000"
 # Without it MLflow 3.17 opens an experiment in its view of traces, of which there are none.
 _VIEW: Final = "workflowType=machine_learning"
+_NOTE: Final = "mlflow.note.content"
+_DESCRIPTIONS: Final = {
+    "backfills": "A run a backfill: which days, by which recipe, and how its forecasts turned out.",
+    "weekly-report": "A run a week: skill, coverage and gate decisions of all series.",
+}
+_OF_A_SERIES: Final = (
+    "Every fit of this series: the daily job's, named by day, and those of train, compare, sweep and backtest. Compare "
+    "`skill_vs_random_walk` (above 0 is better than tomorrow = today) and `test_relative_wis` (below 1 is better)."
+)
 _PAGE: Final = 1000
 
 
@@ -78,7 +87,9 @@ class Tracking:
         if found is None:
             location = None if self.artifacts is None else (self.artifacts / name).as_uri()
             try:
-                return self.client.create_experiment(name, artifact_location=location)
+                return self.client.create_experiment(
+                    name, artifact_location=location, tags={_NOTE: _DESCRIPTIONS.get(name, _OF_A_SERIES)}
+                )
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

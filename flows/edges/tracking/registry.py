@@ -153,7 +153,12 @@ class RegisteredModel:
         from mlflow.exceptions import MlflowException
 
         try:
-            self.client.create_registered_model(self.name, tags={"series": str(self.series)})
+            self.client.create_registered_model(
+                self.name,
+                tags={"series": str(self.series)},
+                description=f"Fits of {self.series}. `champion` is the version whose forecasts are published, "
+                "`previous` the one before it, `challenger` the one that the gate judged last.",
+            )
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

@@ -27,6 +27,7 @@ from flows.inputs.stores import open_stores
 from flows.publishing.reproduction import reproduce
 from flows.publishing.weeks import sum_up_week
 from pipeline.errors import TimeLimitError
+from pipeline.evaluation.gate import REFERENCE_FIGURES
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.models.fitting import Model
 from pipeline.monitoring.week import GateDay
@@ -221,8 +222,8 @@ def test_a_decision_outlasts_the_run_that_it_was_made_in(run: Callable[..., Any]
     assert (decision.as_of, decision.model_id, decision.run_id) == (LAST, TINY, version.run_id)
     assert (decision.outcome, decision.publish) == (version.tags["gate"], version.tags["gate_publish"])
     assert decision.text == version.tags["gate_reasons"]
-    figures = {f"gate_{name}": f"{value:.6g}" for name, value in decision.figures.items()}
-    assert figures.items() <= version.tags.items()
+    figures = {name: f"{decision.figures[name]:.6g}" for name in ("fit_sound", *REFERENCE_FIGURES)}
+    assert {f"gate_{name}": value for name, value in figures.items()}.items() <= version.tags.items()
     assert decision.simulated_time
     shown, said = site(), week()
     assert gate_shown() == {"promoted": decision.promoted, "reasons": [decision.text]}

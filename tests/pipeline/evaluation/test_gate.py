@@ -231,9 +231,8 @@ def test_a_decision_says_the_same_each_time_and_as_tags() -> None:
     assert first == second
     tags = first.as_tags()
     assert tags["gate"] == "promoted"
-    assert float(tags["gate_record_to_champion"]) == pytest.approx(
-        first.figures["record_to_champion"], rel=1e-5
-    )
+    assert float(tags["gate_fit_to_har_range"]) == pytest.approx(first.figures["fit_to_har_range"], rel=1e-5)
+    assert "gate_record_to_champion" not in tags, "that is in the decision's row and in gate.json"
     assert first.as_dict()["reasons"] == list(first.reasons)
 
 

@@ -82,6 +82,9 @@ def test_a_run_keeps_what_was_logged(tracking: Tracking, tmp_path: Path) -> None
         "test_days.json",
     ]
     assert record.url == run.url
+    (shown,) = tracking.client.search_experiments()
+    assert shown.name == experiment.name, "MLflow's own empty experiment is not listed"
+    assert "skill_vs_random_walk" in shown.tags["mlflow.note.content"]
     history = tracking.client.get_metric_history(run.id, "epoch/loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.25)]
     assert {file.path for file in tracking.client.list_artifacts(run.id)} == {
