@@ -77,14 +77,17 @@ def run_daily(
     from flows.edges.configuration import configuration
     from flows.edges.sources.base import require_base
     from flows.inputs.request import plan_jobs
+    from flows.inputs.stores import is_fit_due
 
     # Everything that can be wrong with the words is said before a server starts.
     current = configuration(overrides)
     wanted = parse_series(series, current.settings.series)
     day = parse_date(as_of, option="--as-of") if as_of else None
-    plan_jobs(current, wanted, as_of=day, now=parse_now(now))
+    jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     require_base(current.settings.source)
-    with ready_for_flows(quiet=quiet or as_json, contract=True):
+    with ready_for_flows(
+        quiet=quiet or as_json, networks=lambda: is_fit_due(jobs, current.places), contract=True
+    ):
         from flows.daily import daily as flow
         from flows.inputs.failures import SeriesFailedError
 

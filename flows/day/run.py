@@ -11,6 +11,7 @@ from typing import Final
 from flows.day.outcome import DayOutcome, DoneDay, describe
 from flows.day.registration import Registration
 from flows.day.waiting import Wait, Waiting
+from flows.edges.machine.runtime import import_networks
 from flows.edges.snapshots.store import Snapshot
 from flows.edges.threads import begin
 from flows.inputs.failures import kept
@@ -167,6 +168,7 @@ def _fit_and_issue(day: Day, stores: Stores, watch: Stopwatch) -> Registration:
 
 def _fit(day: Day, stores: Stores, grid: FeatureGrid, watch: Stopwatch) -> Registration:
     """Fitted, judged and registered."""
+    import_networks()
     job, as_of, name = day.job, day.market.as_of, str(day.job.series)
     with watch.stage(name, "train"):
         model = tasks.train(job, grid, job.fit_day(as_of))

@@ -1,5 +1,6 @@
 """The stores of one deployment, opened once a run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import Tracking, open_tracking
 from flows.inputs.failures import explained
+from flows.inputs.request import Job
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,3 +38,21 @@ def open_stores(places: Places) -> Stores:
         ledger=Ledger(engine),
         tracking=open_tracking(places),
     )
+
+
+def is_fit_due(jobs: Sequence[Job], places: Places) -> bool:
+    """Whether a run of these jobs is likely to fit: the ledger lacks a newest day that is a fit day.
+
+    Raises:
+        StoreError: The ledger does not answer or is damaged.
+    """
+    with explained():
+        protect_home(places.home, public=Path(places.publish_url))
+    ledger = Ledger(open_database(places.database_url))
+
+    def is_made(job: Job) -> bool:
+        day = job.as_of or job.newest_complete
+        made = ledger.complete_days(job.series, model_id=job.recipe.model_id, since=day, until=day)
+        return day in made or job.fit_day(day) < day
+
+    return not all(is_made(job) for job in jobs)

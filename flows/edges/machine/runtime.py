@@ -49,14 +49,27 @@ def prepare_environment(*, terminal: bool = False) -> None:
         log.setLevel(logging.INFO)
 
 
-def import_slow_packages(*, contract: bool = False) -> None:
-    """Import what takes seconds: TensorFlow without its chatter, Keras, MLflow.
+def import_slow_packages(*, networks: bool = True, contract: bool = False) -> None:
+    """Import what takes seconds.
 
     Args:
+        networks: TensorFlow, without its chatter, and Keras, beside MLflow.
         contract: Great Expectations too.
     """
     with _no_collection():
-        _import_each((*_NETWORKS, "mlflow", *(("great_expectations",) if contract else ())))
+        _import_each(
+            (
+                *(_NETWORKS if networks else ()),
+                "mlflow",
+                *(("great_expectations",) if contract else ()),
+            )
+        )
+
+
+def import_networks() -> None:
+    """TensorFlow and Keras, where a fit comes that nobody expected."""
+    if "keras" not in sys.modules:
+        import_slow_packages()
 
 
 def import_in_background() -> Thread:
