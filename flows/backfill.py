@@ -1,6 +1,6 @@
 """The flows `backfill`, which drives a whole backfill, and `backfill-chunk`, which works on one chunk of one."""
 
-from typing import Any
+from typing import Any, Literal
 
 from flows.backfills.execution import Execution
 from flows.backfills.plan import backfill_request, make_plan, open_backfill_stores
@@ -9,23 +9,24 @@ from flows.backfills.worker import work_chunk
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
+from flows.inputs.arguments import DateText, SeriesText
 from flows.tasks.flow_policy import flow
 from pipeline.errors import RunError
 
 
 @flow(name="backfill")
 def backfill(
-    first: str,
-    last: str,
-    series: list[str] | None = None,
+    first: DateText,
+    last: DateText,
+    series: list[SeriesText] | None = None,
     source: str | None = None,
     recipe: str | None = None,
-    reprocess: str = "missing",
-    order: str = "oldest",
+    reprocess: Literal["missing", "failed", "all"] = "missing",
+    order: Literal["oldest", "newest"] = "oldest",
     refit_every: int | None = None,
-    vintage: str = "latest",
+    vintage: Literal["latest", "known"] = "latest",
     chunk_days: int = 28,
-    executor: str = "inline",
+    executor: Literal["inline", "prefect", "dask"] = "inline",
     max_parallel: int | None = None,
     dask: str | None = None,
     lease_s: float = 60.0,
@@ -52,7 +53,7 @@ def backfill(
         JSON values of what became of it.
 
     Raises:
-        InputError: It cannot be done as asked; the server lets any text pass as a date.
+        InputError: It cannot be done as asked.
         RunError: A unit failed, or what was made of a series cannot be scored or shown; the others are done.
     """
     prepare_environment()

@@ -7,7 +7,7 @@ from flows.day.run import run_series
 from flows.day.waiting import Waiting
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.arguments import parse_date, parse_now, parse_series
+from flows.inputs.arguments import DateText, InstantText, SeriesText, parse_date, parse_now, parse_series
 from flows.inputs.failures import raise_failures
 from flows.inputs.request import plan_jobs
 from flows.inputs.stores import open_stores
@@ -16,9 +16,9 @@ from flows.tasks.flow_policy import flow
 
 @flow(name="daily")
 def daily(
-    series: list[str] | None = None,
-    as_of: str | None = None,
-    now: str | None = None,
+    series: list[SeriesText] | None = None,
+    as_of: DateText | None = None,
+    now: InstantText | None = None,
     overrides: dict[str, Any] | None = None,
     wait: bool = False,
 ) -> list[DayOutcome]:

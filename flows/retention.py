@@ -11,7 +11,7 @@ from flows.edges.sql.database import open_database
 from flows.edges.tracking.experiments import Tracking, open_tracking
 from flows.edges.tracking.registry import RegisteredModel
 from flows.edges.tracking.retention import Pruning, plan_pruning, prune
-from flows.inputs.arguments import parse_series
+from flows.inputs.arguments import SeriesText, parse_series
 from flows.inputs.failures import kept, raise_failures
 from flows.reporting.artifacts import show_table
 from flows.tasks.flow_policy import flow
@@ -21,7 +21,7 @@ from pipeline.series import Series
 
 @flow(name="retention")
 def retention(
-    series: list[str] | None = None,
+    series: list[SeriesText] | None = None,
     keep: int = 30,
     dry_run: bool = False,
     overrides: dict[str, Any] | None = None,

@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.arguments import parse_now, parse_series
+from flows.inputs.arguments import InstantText, SeriesText, parse_now, parse_series
 from flows.inputs.failures import kept, raise_failures
 from flows.inputs.request import Job, plan_jobs
 from flows.inputs.stores import Stores, open_stores
@@ -18,7 +18,9 @@ from pipeline.errors import CoincastError
 
 @flow(name="score")
 def score(
-    series: list[str] | None = None, now: str | None = None, overrides: dict[str, Any] | None = None
+    series: list[SeriesText] | None = None,
+    now: InstantText | None = None,
+    overrides: dict[str, Any] | None = None,
 ) -> dict[str, int]:
     """Download, score every forecast whose target is complete, and publish the record that follows.
 

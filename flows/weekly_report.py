@@ -6,7 +6,7 @@ from typing import Any
 from flows.edges.clock import clock
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.arguments import parse_now, parse_series
+from flows.inputs.arguments import InstantText, SeriesText, parse_now, parse_series
 from flows.inputs.failures import kept, raise_failures
 from flows.inputs.stores import open_stores
 from flows.publishing.weeks import WeekReport
@@ -18,9 +18,9 @@ from pipeline.monitoring.week import SeriesWeek, last_whole_week
 
 @flow(name="weekly-report")
 def weekly_report(
-    series: list[str] | None = None,
+    series: list[SeriesText] | None = None,
     week: str | None = None,
-    now: str | None = None,
+    now: InstantText | None = None,
     overrides: dict[str, Any] | None = None,
 ) -> WeekReport | None:
     """Skill, coverage, gate decisions and data health of a week, as page, MLflow run and artifacts.
