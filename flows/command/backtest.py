@@ -102,7 +102,7 @@ def parse_horizons(text: str) -> tuple[int, ...]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    from pipeline.scores.metrics import BACKTEST_TABLE
+    from pipeline.scores.metrics import BACKTEST_TABLE, COVERAGE
 
     title = f"{result['recipe']} on {result['series']}, {result['first_as_of']} to {result['last_as_of']}"
     shortest = str(min(result["horizons"]))
@@ -112,11 +112,13 @@ def _print(result: dict[str, Any]) -> None:
         ("by days ahead", "day", ahead),
         (f"{shortest} day(s) ahead, by year", "year", years),
     ):
-        heads = (name, "days", *(metric.title for metric in BACKTEST_TABLE), "vs walk", "less har 10⁻⁴")
+        held = f"{' '.join(map(str, COVERAGE))} %"
+        heads = (name, "days", held, *(one.title for one in BACKTEST_TABLE), "vs walk", "less har 10⁻⁴")
         rows = [
             (
                 key,
                 cell["days"],
+                " ".join(_percent(cell[metric.name]) for metric in COVERAGE.values()),
                 *(metric.text(cell[metric.name]) for metric in BACKTEST_TABLE),
                 *_in_words(cell),
             )
@@ -126,6 +128,10 @@ def _print(result: dict[str, Any]) -> None:
     typer.echo(f"{result['forecasts']['rows']} rows in {result['forecasts']['file']}")
     if "mlflow" in result:
         typer.echo(f"MLflow run: {result['mlflow']['url']}")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
 
 
 def _in_words(cell: dict[str, Any]) -> tuple[str, str]:

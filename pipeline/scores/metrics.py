@@ -251,11 +251,7 @@ BACKTEST: Final[tuple[Metric[Ranges], ...]] = (
     LESS_HAR,
     LESS_HAR_ERROR,
 )
-BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (
-    RELATIVE_WIS,
-    DM_T,
-    *COVERAGE.values(),
-)
+BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, DM_T)
 # Of each model of a backfill, over all series and horizons.
 LEADERBOARD: Final[tuple[Metric[Issued], ...]] = (WIS, RELATIVE_WIS, ABSOLUTE_ERROR, HIT_80)
 # A mean in several currencies says nothing at a glance.
