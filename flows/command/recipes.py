@@ -9,7 +9,7 @@ from flows.command.options import JsonOption
 from flows.command.output import print_json, print_table
 
 recipes: Final = typer.Typer(
-    help="List and show recipes; a TOML file in recipes/ beside coincast.toml adds one.",
+    help="List, show and begin recipes; a TOML file in recipes/ beside coincast.toml adds one.",
     no_args_is_help=True,
 )
 app.add_typer(recipes, name="recipes")
@@ -50,3 +50,20 @@ def show(
         print_json(recipe.as_values())
         return
     typer.echo(as_toml(recipe.as_values()), nl=False)
+
+
+@recipes.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Its name; the file is recipes/NAME.toml.")],
+    *,
+    like: Annotated[str, typer.Option("--like", "-l", help="The recipe that it begins as.")] = "range-blend",
+) -> None:
+    """Write a recipe of your own, to be edited: every value of another, under a new name.
+
+    Example: coincast recipes new wider-lstm --like guide-lstm
+    """
+    from flows.edges.configuration import configuration
+    from flows.edges.files.recipe_files import write_recipe
+
+    path = write_recipe(name, like=like, places=configuration().places)
+    typer.echo(f"{path}\nEdit it, then: coincast train --recipe {name} --file FILE")

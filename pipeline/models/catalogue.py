@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -40,6 +40,13 @@ def find_recipe(name: str, own: Sequence[Recipe] = ()) -> Recipe:
     near = get_close_matches(name, recipes, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(recipes)}."
     raise InputError(f"No recipe is named {name[:40]!r}; {hint}")
+
+
+_IN_OUR_WORDS: Final = {
+    "string_pattern_mismatch": "expected small letters, digits and single hyphens, as in my-lstm",
+    "extra_forbidden": "no recipe of this kind has such a field; `coincast recipes show NAME` prints those there are",
+    "missing": "it has to be given; `coincast recipes show NAME` prints how",
+}
 
 
 def parse_recipe(text: str, *, origin: str) -> Recipe:
@@ -83,7 +90,8 @@ def _recipe(values: dict[str, Any], *, origin: str) -> Recipe:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in fault["loc"])
-        raise InputError(f"{origin}: {field or 'recipe'}: {fault['msg'][:200]}.") from error
+        words = _IN_OUR_WORDS.get(fault["type"], fault["msg"][:200])
+        raise InputError(f"{origin}: {field or 'recipe'}: {words}.") from error
     if recipe.rule not in {one.rule for one in catalogue()}:
         known = ", ".join(one.rule for one in catalogue() if one.kind == recipe.kind)
         raise InputError(f"{origin}: method: expected one of {known}, got {recipe.rule}.")

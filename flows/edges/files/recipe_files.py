@@ -9,6 +9,7 @@ from flows.edges.words import one_line
 from pipeline.errors import InputError
 from pipeline.models.catalogue import catalogue, find_recipe, parse_recipe
 from pipeline.recipes.base import Recipe
+from pipeline.recipes.toml import as_toml
 
 _MOST_BYTES: Final = 64 * 1024
 
@@ -66,6 +67,30 @@ def named_recipes(names: Sequence[str], places: Places) -> tuple[Recipe, ...]:
     if not recipes:
         raise InputError("No recipe is named; give at least one, as in --recipes guide-lstm,random-walk.")
     return tuple(recipes.values())
+
+
+def write_recipe(name: str, *, like: str, places: Places) -> Path:
+    """Write `recipes/NAME.toml` with the values of another recipe.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: There is no such other one, the name cannot be a recipe's, or is in use.
+    """
+    values = named_recipe(like, places).as_values() | {"name": name}
+    text = as_toml(values)
+    parse_recipe(text, origin=f"{name}.toml")
+    if name in {recipe.name for recipe in all_recipes(places)}:
+        raise InputError(f"A recipe is named {name!r} already; `coincast recipes show {name}` prints it.")
+    path = places.recipes / f"{name}.toml"
+    places.recipes.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {one_line(error, limit=200)}") from error
+    return path
 
 
 def _read(path: Path) -> Recipe:

@@ -28,6 +28,29 @@ def test_show_prints_what_would_define_the_recipe() -> None:
     )
 
 
+def test_a_new_recipe_is_a_file_with_the_values_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "coincast.toml").touch()
+    monkeypatch.setenv("COINCAST_SETTINGS", str(tmp_path / "coincast.toml"))
+    written = run(app, ["recipes", "new", "wider-lstm", "--like", "guide-lstm"])
+    assert written.exit_code == 0, written.output
+    path = Path(written.stdout.splitlines()[0])
+    wider, like = (
+        json.loads(run(app, ["recipes", "show", name, "--json"]).stdout)
+        for name in ("wider-lstm", "guide-lstm")
+    )
+    assert wider == like | {"name": "wider-lstm"}
+    before = path.read_bytes()
+    for name, words in {
+        "wider-lstm": "already",
+        "guide-lstm": "already",
+        "../x": "small letters, digits and single hyphens",
+    }.items():
+        assert words in str(run(app, ["recipes", "new", name]).exception)
+    assert (path.read_bytes(), len(list(path.parent.iterdir()))) == (before, 1)
+
+
 @pytest.mark.parametrize("recipe", [recipe.name for recipe in POINT_RECIPES])
 @pytest.mark.parametrize(
     "order",
