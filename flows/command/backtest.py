@@ -102,42 +102,18 @@ def parse_horizons(text: str) -> tuple[int, ...]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    from pipeline.scores.metrics import BACKTEST_TABLE, COVERAGE
+    from pipeline.scores.metrics import BACKTEST_TABLE
 
     title = f"{result['recipe']} on {result['series']}, {result['first_as_of']} to {result['last_as_of']}"
-    shortest = str(min(result["horizons"]))
-    years = {year: cells[shortest] for year, cells in result["years"].items()}
-    ahead = {f"+{horizon}": result["overall"][str(horizon)] for horizon in result["horizons"]}
-    for what, name, cells in (
-        ("by days ahead", "day", ahead),
-        (f"{shortest} day(s) ahead, by year", "year", years),
-    ):
-        held = f"{' '.join(map(str, COVERAGE))} %"
-        heads = (name, "days", held, *(one.title for one in BACKTEST_TABLE), "vs walk", "less har 10⁻⁴")
+    for horizon in (str(h) for h in result["horizons"]):
+        periods = {year: cells[horizon] for year, cells in result["years"].items()}
+        periods["all"] = result["overall"][horizon]
         rows = [
-            (
-                key,
-                cell["days"],
-                " ".join(_percent(cell[metric.name]) for metric in COVERAGE.values()),
-                *(metric.text(cell[metric.name]) for metric in BACKTEST_TABLE),
-                *_in_words(cell),
-            )
-            for key, cell in cells.items()
+            (period, cell["days"], *(metric.text(cell[metric.name]) for metric in BACKTEST_TABLE))
+            for period, cell in periods.items()
         ]
-        print_table(f"{title}, {what}", heads, rows)
+        heads = ("period", "days", *(metric.title for metric in BACKTEST_TABLE))
+        print_table(f"{title}, {horizon} day(s) ahead", heads, rows)
     typer.echo(f"{result['forecasts']['rows']} rows in {result['forecasts']['file']}")
     if "mlflow" in result:
         typer.echo(f"MLflow run: {result['mlflow']['url']}")
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f}"
-
-
-def _in_words(cell: dict[str, Any]) -> tuple[str, str]:
-    """Whether the difference from the random walk is more than chance, and the one from har-range with its error."""
-    from pipeline.scores.paired import PairedDifference, beside_walk
-
-    known = {name: float("nan") if value is None else value for name, value in cell.items()}
-    har = PairedDifference(cell["days"], known["less_har_range"], known["less_har_range_error"])
-    return beside_walk(cell["days"], known["relative_wis"], known["dm_t"]), har.ten_thousandths

@@ -32,8 +32,8 @@ def scorecard(
 
     Live forecasts, issued before their day was over, and backfilled ones are in tables apart: how many days
     ahead, how many are scored, the share of days that each range held, the error over the random walk's on the
-    days that both have (below 1 is better; their number in brackets where it is not n), whether that is more than
-    chance, the same ratio less that of har-range with its standard error, in 10⁻⁴, and the mean error of the median.
+    days that both have (below 1 is better; their number in brackets where it is not n; t and p of a Diebold–Mariano
+    test, t above 0 is better), and the mean error of the median.
 
     Example: coincast scorecard --series binance/BTCUSDT/1d --since 2026-01-01
     """
@@ -92,16 +92,7 @@ def _nothing(series: str, since: str | None, *, issued: bool) -> str:
 def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
     from pipeline.scores.metrics import MAE, RELATIVE_WIS
 
-    heads = (
-        "model",
-        "day",
-        "n",
-        "50 80 90 95 %",
-        RELATIVE_WIS.title,
-        "vs walk",
-        "less har 10⁻⁴",
-        MAE.title,
-    )
+    heads = ("model", "day", "n", "50 80 90 95 %", RELATIVE_WIS.title, "t", "p", MAE.title)
     for series, mode in dict.fromkeys((line.series, line.mode) for line in lines):
         group = [line for line in lines if (line.series, line.mode) == (series, mode)]
         flags = {
@@ -125,10 +116,9 @@ def _cells(line: "ScoreLine") -> tuple[object, ...]:
 
     held = " ".join(f"{100 * figure.share:.0f}" for figure in line.coverage)
     skill = line.skill
-    compared = (_ratio(skill, line.n), skill.verdict) if skill else _uncompared(line)
-    har = line.less_har_range.ten_thousandths if line.less_har_range else ""
+    compared = (_ratio(skill, line.n), _t(skill.dm_t), _p(skill.dm_p)) if skill else _uncompared(line)
     name = line.model_id.removeprefix("coincast-")
-    return (name, f"+{line.horizon}", line.n, held, *compared, har, price(line.mae))
+    return (name, f"+{line.horizon}", line.n, held, *compared, price(line.mae))
 
 
 def _ratio(skill: "Skill", scored: int) -> str:
@@ -137,10 +127,21 @@ def _ratio(skill: "Skill", scored: int) -> str:
     return figure if skill.n == scored else f"{figure} ({skill.n})"
 
 
-def _uncompared(line: "ScoreLine") -> tuple[str, str]:
+def _uncompared(line: "ScoreLine") -> tuple[str, str, str]:
     """The random walk is not compared with itself; another has no day in common with it."""
-    return ("" if line.model_id == RANDOM_WALK else "–", "")
+    return ("" if line.model_id == RANDOM_WALK else "–", "", "")
 
 
 def _figure(value: float, digits: int) -> str:
     return "–" if isnan(value) else f"{value:.{digits}f}"
+
+
+def _t(value: float) -> str:
+    return "" if isnan(value) else f"{value:.1f}"
+
+
+def _p(value: float) -> str:
+    """Empty where too few days are scored for a test."""
+    if isnan(value):
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -4,7 +4,7 @@ One process without Prefect: a walk is long arithmetic, and what it needs of a f
 parts give it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -24,9 +24,8 @@ from flows.studies.backtest_parts import Parts
 from pipeline.evaluation.backtest import COLUMNS, Span, SpanForecasts, forecast_lines, plan_spans, walk_span
 from pipeline.evaluation.backtest_summary import Outcomes, collect_outcomes, summarise
 from pipeline.figures.backtest import coverage_figure, cumulative_figure, fan_figure, pit_figure
-from pipeline.forecasts.quantiles import HORIZONS, FloatArray
+from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.models.registry import require_range
-from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
 from pipeline.scores.metrics import BACKTEST, DAYS, RELATIVE_WIS
 from pipeline.series import Series
@@ -84,8 +83,7 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
     walked = list(_walk(request, recipe, history, spans, parts))
     written = _write(request, recipe, history, walked)
     rows = np.concatenate([one.span.rows for one in walked])
-    har = None if recipe == HAR_RANGE else _of_har_range(history, spans, seed=request.seed)
-    outcomes = collect_outcomes(history.features, rows, _joined(walked), har)
+    outcomes = collect_outcomes(history.features, rows, np.concatenate([one.quantiles for one in walked]))
     result = _facts(request, recipe, history, walked) | summarise(outcomes, request.horizons)
     result["forecasts"] = {"file": str(request.out), "rows": written}
     if request.track:
@@ -105,15 +103,6 @@ def _walk(
             forecasts = walk_span(recipe, history.features, span, seed=request.seed)
             parts.keep(forecasts)
         yield forecasts
-
-
-def _of_har_range(history: History, spans: Sequence[Span], *, seed: int) -> FloatArray:
-    """The regression that a model must beat, fitted on the same days."""
-    return _joined([walk_span(HAR_RANGE, history.features, span, seed=seed) for span in spans])
-
-
-def _joined(walked: Sequence[SpanForecasts]) -> FloatArray:
-    return np.concatenate([one.quantiles for one in walked])
 
 
 def _write(request: BacktestRequest, recipe: Recipe, history: History, walked: list[SpanForecasts]) -> int:

@@ -26,7 +26,6 @@ class Outcomes:
         actual: Log returns, array of shape (n, 7), NaN where the target has no candle.
         quantiles: Of log returns, array of shape (n, 7, 23).
         walk: The random walk's, same shape.
-        har: Those of har-range from the same fit days, same shape; None where the model is har-range.
         persistence: MAE of one-day persistence before the first as_of, in quote currency: the scale of MASE.
     """
 
@@ -37,7 +36,6 @@ class Outcomes:
     quantiles: FloatArray
     walk: FloatArray
     persistence: float
-    har: FloatArray | None = None
 
     def scores(self, horizon: int) -> tuple[FloatArray, FloatArray]:
         """WIS of model and random walk on the days that both have, arrays of shape (n,), NaN elsewhere."""
@@ -48,16 +46,13 @@ class Outcomes:
         return common["own"], common["walk"]
 
 
-def collect_outcomes(
-    grid: FeatureGrid, rows: IntArray, quantiles: FloatArray, har: FloatArray | None = None
-) -> Outcomes:
+def collect_outcomes(grid: FeatureGrid, rows: IntArray, quantiles: FloatArray) -> Outcomes:
     """What came after each forecast, and what the random walk said.
 
     Args:
         grid: The days; a filled day is no outcome.
         rows: As_of rows of the grid, rising, array of shape (n,).
         quantiles: Of log returns, array of shape (n, 7, 23).
-        har: Those of har-range, same shape.
     """
     days = grid.days
     places = days.place[rows]
@@ -70,7 +65,6 @@ def collect_outcomes(
         quantiles=quantiles,
         walk=random_walk_quantiles(days, places),
         persistence=one_day_persistence(grid.table.iloc[: int(rows[0]) + 1]),
-        har=har,
     )
 
 
@@ -107,7 +101,6 @@ def _cell(outcomes: Outcomes, chosen: "np.ndarray[Any, np.dtype[np.bool_]]", hor
             quantiles=quantiles,
             walk=outcomes.walk[scored, column],
             horizon=horizon,
-            har=None if outcomes.har is None else outcomes.har[scored, column],
         ),
     )
     return {"days": int(scored.sum()), **{metric.name: values.get(metric.name) for metric in BACKTEST}}

@@ -9,16 +9,10 @@ from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import interval
 from pipeline.page.content import Record, SeriesContent
 from pipeline.page.prices import coin_name, format_price, rounding_step
-from pipeline.scores.paired import PairedDifference
 from pipeline.scores.scorecard import Skill
 
 # Fewer outcomes than this are counted, not given in percent.
 _FEW: Final = 30
-_OF_VERDICT: Final = {
-    "better": "better",
-    "worse": "worse",
-    "not clear": "not clearly different",
-}
 
 Tone = Literal["good", "neutral", "bad"]
 
@@ -106,29 +100,18 @@ def skill_verdict(model_id: str, record: Record | None, *, configured: bool = Fa
         )
     if line is None or line.skill is None:
         return Verdict("neutral", "No record yet", "Its error has not been compared with the random walk's.")
-    judged = _judge(line.skill)
-    return judged._replace(figures=" ".join(filter(None, (judged.figures, _beside_har(line.less_har_range)))))
-
-
-def _beside_har(paired: PairedDifference | None) -> str:
-    """Beside the simplest regression on ranges; nothing while it is too early to say."""
-    if paired is None or paired.verdict not in _OF_VERDICT:
-        return ""
-    return (
-        f"Beside har-range, a regression on past ranges, it is {_OF_VERDICT[paired.verdict]}: {paired.text} times"
-        " the random walk's error."
-    )
+    return _judge(line.skill)
 
 
 def _judge(skill: Skill) -> Verdict:
     if isnan(skill.relative_wis):
         figures = f"The random walk made no error over {days(skill.n)}, so its error is no measure."
         return Verdict("neutral", "Too early to tell", figures)
-    error = f"Its error is {skill.relative_wis:.3f} times the random walk's"
+    error = f"Its error is {skill.relative_wis:.2f} times the random walk's"
     if skill.n < _FEW or isnan(skill.interval.lower):
         return Verdict("neutral", "Too early to tell", f"{error} over {days(skill.n)}.")
     lower, upper = skill.interval
-    figures = f"{error} (95 % interval {lower:.3f} to {upper:.3f}, {days(skill.n)})."
+    figures = f"{error} (95 % interval {lower:.2f} to {upper:.2f}, {days(skill.n)})."
     if upper < 1:
         return Verdict("good", "Better than the random walk", figures)
     if lower > 1:

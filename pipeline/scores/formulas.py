@@ -124,31 +124,17 @@ def diebold_mariano(loss: FloatArray, baseline_loss: FloatArray, *, horizon: int
     """
     difference = np.asarray(baseline_loss) - np.asarray(loss)
     difference = difference[np.isfinite(difference)]
-    error = standard_error(difference, horizon=horizon)
-    if math.isnan(error):
-        return DieboldMariano(math.nan, math.nan)
-    t = float(difference.mean()) / error
-    return DieboldMariano(t, math.erfc(abs(t) / math.sqrt(2)))
-
-
-def standard_error(values: FloatArray, *, horizon: int = 1) -> float:
-    """Standard error of a mean, `sqrt(V / n)` with the V of `diebold_mariano`: forecasts of h steps overlap.
-
-    Args:
-        values: Array of shape (n,) in time order, all finite.
-        horizon: Steps ahead of the forecasts, 1 or more.
-
-    Returns:
-        In the unit of the values; NaN with fewer than two or no spread.
-    """
-    count = len(values)
+    count = len(difference)
     if count < 2:
-        return math.nan
-    centred = values - values.mean()
+        return DieboldMariano(math.nan, math.nan)
+    centred = difference - difference.mean()
     variance = float(centred @ centred) / count
     for lag in range(1, min(horizon, count)):
         variance += 2 * (1 - lag / horizon) * float(centred[lag:] @ centred[:-lag]) / count
-    return math.sqrt(variance / count) if variance > 0 else math.nan
+    if variance <= 0:
+        return DieboldMariano(math.nan, math.nan)
+    t = float(difference.mean()) / math.sqrt(variance / count)
+    return DieboldMariano(t, math.erfc(abs(t) / math.sqrt(2)))
 
 
 def mean_squared_error(actual: FloatArray, predicted: FloatArray) -> float:

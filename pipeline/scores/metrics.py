@@ -169,25 +169,6 @@ DM_P: Final[Metric[Ranges]] = Metric(
     "its two-sided p",
     lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon).p,
 )
-LESS_HAR: Final[Metric[Ranges]] = Metric(
-    "less_har_range",
-    "less har-range",
-    "relative WIS",
-    "lower",
-    "relative WIS less har-range's, on the days that it has too",
-    lambda s: s.less_har_range.difference,
-    "+.4f",
-    reference=0.0,
-)
-LESS_HAR_ERROR: Final[Metric[Ranges]] = Metric(
-    "less_har_range_error",
-    "±",
-    "relative WIS",
-    "none",
-    "its standard error, Newey–West with h − 1 lags; not under 30 days",
-    lambda s: s.less_har_range.error,
-    ".4f",
-)
 ABSOLUTE_ERROR: Final[Metric[Issued]] = Metric(
     "absolute_error", "MAE", _CURRENCY, "lower", "mean of abs(y − median)", lambda s: mean(s.absolute_error)
 )
@@ -248,10 +229,8 @@ BACKTEST: Final[tuple[Metric[Ranges], ...]] = (
     MASE,
     DM_T,
     DM_P,
-    LESS_HAR,
-    LESS_HAR_ERROR,
 )
-BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, DM_T)
+BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, DM_T, *COVERAGE.values(), MASE)
 # Of each model of a backfill, over all series and horizons.
 LEADERBOARD: Final[tuple[Metric[Issued], ...]] = (WIS, RELATIVE_WIS, ABSOLUTE_ERROR, HIT_80)
 # A mean in several currencies says nothing at a glance.

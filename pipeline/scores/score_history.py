@@ -30,33 +30,20 @@ RECENT: Final = 30
 GROUP: Final = (SERIES, MODEL_ID, MODE, HORIZON)
 
 BASELINE_WIS: Final = "baseline_wis"
-HAR_WIS: Final = "har_wis"
 RELATIVE_WIS: Final = "relative_wis"
 SKILL_COLUMNS: Final = (TARGET_DATE, "n", RELATIVE_WIS, "lower", "upper")
 
 
-def beside(scores: "DataFrame", model_id: str, column: str) -> "DataFrame":
-    """Score rows with a model's WIS of the same series, as_of, horizon and mode as `column`; NaN where it has none.
+def beside_random_walk(scores: "DataFrame", *, how: Literal["inner", "left"] = "inner") -> "DataFrame":
+    """Score rows with `baseline_wis`, the random walk's of the same series, as_of, horizon and mode.
 
     Args:
         scores: Rows as `Ledger.scores` gives them; those without a score are left out.
-        model_id: Whose.
-        column: Its name.
-    """
-    known = with_score(scores)
-    other = known.loc[known[MODEL_ID] == model_id, [*CELL, WIS]].rename(columns={WIS: column})
-    return known.merge(other, on=list(CELL), how="left", validate="many_to_one")
-
-
-def beside_random_walk(scores: "DataFrame", *, how: Literal["inner", "left"] = "inner") -> "DataFrame":
-    """Score rows with `baseline_wis`, the random walk's.
-
-    Args:
-        scores: As `beside` takes them.
         how: `inner` leaves out forecasts that have no random walk beside them; `left` keeps them with NaN.
     """
-    rows = beside(scores, RANDOM_WALK, BASELINE_WIS)
-    return rows if how == "left" else rows.dropna(subset=[BASELINE_WIS]).reset_index(drop=True)
+    known = with_score(scores)
+    walk = known.loc[known[MODEL_ID] == RANDOM_WALK, [*CELL, WIS]].rename(columns={WIS: BASELINE_WIS})
+    return known.merge(walk, on=list(CELL), how=how, validate="many_to_one")
 
 
 def recent_forecasts(scores: "DataFrame", *, count: int = RECENT) -> "DataFrame":

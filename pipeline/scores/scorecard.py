@@ -10,7 +10,6 @@ import numpy as np
 
 from pipeline.forecasts.columns import (
     ABSOLUTE_ERROR,
-    HAR_RANGE,
     HORIZON,
     MODE,
     MODEL_ID,
@@ -26,8 +25,7 @@ from pipeline.forecasts.columns import (
 from pipeline.forecasts.quantiles import COVERAGES
 from pipeline.scores import metrics
 from pipeline.scores.formulas import DieboldMariano, diebold_mariano
-from pipeline.scores.paired import FEWEST_TESTED, PairedDifference, beside_walk, paired_difference
-from pipeline.scores.score_history import BASELINE_WIS, GROUP, HAR_WIS, beside, beside_random_walk
+from pipeline.scores.score_history import BASELINE_WIS, GROUP, beside_random_walk
 from pipeline.scores.scored import Issued
 from pipeline.scores.uncertainty import Interval, ratio_path, wilson_interval
 
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PIT_BINS: Final = 10
+# With fewer days the variance of their differences is a guess, and t may be a hundred.
+FEWEST_TESTED: Final = 30
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,6 @@ class Skill:
     dm_t: float
     dm_p: float
 
-    @property
-    def verdict(self) -> str:
-        """The test in words, of what the model is beside the random walk."""
-        return beside_walk(self.n, self.relative_wis, self.dm_t)
-
 
 @dataclass(frozen=True)
 class ScoreLine:
@@ -96,7 +91,6 @@ class ScoreLine:
         mae: Mean absolute error of the median, in quote currency.
         pit: Outcomes in each tenth of the forecast distribution, 10 counts; even when calibrated.
         skill: Against the random walk; None for the random walk itself and where it has no score.
-        less_har_range: Relative WIS less that of har-range; None for har-range itself and where it has no score.
         simulated_time: How many were issued by a run whose `now` was not the clock's.
         simulated_data: Whether the candles come from the simulated market.
     """
@@ -113,7 +107,6 @@ class ScoreLine:
     mae: float
     pit: tuple[int, ...]
     skill: Skill | None
-    less_har_range: PairedDifference | None
     simulated_time: int
     simulated_data: bool
 
@@ -161,8 +154,7 @@ def _standing(row: ScoreLine, lines: Sequence[ScoreLine]) -> tuple[bool, float, 
 def _groups(scores: "DataFrame") -> "Iterator[DataFrame]":
     if scores.empty:
         return
-    both = beside(beside_random_walk(scores, how="left"), HAR_RANGE, HAR_WIS)
-    for _, group in both.groupby(list(GROUP)):
+    for _, group in beside_random_walk(scores, how="left").groupby(list(GROUP)):
         yield group.sort_values(TARGET_DATE)
 
 
@@ -185,7 +177,6 @@ def _line(group: "DataFrame") -> ScoreLine:
         mae=metrics.ABSOLUTE_ERROR.function(rows),
         pit=tuple(np.histogram(group[PIT], bins=PIT_BINS, range=(0, 1))[0].tolist()),
         skill=None if head[MODEL_ID] == RANDOM_WALK else _skill(group, horizon),
-        less_har_range=None if head[MODEL_ID] == HAR_RANGE else _less_har_range(group, horizon),
         simulated_time=int(group[SIMULATED_TIME].sum()),
         simulated_data=bool(group[SIMULATED_DATA].any()),
     )
@@ -208,12 +199,6 @@ def _skill(group: "DataFrame", horizon: int) -> Skill | None:
         test = diebold_mariano(own, walk, horizon=horizon)
     last = Interval(float(path.lower[-1]), float(path.upper[-1]))
     return Skill(len(rows), float(path.ratio[-1]), last, test.t, test.p)
-
-
-def _less_har_range(group: "DataFrame", horizon: int) -> PairedDifference | None:
-    own, har, walk = (group[name].to_numpy(dtype=float) for name in (WIS, HAR_WIS, BASELINE_WIS))
-    paired = paired_difference(own, har, walk, horizon=horizon)
-    return paired if paired.n else None
 
 
 def _plain(value: Any) -> Any:

@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.scores.formulas import weighted_interval_score
-from pipeline.scores.paired import PairedDifference, paired_difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +25,12 @@ class Prices(Points):
 
 @dataclass(frozen=True, eq=False)
 class Ranges(Prices):
-    """With the log returns that came, array of shape (n,), and quantiles of them, of shape (n, 23).
-
-    Those of har-range, NaN where it has no forecast, are there where a model is compared with it.
-    """
+    """With the log returns that came, array of shape (n,), and quantiles of them, of shape (n, 23)."""
 
     outcome: FloatArray
     quantiles: FloatArray
     walk: FloatArray
     horizon: int = 1
-    har: FloatArray | None = None
 
     @property
     def wis(self) -> FloatArray:
@@ -48,12 +41,6 @@ class Ranges(Prices):
     def walk_wis(self) -> FloatArray:
         """Of the random walk's on the same days."""
         return weighted_interval_score(self.outcome, self.walk)
-
-    @property
-    def less_har_range(self) -> PairedDifference:
-        """Relative WIS less har-range's, on the days that it has too."""
-        har = self.outcome * np.nan if self.har is None else weighted_interval_score(self.outcome, self.har)
-        return paired_difference(self.wis, har, self.walk_wis, horizon=self.horizon)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ from pipeline.page.sentences import (
     reader_sentence,
     skill_verdict,
 )
-from pipeline.scores.paired import PairedDifference
 from pipeline.scores.scorecard import Coverage, ScoreLine, Skill
 from pipeline.scores.uncertainty import Interval, wilson_interval
 from pipeline.series import Series
@@ -27,9 +26,7 @@ MakeContent = Callable[..., SeriesContent]
 BITCOIN = Series("binance", "BTCUSDT")
 
 
-def record(
-    hits: int, n: int, skill: Skill | None = None, less_har_range: PairedDifference | None = None
-) -> Record:
+def record(hits: int, n: int, skill: Skill | None = None) -> Record:
     """One-day-ahead scores: of n days, `hits` inside the 80 percent range."""
     share = hits / n
     coverage = Coverage(80, hits, share, wilson_interval(share, n))
@@ -46,7 +43,6 @@ def record(
         mae=900.0,
         pit=(n,) + (0,) * 9,
         skill=skill,
-        less_har_range=less_har_range,
         simulated_time=0,
         simulated_data=False,
     )
@@ -122,24 +118,6 @@ def test_whether_the_ranges_are_honest(given: Record | None, tone: str, words: s
 )
 def test_whether_there_is_skill(given: Skill | None, tone: str, words: str) -> None:
     assert skill_verdict("coincast-range_lstm", record(80, 100, given))[:2] == (tone, words)
-
-
-@pytest.mark.parametrize(
-    ("paired", "words"),
-    [
-        (PairedDifference(365, -0.007, 0.001), "it is better: −0.0070 ± 0.0010 times"),
-        (PairedDifference(365, -0.001, 0.001), "it is not clearly different: −0.0010 ± 0.0010 times"),
-        (PairedDifference(365, 0.007, 0.001), "it is worse: +0.0070 ± 0.0010 times"),
-        (PairedDifference(20, -0.007, nan), ""),
-        (None, ""),
-    ],
-)
-def test_a_difference_within_its_error_is_not_told_as_better(
-    paired: PairedDifference | None, words: str
-) -> None:
-    said = skill_verdict("coincast-range_lstm", record(80, 100, skill(0.9, 0.97), paired)).figures
-    assert words in said
-    assert ("har-range" in said) == bool(words)
 
 
 def test_a_record_of_later_days_only_is_no_record_of_tomorrow() -> None:

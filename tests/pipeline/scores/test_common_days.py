@@ -290,18 +290,6 @@ def own_card(who: str, missing: Cells, how: str) -> Result:
     return [line.as_dict() for line in lines if line.model_id == MODEL], recent.to_dict("records")
 
 
-def beside_har(who: str, missing: Cells, how: str) -> Result:
-    lines = build_scorecard(score_rows(who, missing, how)).lines
-    own = [line.less_har_range for line in lines if line.model_id == MODEL]
-    return [(one.n, one.difference, one.error) for one in own if one]
-
-
-def backtest_beside_har(who: str, missing: Cells, how: str) -> Result:
-    both = replace(walked(who, missing, how), har=forecasts(HAR, who, missing, how))
-    cells = summarise(both, HORIZONS)["overall"].values()
-    return [(cell["less_har_range"], cell["less_har_range_error"]) for cell in cells]
-
-
 def skill_grown(who: str, missing: Cells, how: str) -> Result:
     return skill_over_time(score_rows(who, missing, how), model_id=MODEL, horizon=2).to_dict("records")
 
@@ -363,8 +351,6 @@ LAW: Final[Mapping[str, tuple[Callable[[str, Cells, str], Result], tuple[str, ..
     "backfill": (backfilled, MODELS),
     "scorecard": (carded, (MODEL, WALK)),
     "a line of the scorecard": (own_card, (MODEL,)),
-    "scorecard beside har-range": (beside_har, (MODEL, HAR, WALK)),
-    "backtest beside har-range": (backtest_beside_har, (MODEL, HAR, WALK)),
     "skill over time": (skill_grown, (MODEL, WALK)),
     "alarms": (alarmed, (MODEL, WALK)),
     "week": (weekly, (MODEL, WALK)),
@@ -396,7 +382,7 @@ _SCORES: Final = (
     *("mean_squared_error", "mean_absolute_error", "mean_absolute_scaled_error"),
     *("mean_absolute_percentage_error", "beside_random_walk", "daily_scores", "fit_difference", "response"),
     *("paired_scores", "score_points", "score_random_walk", "measure", "common_forecasts", "skill"),
-    *("relative_wis_over_horizons", "paired_difference"),
+    "relative_wis_over_horizons",
     *("WIS", "BASELINE_WIS", "ABSOLUTE_ERROR", "PIT", "hit", "HITS"),
 )
 
