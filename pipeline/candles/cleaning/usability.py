@@ -28,6 +28,7 @@ _LEAST_PRESENT: Final = 2 / 3
 HIGHEST_PRICE: Final = 1e12
 # Where more closes than this are doubled or halved at once, the decimal signs of a file are lost.
 _DOUBLED: Final = 0.2
+_FEWEST_CLOSES: Final = 35
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -62,7 +63,7 @@ def _refuse_scale(rows: Columns) -> None:
             "were lost; give the file as it was downloaded."
         )
     jumps = np.flatnonzero(np.abs(np.diff(np.log(close))) > np.log(2))
-    if len(close) >= _FEWEST and len(jumps) > _DOUBLED * len(close):
+    if len(close) >= _FEWEST_CLOSES and len(jumps) > _DOUBLED * len(close):
         at = int(jumps[0])
         raise CandleFileError(
             f"{len(jumps)} of {len(close)} closes are more than twice or less than half of the one before, as "

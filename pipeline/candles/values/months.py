@@ -1,8 +1,9 @@
 """Names of months in the languages in which spreadsheets and sites write them."""
 
-import unicodedata
 from functools import lru_cache
 from typing import Final
+
+from pipeline.candles.text.names import without_accents
 
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Polish (as counted), Swedish, Turkish, Russian (as
 # counted and alone). Any beginning of three letters or more that fits one month only is read.
@@ -34,18 +35,12 @@ def month_of(name: str) -> int:
         >>> month_of("märz"), month_of("Okt"), month_of("févr"), month_of("мая")
         (3, 10, 2, 5)
     """
-    plain = _plain(name)
+    plain = without_accents(name)
     fitting = [
         month
         for month, names in enumerate(_NAMES, start=1)
-        if len(plain) >= _FEWEST and f" {plain}" in f" {_plain(names)}"
+        if len(plain) >= _FEWEST and f" {plain}" in f" {without_accents(names)}"
     ]
     if len(fitting) != 1:
         raise ValueError(f"{name[:20]!r} is no month")
     return fitting[0]
-
-
-def _plain(name: str) -> str:
-    """Small letters without accents."""
-    apart = unicodedata.normalize("NFKD", name.lower().replace("ı", "i").replace("ł", "l"))
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))

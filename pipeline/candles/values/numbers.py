@@ -36,6 +36,22 @@ def has_decimal_commas(columns: list[pa.LargeStringArray], *, comma_delimited: b
     return decimal > grouping if decimal != grouping else bool(with_commas) and not comma_delimited
 
 
+def has_grouping_points(columns: list[pa.LargeStringArray]) -> bool:
+    """Whether every point in numbers groups three digits, and no comma is there to say what a point is.
+
+    Args:
+        columns: Cells of number columns.
+    """
+    if any(pc.any(pc.match_substring(column, ",")).as_py() for column in columns):
+        return False
+    with_points = [
+        text
+        for column in columns
+        for text in pc.unique(column.filter(pc.match_substring(column, "."))).to_pylist()
+    ]
+    return bool(with_points) and all(_GROUPING_POINT.fullmatch(text.strip()) for text in with_points)
+
+
 def read_numbers(
     cells: pa.LargeStringArray, *, decimal_comma: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
