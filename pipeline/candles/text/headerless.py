@@ -17,7 +17,9 @@ _ROWS: Final = 20
 _SHARE: Final = 0.9
 _SHOWN: Final = 60
 _GROUPING: Final = str.maketrans("", "", " \xa0\u202f'’")
-_CLOSING: Final = re.compile("clos|last|settle|price|value", re.IGNORECASE)
+# The farther left, the surer; `Opening price` is none.
+_CLOSING: Final = ("clos", "last", "settle", "trade", "price", "value")
+_OTHERS: Final = re.compile("open|high|low|vol|cap|chang", re.IGNORECASE)
 _DIGITS: Final = frozenset("0123456789")
 
 
@@ -125,7 +127,13 @@ def _advice(lines: Lines) -> str:
 def _likely_close(lines: Lines, number: int, delimiter: str, prices: Sequence[int]) -> int:
     """The column whose name says so, else of four prices the last that is neither the highest nor the lowest."""
     names = _cells(lines, number - 1, delimiter) if number else []
-    named = [place for place in prices[: len(names)] if place < len(names) and _CLOSING.search(names[place])]
+    known = {place: names[place].lower() for place in prices if place < len(names)}
+    named = [
+        place
+        for word in _CLOSING
+        for place, name in known.items()
+        if word in name and not _OTHERS.search(name)
+    ]
     if named or len(prices) < len(PRICES):
         return (named or prices)[0]
     below = [_cells(lines, place, delimiter) for place in range(number, min(number + _ROWS, len(lines)))]

@@ -17,24 +17,25 @@ VOLUME: Final = "volume"
 
 # German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish, Turkish, Russian; Japanese, Chinese, Korean.
 _NAMES: Final = {
-    UNIX: "unix unixtimestamp unixtime epoch opentime timeopen timestamp",
+    UNIX: "unix unixtimestamp unixtime epoch opentime timeopen windowstart timestamp",
     DATE: "date datetime day dateutc datetimeutc utcdate start starttime startdate timeperiodstart snappedat dates "
     "exchangedate observationdate datum fecha data tarih дата 日付け 日付 日期 날짜 일자",
     CLOCK: "time timeutc hour uhrzeit heure hora",
     SYMBOL: "symbol pair ticker",
-    OPEN: "open openprice priceopen pxopen eroffnung eroffnungskurs eroffn erster ouverture ouv apertura abertura "
-    "oppen otwarcie acilis открытие откр 始値 开盘 开盘价 시가",
+    OPEN: "open openprice openingprice priceopen pxopen eroffnung eroffnungskurs eroffn erster ouverture ouv apertura "
+    "abertura oppen otwarcie acilis открытие откр 始値 开盘 开盘价 시가",
     HIGH: "high highprice pricehigh pxhigh hoch hochst hochstkurs tageshoch plushaut haut maximo massimo maxima hoog "
     "hogst najwyzszy max yuksek максимум макс 高値 高 最高 最高价 고가",
     LOW: "low lowprice pricelow pxlow tief tiefst tiefstkurs tagestief plusbas bas minimo minima laag lagst najnizszy "
     "min dusuk минимум мин 安値 低 最低 最低价 저가",
-    CLOSE: "close closeprice closelast priceclose price last adjclose pxlast schluss schlusskurs zuletzt cloture "
+    CLOSE: "close closeprice closelast closingprice priceclose tradeprice price last adjclose pxlast schluss "
+    "schlusskurs zuletzt cloture "
     "dernier cierre ultimo chiusura fechamento slot laatste senast zamkniecie ostatnio kapanis simdi закрытие цена "
     "終値 收盘 收盘价 종가",
     VOLUME: "volume vol volumen wolumen wol hac hacim объем 出来高 交易量 成交量 거래량",
     VOLUME_BASE: "volumebase volumefrom basevolume volumetraded stucke stuecke",
     VOLUME_QUOTE: "volumequote volumeto quotevolume quoteassetvolume volumecurrency totalvolume",
-    TRADES: "trades tradecount numberoftrades tradescount count",
+    TRADES: "trades tradecount numberoftrades tradescount tradesdone transactions count",
 }
 
 

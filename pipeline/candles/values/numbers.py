@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _NOTHING_IN_SMALL: Final = frozenset({"", "null", "none", "nan", "na", "n/a", "#n/a", "-", "--", "\\n"})
 _NOTHING: Final = frozenset({"", "NULL", "null", "None", "NaN", "nan"})
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?", re.ASCII)
-_SIGNS: Final = str.maketrans("", "", " \xa0\u202f'’$€£¥₿")
+_SIGNS: Final = str.maketrans("", "", " \xa0\u202f'’$€£¥₿₹₩₽₺")
 _FACTORS: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
 _DECIMAL_COMMA: Final = re.compile(r"\d,(\d{1,2}|\d{4,})(e[+-]?\d+)?\s*$|\.\d{3},|,\d+\s*[kmb]$", re.ASCII)
 _GROUPING_POINT: Final = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)

@@ -280,3 +280,34 @@ def test_decimal_signs_lost_on_some_rows(bars, rows):
     data = table([few["date"].dt.strftime("%Y-%m-%d"), *written], "Date,Open,High,Low,Close")
     with pytest.raises(CandleFileError, match="Decimal signs"):
         read_candles(data.encode())
+
+
+@pytest.mark.parametrize("columns", [PRICES, ("close",)])
+@pytest.mark.parametrize("rest", [{5, 6}, {6}])
+def test_days_of_rest_that_were_filled_with_the_last_close(bars, columns, rest):
+    resting = bars["date"].dt.day_of_week.isin(rest)
+    filled = bars.assign(
+        **{price: bars["close"].mask(resting).ffill().where(resting, bars[price]) for price in PRICES}
+    )
+    data = table(
+        [bars["date"].dt.strftime("%Y-%m-%d"), *(filled[name] for name in columns)],
+        ",".join(["date", *columns]),
+    )
+    with pytest.raises(CandleFileError, match=r"no bar that moves on any .*Sunday"):
+        read_candles(data.encode())
+
+
+def test_cells_written_as_formulas(bars):
+    cells = [
+        bars["date"].dt.strftime('="%Y-%m-%d"'),
+        *(bars[price].map(lambda number: f'="{number}"') for price in PRICES),
+    ]
+    assert_prices("\n".join(["Date,Open,High,Low,Close", *map(",".join, zip(*cells, strict=True))]), bars)
+
+
+def test_the_advice_is_no_opening_price(bars):
+    days = bars["date"].dt.strftime("%Y-%m-%d")
+    header = "Tag,Start price,High price of day,Low price of day,Trade-price"
+    data = table([days, *(bars[price] for price in PRICES)], header.replace("Start", "Opening"))
+    with pytest.raises(CandleFileError, match="--map date=1,close=5"):
+        read_candles(data.encode())
