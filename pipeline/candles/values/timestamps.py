@@ -11,7 +11,8 @@ from pipeline.candles.row_filter import Mask
 
 Micros = NDArray[np.int64]
 
-HOUR_US: Final = 3_600_000_000
+MINUTE_US: Final = 60_000_000
+HOUR_US: Final = 60 * MINUTE_US
 DAY_US: Final = 24 * HOUR_US
 STEP_US: Final = {"1d": DAY_US, "1h": HOUR_US}
 # Midnight in UTC+05:30; shares open at other half hours.

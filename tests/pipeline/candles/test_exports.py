@@ -311,3 +311,37 @@ def test_the_advice_is_no_opening_price(bars):
     data = table([days, *(bars[price] for price in PRICES)], header.replace("Start", "Opening"))
     with pytest.raises(CandleFileError, match="--map date=1,close=5"):
         read_candles(data.encode())
+
+
+class TestDates:
+    @pytest.mark.parametrize("day_first", [False, True])
+    @pytest.mark.parametrize("lost", [0, 7])
+    def test_days_and_months_that_a_spreadsheet_exchanged(self, bars, day_first, lost):
+        """It takes what fits its own order for dates, and leaves the others as the text they were."""
+        kept = bars[bars.index % 8 != 3] if lost else bars
+        right, turned = ("%d/%m/%Y", "%m/%d/%Y") if day_first else ("%m/%d/%Y", "%d/%m/%Y")
+        dates = [f"{day:{turned if day.day <= 12 else right}}" for day in kept["date"]]
+        data = table([pd.Series(dates), kept["close"]], "Date,Close").encode()
+        with pytest.raises(CandleFileError, match="exchanged by a spreadsheet"):
+            read_candles(data)
+        sound = table([kept["date"].dt.strftime(right), kept["close"]], "Date,Close").encode()
+        assert read_candles(sound).candles["date"].tolist() == kept["date"].tolist()
+
+    @pytest.mark.parametrize("form", ["%Y-%j", "%Y%j", "%G-W%V-%u"])
+    def test_days_of_the_year_and_weeks_are_no_dates(self, bars, form):
+        with pytest.raises(CandleFileError, match="unparseable"):
+            read_candles(table([bars["date"].dt.strftime(form), bars["close"]], "Date,Close").encode())
+
+    @pytest.mark.parametrize("digits", [4, 5, 6, 10])
+    def test_day_numbers_with_hours(self, bars, digits):
+        hours = pd.Series(pd.date_range("2020-01-01", periods=90, freq="h", unit="us"))
+        numbers = (hours - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1)
+        data = table([numbers.map(lambda number: f"{number:.{digits}f}"), bars["close"]], "Date,Close")
+        assert read_candles(data.encode()).candles["date"].tolist() == hours.tolist()
+
+    @pytest.mark.parametrize(
+        "form", ["%d/%m/%Y 00h00", "%b %d, %Y at 12:00 AM", "%b %dth, %Y", "%d-%b-%y 0.00.00"]
+    )
+    def test_forms_of_speech(self, bars, form):
+        data = table([bars["date"].dt.strftime(form), bars["close"]], "Date,Close", ";")
+        assert read_candles(data.encode()).candles["date"].tolist() == bars["date"].tolist()
