@@ -42,7 +42,7 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     text = _text(data[start:], encoding)
     _refuse_what_is_no_table(text)
     # Spreadsheets keep a cell from being a number by writing it as a formula: `="2024-01-15"`.
-    text = text.replace('="', '"')
+    text = text.replace('="', '"') if '="' in text[:_LOOKED_AT] else text
     warnings = []
     if "�" in text:
         warnings.append("Some bytes are not text; rows that need them are unparseable.")

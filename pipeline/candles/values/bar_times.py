@@ -51,16 +51,18 @@ def read_instants(
     """
     by_unix = _read(unix, Timestamps.none(len(unix)))
     by_date = _read(date, by_unix)
-    by_date = by_date.where(own := _days_of_a_zone(by_unix, by_date), Timestamps.none(int(own.sum())))
+    if (own := _days_of_a_zone(by_unix, by_date)).any():
+        by_date = by_date.where(own, Timestamps.none(int(own.sum())))
     twice = by_unix.told & by_date.told
     # A date without a time of day says nothing about the hour.
     days_only = by_date.written == Written.DAY
     compared = np.where(days_only, by_unix.times // DAY_US * DAY_US, by_unix.times)
-    differ: Mask = twice & (np.abs(np.where(twice, compared - by_date.times, 0)) >= HOUR_US)
+    distance = np.abs(np.where(twice, compared - by_date.times, 0))
+    differ: Mask = distance >= HOUR_US
     off_the_hour = by_unix.times % HOUR_US != 0
     rounded = twice & (~by_unix.exact | (off_the_hour & (differ | days_only)))
     trusted = by_unix.told & by_unix.exact & ~rounded
-    apart = differ & (np.abs(np.where(twice, compared - by_date.times, 0)) >= DAY_US) & ~rounded
+    apart = (distance >= DAY_US) & ~rounded
     if np.count_nonzero(apart) > _MOST_APART * len(apart):
         raise CandleFileError(_days_apart(unix, date, int(np.flatnonzero(apart)[0]), columns))
     joined = Timestamps(
@@ -74,10 +76,9 @@ def read_instants(
 
 def _days_of_a_zone(by_unix: Timestamps, by_date: Timestamps) -> Mask:
     """Rows whose unix time is midnight of a zone to the east and whose date is that zone's, where most rows are."""
-    midnights = by_date.told & (by_date.times % DAY_US == 0)
     after = by_unix.times % DAY_US
-    mask: Mask = by_unix.told & by_unix.exact & midnights & (by_date.times == by_unix.times - after + DAY_US)
-    mask &= opens_abroad(after)
+    mask: Mask = by_unix.told & by_unix.exact & by_date.told & opens_abroad(after)
+    mask &= by_date.times == by_unix.times - after + DAY_US
     return mask & (2 * np.count_nonzero(mask) > len(mask))
 
 
