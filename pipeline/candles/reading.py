@@ -24,7 +24,7 @@ from pipeline.candles.row_filter import RowFilter, counted
 from pipeline.candles.text.cells import Sheet, read_sheet
 from pipeline.candles.text.decoding import decode
 from pipeline.candles.text.layout import OWN
-from pipeline.candles.text.roles import SYMBOL
+from pipeline.candles.text.names import SYMBOL
 from pipeline.candles.text.symbols import choose_symbol
 from pipeline.candles.values.rows import BAR, LINE, TIME, UNREADABLE, read_rows
 from pipeline.candles.values.timestamps import STEP_US

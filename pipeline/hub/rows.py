@@ -102,7 +102,9 @@ def _horizon_faults(values: Mapping[str, str], task: Task) -> Iterator[str]:
     steps = finite(values.get("horizon", ""))
     if start is None or end is None or steps is None or not task.step_in_days:
         return
-    if (end - start).days != steps * task.step_in_days:
+    off = abs((end - start).days - steps * task.step_in_days)
+    # A week counts by its last day, whichever day of it the forecast is made on.
+    if off and (off >= task.step_in_days or not off.is_integer()):
         unit = {1: "days", 7: "weeks"}[task.step_in_days]
         yield f"target_end_date {end} is not reference_date {start} and {steps:g} {unit}"
 

@@ -96,6 +96,10 @@ class _Walk:
     def rows(self) -> dict[int, bytes]:
         """Everything that is held and what is new, the file of a month before those of its days."""
         today = self.look.now.astimezone(UTC).date()
+        if today < _OPENED:
+            raise SourceError(
+                f"{_EXCHANGE} opened on {_OPENED}, and this machine's clock says {today}. Set it right."
+            )
         this = today.replace(day=1)
         months = self._months(before=this)
         rows = dict(self.held)
@@ -122,7 +126,7 @@ class _Walk:
 
     def _existing(self, months: list[date]) -> list[date]:
         """The newest month, and those up to the newest that has a file; a market that ended is looked for in steps."""
-        probes = [*range(_MOST_ABSENT), *range(_MOST_ABSENT, len(months), _PROBED)]
+        probes = [*range(len(months))[:_MOST_ABSENT], *range(_MOST_ABSENT, len(months), _PROBED)]
         found = next((place for place in probes if self._has_month(months[place])), None)
         if found is None:
             return months[:1]

@@ -10,7 +10,7 @@ from pipeline.candles import account as fate
 from pipeline.candles.columns import CLOSE, DATE, HIGH, LOW, PRICES, TRADES, VOLUMES
 from pipeline.candles.row_filter import RowFilter, counted
 from pipeline.candles.text.cells import Sheet
-from pipeline.candles.text.roles import UNIX, VOLUME
+from pipeline.candles.text.names import UNIX, VOLUME
 from pipeline.candles.values.rows import LINE, TIME
 from pipeline.candles.values.timestamps import NEVER, spoken_instant
 from pipeline.errors import CandleFileError

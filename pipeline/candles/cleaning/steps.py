@@ -22,7 +22,7 @@ from pipeline.candles.columns import (
 )
 from pipeline.candles.row_filter import Columns, Mask, RowFilter, counted
 from pipeline.candles.values.rows import BAR, TIME, UNIX_ONLY
-from pipeline.candles.values.timestamps import DAY_US, HOUR_US, STEP_US, spoken_instant
+from pipeline.candles.values.timestamps import DAY_US, STEP_US, opens_abroad, spoken_instant
 from pipeline.errors import CandleFileError
 
 SWAPPED: Final = "swapped"
@@ -31,8 +31,6 @@ WIDENED: Final = "widened"
 _ROUNDING: Final = 1e-6
 # Vendors that take open and close from another feed than the range miss it by less; a lost digit misses by far more.
 _HAIR: Final = 0.01
-# Midnight in UTC+05:30; shares open at other half hours.
-_INDIA: Final = 37 * HOUR_US // 2
 _MIXED_BARS: Final = 3
 _MIXED_FACTOR: Final = 1.25
 _HOURS_LOST: Final = 4
@@ -75,8 +73,7 @@ def date_bars(row_filter: RowFilter, timeframe: str, *, ends: bool) -> None:
         row_filter.set(**{TIME: bar, BAR: bar})
         return
     after = time - bar if timeframe == "1d" else np.zeros(len(time), dtype=np.int64)
-    abroad = row_filter.rows[UNIX_ONLY] & (2 * after >= DAY_US)
-    abroad &= (after % HOUR_US == 0) | (after == _INDIA)
+    abroad = row_filter.rows[UNIX_ONLY] & opens_abroad(after)
     row_filter.set(**{BAR: np.where(abroad, bar + step, bar)})
 
 

@@ -51,7 +51,8 @@ def _by_spacing(distinct: NDArray[np.int64]) -> str:
     crowded = len(distinct) > _ROWS_A_DAY * days
     if usual == HOUR_US or (crowded and np.mean(every == HOUR_US) >= _HOURLY_SHARE):
         return "1h"
-    apart = usual >= 2 * DAY_US and counts.max() >= _EVERY * len(every)
+    regular = counts.max() >= _EVERY * len(every)
+    apart = regular and (usual >= 2 * DAY_US or usual < DAY_US)
     if crowded or (days >= _FEWEST_DAYS and (steps[0] >= _WEEKLY_US or apart)):
         raise CandleFileError(
             f"The file's bars are {_spoken(usual)} apart: expected daily or hourly candles. Give one of those."

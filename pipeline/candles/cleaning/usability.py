@@ -28,6 +28,7 @@ _LEAST_PRESENT: Final = 2 / 3
 HIGHEST_PRICE: Final = 1e12
 # Where more closes than this are doubled or halved at once, the decimal signs of a file are lost.
 _DOUBLED: Final = 0.2
+_FEWEST_CLOSES: Final = 35
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -41,9 +42,10 @@ def refuse_unusable(rows: Columns) -> None:
         CandleFileError: No market has such prices, the price never moves, or days are missing by rule.
     """
     _refuse_scale(rows)
-    days = rows[BAR] // DAY_US
-    days = days[np.append(True, days[1:] > days[:-1])]
-    _refuse_weekdays(days)
+    days = _distinct(rows[BAR] // DAY_US)
+    # A spreadsheet that fills days of rest with the last close makes no market of them.
+    moved = (rows[HIGH] > rows[LOW]) | (np.diff(rows[CLOSE], prepend=np.nan) != 0)
+    _refuse_weekdays(_distinct(rows[BAR][moved] // DAY_US), days)
     if len(rows[BAR]) >= _FEWEST:
         _refuse_sparse(days)
         if (rows[HIGH] == rows[LOW]).all() and (rows[CLOSE] == rows[CLOSE][0]).all():
@@ -51,6 +53,10 @@ def refuse_unusable(rows: Columns) -> None:
                 f"The price is {rows[CLOSE][0]:g} in all {len(days)} days: it never moves, and there is nothing to "
                 "forecast. Choose a market that is traded."
             )
+
+
+def _distinct(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    return days[np.diff(days, prepend=days[0] - 1) > 0]
 
 
 def _refuse_scale(rows: Columns) -> None:
@@ -62,7 +68,7 @@ def _refuse_scale(rows: Columns) -> None:
             "were lost; give the file as it was downloaded."
         )
     jumps = np.flatnonzero(np.abs(np.diff(np.log(close))) > np.log(2))
-    if len(close) >= _FEWEST and len(jumps) > _DOUBLED * len(close):
+    if len(close) >= _FEWEST_CLOSES and len(jumps) > _DOUBLED * len(close):
         at = int(jumps[0])
         raise CandleFileError(
             f"{len(jumps)} of {len(close)} closes are more than twice or less than half of the one before, as "
@@ -71,8 +77,13 @@ def _refuse_scale(rows: Columns) -> None:
         )
 
 
-def _refuse_weekdays(days: NDArray[np.int64]) -> None:
-    """Days of the week on which there is hardly ever a bar."""
+def _refuse_weekdays(days: NDArray[np.int64], told: NDArray[np.int64]) -> None:
+    """Days of the week on which there is hardly ever a bar that moves.
+
+    Args:
+        days: Days with one.
+        told: Days with any.
+    """
     missing = _short_holes(days)
     # 1970-01-01 was a Thursday.
     present, absent = (np.bincount((one + 3) % 7, minlength=7) for one in (days, missing))
@@ -83,9 +94,10 @@ def _refuse_weekdays(days: NDArray[np.int64]) -> None:
         return
     named = " or ".join(name for name, lacks in zip(_WEEKDAYS, lacking, strict=True) if lacks)
     how = "no bar" if not present[lacking].any() else "hardly a bar"
+    moves = "" if len(told) == len(days) else " that moves"
     raise CandleFileError(
-        f"The series has {how} on any {named} ({len(missing)} of {len(days) + len(missing)} days are missing): it is "
-        "not a 24/7 market, and forecasts are made of every day. Choose a market that is traded every day."
+        f"The series has {how}{moves} on any {named} ({len(missing)} of {len(days) + len(missing)} days lack one): it "
+        "is not a 24/7 market, and forecasts are made of every day. Choose a market that is traded every day."
     )
 
 

@@ -15,6 +15,11 @@ _ARCHIVES: Final = (
 )
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f�]")
+# What spreadsheets of western Europe write beyond ASCII in their own code page; other bytes are damage.
+_WESTERN: Final = frozenset(
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÙÚÛÜŠŽŒàáâãäåæçèéêëìíîïñòóôöùúûüßšžœ€£’‘´°·–\xa0".encode("cp1252")
+)
+_ASCII: Final = frozenset(range(128))
 _LOOKED_AT: Final = 65_536
 _NOTHING: Final = b"\x00 \t\r\n"
 
@@ -34,14 +39,24 @@ def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
         if data.startswith(magic):
             raise CandleFileError(f"The file is {name}: expected CSV text.")
     encoding, start = _encoding(data)
-    text = data[start:].decode(encoding, errors="replace")
+    text = _text(data[start:], encoding)
     _refuse_what_is_no_table(text)
+    # Spreadsheets keep a cell from being a number by writing it as a formula: `="2024-01-15"`.
+    text = text.replace('="', '"') if '="' in text[:_LOOKED_AT] else text
     warnings = []
     if "�" in text:
         warnings.append("Some bytes are not text; rows that need them are unparseable.")
     for end in ("\r\n", "\r"):
         text = text.replace(end, "\n") if "\r" in text else text
     return text, tuple(warnings)
+
+
+def _text(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        beyond = {*data} - _ASCII
+        return data.decode("cp1252" if beyond <= _WESTERN else encoding, errors="replace")
 
 
 def _encoding(data: bytes) -> tuple[str, int]:

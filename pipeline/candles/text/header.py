@@ -9,7 +9,8 @@ from pipeline.candles.columns import CLOSE, DATE
 from pipeline.candles.text.headerless import by_number, known_form, no_header
 from pipeline.candles.text.layout import Layout, choose_columns, read_layout
 from pipeline.candles.text.lines import Lines
-from pipeline.candles.text.roles import CLOCK, UNIX, column_roles, plain_name
+from pipeline.candles.text.names import CLOCK, UNIX, plain_name
+from pipeline.candles.text.roles import column_roles
 from pipeline.candles.text.symbols import plain_symbol
 from pipeline.candles.text.table import DELIMITERS, FIRST_LINES, LONGEST, Header, split_cells
 from pipeline.candles.text.time_cells import is_time
@@ -19,8 +20,11 @@ _BANNERS: Final = ("cryptodatadownload", "sep=")
 _MOST_HEADERS: Final = 200
 _ROWS_LOOKED_AT: Final = 5
 _COUNT_DIGITS: Final = 8
-# A bound on what damaged files can cost: lines looked at for being a header.
+# Lines that a header with line ends in its names may take.
+_MOST_NAME_LINES: Final = 12
+# A bound on what damaged files can cost: lines looked at for being a header, and their letters.
 _MOST_LOOKS: Final = 2000
+_MOST_LETTERS: Final = 1_000_000
 
 
 def find_headers(lines: Lines, *, mapping: Mapping[str, str] | None, ticker: str) -> tuple[Header, ...]:
@@ -47,9 +51,14 @@ def _headers_at(
     lines: Lines, numbers: Iterable[int], mapping: Mapping[str, str] | None, ticker: str
 ) -> list[Header]:
     headers: list[Header] = []
+    letters = 0
     for number in islice(numbers, _MOST_LOOKS):
-        if (headers and number < headers[-1].stop) or len(lines[number]) > LONGEST:
+        length = len(lines[number])
+        if (headers and number < headers[-1].stop) or length > LONGEST:
             continue
+        letters += length
+        if letters > _MOST_LETTERS:
+            break
         header = _header_at(lines, number, mapping, ticker)
         if header is not None:
             headers.append(header)
@@ -63,13 +72,16 @@ def _headers_at(
 def _header_at(lines: Lines, number: int, mapping: Mapping[str, str] | None, ticker: str) -> Header | None:
     best: Header | None = None
     for delimiter in DELIMITERS:
-        cells = split_cells(lines[number], delimiter)
+        text, stop = _whole(lines, number)
+        cells = split_cells(text, delimiter)
         if len(cells) < 2:
             continue
-        rows = _rows_beside(lines, number, delimiter)
+        rows = _rows_beside(lines, number, stop, delimiter)
+        if stop < len(lines) and max(map(len, rows), default=2) < 2:
+            continue
         cells = _with_index(cells, rows)
         layout = read_layout(cells, mapping, row=rows[0] if rows else (), symbol=ticker)
-        found = Header(number, number + 1, delimiter, layout) if layout else None
+        found = Header(number, stop, delimiter, layout) if layout else None
         if found is None and not mapping:
             found = _several_rows(lines, number, delimiter, ticker)
         if found and (best is None or len(found.layout.names) > len(best.layout.names)):
@@ -82,11 +94,19 @@ def _header_at(lines: Lines, number: int, mapping: Mapping[str, str] | None, tic
     return replace(best, start=start, layout=replace(best.layout, banner=start < best.start))
 
 
-def _rows_beside(lines: Lines, number: int, delimiter: str) -> list[list[str]]:
+def _whole(lines: Lines, number: int) -> tuple[str, int]:
+    """A line with those that its quoted names run on to, as `"Close` and `(USD)"`, and the place after them."""
+    text = lines[number]
+    for stop in range(number + 1, min(number + _MOST_NAME_LINES, len(lines)) + 1):
+        if not text.count('"') % 2:
+            return text, stop
+        text = f"{text} {lines[stop]}" if stop < len(lines) else text
+    return lines[number], number + 1
+
+
+def _rows_beside(lines: Lines, number: int, stop: int, delimiter: str) -> list[list[str]]:
     """Cells of the rows below a header; of the row above, where a sheet was sorted so that none is below."""
-    places = range(number + 1, min(number + 1 + _ROWS_LOOKED_AT, len(lines))) or range(
-        max(number - 1, 0), number
-    )
+    places = range(stop, min(stop + _ROWS_LOOKED_AT, len(lines))) or range(max(number - 1, 0), number)
     return [split_cells(lines[place], delimiter) for place in places if len(lines[place]) <= LONGEST]
 
 

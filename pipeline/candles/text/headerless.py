@@ -1,12 +1,14 @@
 """Tables without a header that can be understood: known forms, and columns that a person numbers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.candles.columns import CLOSE, DATE, HIGH, LOW, OPEN, PRICES, TRADES, VOLUME_BASE, VOLUME_QUOTE
 from pipeline.candles.text.layout import OTHER, Layout, read_layout
 from pipeline.candles.text.lines import Lines
-from pipeline.candles.text.roles import CLOCK, TIMES, VOLUME, mapped_columns
+from pipeline.candles.text.names import CLOCK, VOLUME
+from pipeline.candles.text.roles import TIMES, mapped_columns
 from pipeline.candles.text.table import DELIMITERS, FIRST_LINES, LONGEST, Header, split_cells
 from pipeline.candles.text.time_cells import is_clock, is_time
 
@@ -14,6 +16,10 @@ _ROWS: Final = 20
 # So many of the rows looked at must be candles; one may be damaged.
 _SHARE: Final = 0.9
 _SHOWN: Final = 60
+_GROUPING: Final = str.maketrans("", "", " \xa0\u202f'’")
+# The farther left, the surer; `Opening price` is none.
+_CLOSING: Final = ("clos", "last", "settle", "trade", "price", "value")
+_OTHERS: Final = re.compile("open|high|low|vol|cap|chang", re.IGNORECASE)
 _DIGITS: Final = frozenset("0123456789")
 
 
@@ -30,6 +36,15 @@ _FORMS: Final = (
         (DATE, *PRICES, VOLUME_BASE, "", VOLUME_QUOTE, TRADES, "", "", ""),
     ),
     _Form("Kraken OHLCVT", (DATE, *PRICES, VOLUME_BASE, TRADES)),
+    # What the exchanges' own interfaces give, saved as it came.
+    _Form("Kraken candles", (DATE, *PRICES, "", VOLUME_BASE, TRADES)),
+    _Form("Bybit candles", (DATE, *PRICES, VOLUME_BASE, VOLUME_QUOTE)),
+    _Form("OKX candles", (DATE, *PRICES, VOLUME_BASE, "", VOLUME_QUOTE, "")),
+    _Form("Coinbase candles", (DATE, LOW, HIGH, OPEN, CLOSE, VOLUME_BASE)),
+    _Form("Bitfinex candles", (DATE, OPEN, CLOSE, HIGH, LOW, VOLUME_BASE)),
+    _Form("KuCoin candles", (DATE, OPEN, CLOSE, HIGH, LOW, VOLUME_BASE, VOLUME_QUOTE)),
+    _Form("HTX candles", (DATE, OPEN, CLOSE, LOW, HIGH, VOLUME_BASE, VOLUME_QUOTE, TRADES)),
+    _Form("Gate candles", (DATE, VOLUME_QUOTE, CLOSE, HIGH, LOW, OPEN, VOLUME_BASE, "")),
     _Form(OTHER, (DATE, CLOCK, *PRICES, VOLUME)),
     _Form(OTHER, (DATE, CLOCK, *PRICES)),
     _Form(OTHER, (DATE, *PRICES, VOLUME)),
@@ -98,12 +113,32 @@ def _advice(lines: Lines) -> str:
             times = [place for place, cell in enumerate(cells) if is_time(cell)]
             prices = [place for place, cell in enumerate(cells) if _price(cell) and place not in times]
             if times and prices:
-                close = prices[len(PRICES) - 1] if len(prices) >= len(PRICES) else prices[0]
+                close = _likely_close(lines, number, delimiter, prices)
                 return (
                     "Number the columns that hold the date and the close, as in "
                     f"coincast inspect FILE --map date={times[0] + 1},close={close + 1} --out candles.csv"
                 )
+        words = lines[number].split()
+        if any(map(is_time, words)) and any(_price(word) and not is_time(word) for word in words):
+            return "Spaces alone part its cells: part them by commas, semicolons, tabs or bars."
     return "Give a table of candles, a row a day or hour, with a date and a close in each."
+
+
+def _likely_close(lines: Lines, number: int, delimiter: str, prices: Sequence[int]) -> int:
+    """The column whose name says so, else of four prices the last that is neither the highest nor the lowest."""
+    names = _cells(lines, number - 1, delimiter) if number else []
+    known = {place: names[place].lower() for place in prices if place < len(names)}
+    named = [
+        place
+        for word in _CLOSING
+        for place, name in known.items()
+        if word in name and not _OTHERS.search(name)
+    ]
+    if named or len(prices) < len(PRICES):
+        return (named or prices)[0]
+    below = [_cells(lines, place, delimiter) for place in range(number, min(number + _ROWS, len(lines)))]
+    sums = {place: sum(_price(row[place]) for row in below if place < len(row)) for place in prices[:4]}
+    return max(sorted(sums, key=lambda place: (sums[place], place))[1:-1])
 
 
 def _cells(lines: Lines, number: int, delimiter: str) -> list[str]:
@@ -113,17 +148,25 @@ def _cells(lines: Lines, number: int, delimiter: str) -> list[str]:
 
 
 def _is_candle(row: Sequence[str], form: _Form) -> bool:
-    """Whether a row has the form's columns, a time first, and its prices in their order."""
+    """Whether a row has the form's columns, a time first, numbers of coins and trades, prices in their order."""
     if len(row) != len(form.roles) or not is_time(row[0]) or (CLOCK in form.roles) != is_clock(row[1]):
         return False
-    opening, high, low, close = (_price(row[form.roles.index(role)]) for role in (OPEN, HIGH, LOW, CLOSE))
+    cells = dict(zip(form.roles, row, strict=True))
+    amounts = [cells[role].strip() for role in (VOLUME, VOLUME_BASE, VOLUME_QUOTE) if role in cells]
+    if any(amount.strip("0.,") and not _price(amount) for amount in amounts):
+        return False
+    if not cells.get(TRADES, "0").strip().isdecimal():
+        return False
+    opening, high, low, close = (_price(cells[role]) for role in (OPEN, HIGH, LOW, CLOSE))
     return 0 < low <= min(opening, close) <= max(opening, close) <= high
 
 
 def _price(cell: str) -> float:
     """A number as people write it; 0 where a cell is none."""
+    bare = cell.strip(' $€£"').translate(_GROUPING)
+    whole, sign, rest = bare.rpartition("," if bare.rfind(",") > bare.rfind(".") else ".")
     try:
-        return float(cell.strip(' $"').replace(",", "."))
+        return float(f"{whole.replace(',', '').replace('.', '')}{sign and '.'}{rest}")
     except ValueError:
         return 0.0
 

@@ -7,16 +7,8 @@ from typing import Final
 
 from pipeline.candles.columns import CLOSE, DATE, VOLUME_BASE, VOLUME_QUOTE
 from pipeline.candles.text.currencies import is_currency, sides
-from pipeline.candles.text.roles import (
-    CLOCK,
-    SYMBOL,
-    TIMES,
-    UNIX,
-    column_roles,
-    mapped_columns,
-    plain_name,
-    role_of,
-)
+from pipeline.candles.text.names import CLOCK, SYMBOL, UNIX, plain_name
+from pipeline.candles.text.roles import TIMES, column_roles, mapped_columns, role_of
 from pipeline.candles.text.side_by_side import is_side_by_side, of_one_table
 from pipeline.candles.text.time_cells import is_time
 
@@ -26,7 +18,12 @@ OWN: Final = "coincast"
 OTHER: Final = "CSV"
 
 # Names of columns that say when a bar ended; they date it where no other column does.
-_ENDS: Final = frozenset({"closetime", "timeclose", "closedate", "closetimestamp", "endtime", "timeend"})
+_ENDS: Final = frozenset(
+    {
+        *("closetime", "timeclose", "closedate", "closetimestamp"),
+        *("end", "endtime", "timeend", "enddate", "timeperiodend"),
+    }
+)
 _UNNAMED: Final = re.compile(r"(unnamed\d*|index|level0)?")
 _CURRENCY_VOLUME: Final = re.compile(r"volume[ _]+\(?([a-z0-9]{2,12})\)?")
 
@@ -97,7 +94,7 @@ def read_layout(
     layout = Layout(_settle_clock(columns), tuple(cells), pair)
     if CLOSE not in columns or not set(TIMES) & layout.columns.keys():
         return None
-    if is_side_by_side(cells):
+    if is_side_by_side(cells, row):
         layout = replace(layout, columns=of_one_table(cells, mapped), pair=("", ""))
     ends = {plain_name(cells[layout.columns[role]]) for role in TIMES if role in layout.columns}
     return replace(layout, ends=ends <= _ENDS)

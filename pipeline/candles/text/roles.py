@@ -1,53 +1,48 @@
-"""What a column can be, and the names that say so, whatever their case or vintage."""
+"""What a column can be, and which columns of a header are what."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pipeline.candles.columns import CLOSE, DATE, HIGH, LOW, OPEN, TRADES, VOLUME_BASE, VOLUME_QUOTE
+from pipeline.candles.columns import CLOSE, DATE, HIGH, LOW, OPEN, PRICES, TRADES, VOLUME_BASE, VOLUME_QUOTE
+from pipeline.candles.text.currencies import is_currency
+from pipeline.candles.text.names import CLOCK, ROLE_OF, SYMBOL, UNIX, VOLUME, plain_name
 from pipeline.errors import CandleFileError
 
-UNIX: Final = "unix"
-CLOCK: Final = "clock"
-SYMBOL: Final = "symbol"
-VOLUME: Final = "volume"
 ROLES: Final = (UNIX, DATE, CLOCK, SYMBOL, OPEN, HIGH, LOW, CLOSE, VOLUME, VOLUME_BASE, VOLUME_QUOTE, TRADES)
 
 TIMES: Final = (UNIX, DATE)
-
-_NAMES: Final = {
-    UNIX: ("unix", "unixtimestamp", "unixtime", "epoch", "opentime", "timeopen", "timestamp"),
-    DATE: ("date", "datetime", "day", "dateutc", "datetimeutc", "utcdate"),
-    CLOCK: ("time", "timeutc", "hour"),
-    SYMBOL: ("symbol", "pair", "ticker"),
-    OPEN: ("open", "openprice"),
-    HIGH: ("high", "highprice"),
-    LOW: ("low", "lowprice"),
-    CLOSE: ("close", "closeprice", "closelast", "price", "last", "adjclose"),
-    VOLUME: ("volume", "vol"),
-    VOLUME_BASE: ("volumebase", "volumefrom", "basevolume"),
-    VOLUME_QUOTE: ("volumequote", "volumeto", "quotevolume", "quoteassetvolume", "volumecurrency"),
-    TRADES: ("trades", "tradecount", "numberoftrades", "count"),
-}
-_ROLE_OF: Final = {name: (role, rank) for role, names in _NAMES.items() for rank, name in enumerate(names)}
+# `Close (USD)`, `close_usdt`, `Open, EUR`, `Date (GMT)`, `Price ($)`.
+_WITH_UNIT: Final = re.compile(r"(.*\w)[ _,]*[ _,(]([A-Za-z]{3,5}|[$€£¥])\)?")
+_UNITS: Final = frozenset({"$", "€", "£", "¥", "UTC", "GMT"})
 
 
-def plain_name(cell: str) -> str:
-    """A header cell in small letters and digits only."""
-    return re.sub(r"[^a-z0-9]", "", cell.lower())
+def bare_name(cell: str) -> str:
+    """The plain name of a header cell, without the currency or zone that stands behind a price or date.
+
+    Example:
+        >>> bare_name("Close (USDT)"), bare_name("price_usd"), bare_name("Volume USD")
+        ('close', 'price', 'volumeusd')
+    """
+    plain = plain_name(cell)
+    match = None if plain in ROLE_OF else _WITH_UNIT.fullmatch(cell.strip())
+    if match and (match[2].upper() in _UNITS or is_currency(match[2], "", ())):
+        bare = plain_name(match[1])
+        return bare if ROLE_OF.get(bare, ("", 0))[0] in {DATE, *PRICES} else plain
+    return plain
 
 
 def role_of(cell: str) -> str:
     """The role that a header cell names; empty where its name is not known."""
-    return _ROLE_OF.get(plain_name(cell), ("", 0))[0]
+    return ROLE_OF.get(bare_name(cell), ("", 0))[0]
 
 
 def column_roles(cells: Sequence[str]) -> list[tuple[str, int]]:
     """Role and place of every cell whose name is known, the most telling names first."""
     ranked = [
-        (_ROLE_OF[plain][1], index, _ROLE_OF[plain][0])
+        (ROLE_OF[name][1], index, ROLE_OF[name][0])
         for index, cell in enumerate(cells)
-        if (plain := plain_name(cell)) in _ROLE_OF
+        if (name := bare_name(cell)) in ROLE_OF
     ]
     return [(role, index) for _, index, role in sorted(ranked)]
 

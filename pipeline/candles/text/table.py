@@ -7,6 +7,7 @@ from typing import Final
 from pipeline.candles.text.layout import Layout
 
 DELIMITERS: Final = (",", ";", "\t", "|")
+_OTHERS: Final = {one: "".join(sign for sign in DELIMITERS if sign != one) for one in DELIMITERS}
 # A header stands among these lines, or above further rows.
 FIRST_LINES: Final = 50
 # Letters of a line that is looked at: a longer one is no row of candles.
@@ -36,6 +37,9 @@ def split_cells(line: str, delimiter: str) -> list[str]:
     """Cells of one line; quotes hold delimiters but never line ends."""
     if '"' not in line:
         return line.split(delimiter)
+    # Empty cells that a spreadsheet of another delimiter has put behind a row in quotes.
+    bare = line.rstrip(_OTHERS[delimiter]) if line[0] == '"' else line
+    line = bare if bare.endswith('"') else line
     try:
         cells = next(csv.reader([line], delimiter=delimiter), [""])
     except csv.Error:

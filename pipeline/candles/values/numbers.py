@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _NOTHING_IN_SMALL: Final = frozenset({"", "null", "none", "nan", "na", "n/a", "#n/a", "-", "--", "\\n"})
 _NOTHING: Final = frozenset({"", "NULL", "null", "None", "NaN", "nan"})
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?", re.ASCII)
-_SIGNS: Final = str.maketrans("", "", " \xa0\u202f'’$€£¥₿")
+_SIGNS: Final = str.maketrans("", "", " \xa0\u202f'’$€£¥₿₹₩₽₺")
 _FACTORS: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
 _DECIMAL_COMMA: Final = re.compile(r"\d,(\d{1,2}|\d{4,})(e[+-]?\d+)?\s*$|\.\d{3},|,\d+\s*[kmb]$", re.ASCII)
 _GROUPING_POINT: Final = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
@@ -34,6 +34,22 @@ def has_decimal_commas(columns: list[pa.LargeStringArray], *, comma_delimited: b
     decimal = sum(bool(_DECIMAL_COMMA.search(text)) for text in with_commas)
     grouping = sum(bool(_GROUPING_COMMA.search(text)) for text in with_commas)
     return decimal > grouping if decimal != grouping else bool(with_commas) and not comma_delimited
+
+
+def has_grouping_points(columns: list[pa.LargeStringArray]) -> bool:
+    """Whether every point in numbers groups three digits, and no comma is there to say what a point is.
+
+    Args:
+        columns: Cells of number columns.
+    """
+    if any(pc.any(pc.match_substring(column, ",")).as_py() for column in columns):
+        return False
+    with_points = [
+        text
+        for column in columns
+        for text in pc.unique(column.filter(pc.match_substring(column, "."))).to_pylist()
+    ]
+    return bool(with_points) and all(_GROUPING_POINT.fullmatch(text.strip()) for text in with_points)
 
 
 def read_numbers(

@@ -1,5 +1,6 @@
 """Cells to rows: instants, prices and volumes as numbers, nothing judged yet."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,9 +24,9 @@ from pipeline.candles.columns import (
 from pipeline.candles.row_filter import Columns, counted
 from pipeline.candles.text.cells import Sheet
 from pipeline.candles.text.layout import OTHER, YAHOO
-from pipeline.candles.text.roles import CLOCK, UNIX, VOLUME
+from pipeline.candles.text.names import CLOCK, UNIX, VOLUME
 from pipeline.candles.values.bar_times import read_instants, tell_no_day
-from pipeline.candles.values.numbers import has_decimal_commas, read_numbers
+from pipeline.candles.values.numbers import has_decimal_commas, has_grouping_points, read_numbers
 from pipeline.candles.values.timestamps import Timestamps, Written
 
 # Columns of rows besides those of a candle: when the row says that its bar opens, the start of the day (hour) that it
@@ -38,6 +39,10 @@ WEIGHT: Final = "weight"
 UNIX_ONLY: Final = "unix_only"
 UNREADABLE: Final = "unreadable"
 LINE: Final = "line"
+_POINTED_DATE: Final = re.compile(r"\W?\d{1,2}\.\d{1,2}\.\d")
+_GROUPED: Final = (
+    "Points are taken to group digits, as in 41.332 = 41332: dates and delimiter are of that kind."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,8 @@ def read_rows(sheet: Sheet) -> Rows:
     dates, clocks = sheet.cells[DATE], sheet.cells[CLOCK]
     if _told(sheet, CLOCK):
         dates = pc.binary_join_element_wise(dates, clocks, pa.scalar(" ", pa.large_string()))
-    instants, warnings = read_instants(sheet.cells[UNIX], dates)
+    columns = sheet.headers[0].layout.columns
+    instants, warnings = read_instants(sheet.cells[UNIX], dates, columns=columns)
     numbers, unreadable, described = _read_amounts(sheet)
     unreadable |= ~instants.told
     trades_told = ~np.isnan(numbers[TRADES])
@@ -92,6 +98,8 @@ def _read_amounts(sheet: Sheet) -> tuple[dict[str, NDArray[np.float64]], NDArray
     told = [role for role in (*PRICES, *VOLUMES, VOLUME, TRADES) if _told(sheet, role)]
     columns = [sheet.cells[role] for role in told]
     comma = sheet.grouped and has_decimal_commas(columns, comma_delimited=sheet.comma_delimited)
+    points = _writes_pointed_dates(sheet) and has_grouping_points(columns)
+    comma |= points
     read = {role: read_numbers(cells, decimal_comma=comma) for role, cells in zip(told, columns, strict=True)}
     nothing = np.full(len(sheet.lines), np.nan)
     numbers = {role: read[role][0] if role in read else nothing for role in (*PRICES, *VOLUMES, TRADES)}
@@ -99,8 +107,18 @@ def _read_amounts(sheet: Sheet) -> tuple[dict[str, NDArray[np.float64]], NDArray
     return (
         numbers | _missing_prices(numbers, told) | _unnamed_volume(sheet, read),
         unreadable,
-        (*_describe_columns(sheet, told), *_describe_suffixes(sheet, told), *_describe_unreadable(read)),
+        (
+            *([_GROUPED] if points else []),
+            *_describe_columns(sheet, told),
+            *_describe_suffixes(sheet, told),
+            *_describe_unreadable(read),
+        ),
     )
+
+
+def _writes_pointed_dates(sheet: Sheet) -> bool:
+    """Whether the file is of a spreadsheet that writes `26.02.2022`, where the comma is the decimal sign."""
+    return not sheet.comma_delimited and bool(_POINTED_DATE.match(sheet.cells[DATE][0].as_py()))
 
 
 def _missing_prices(

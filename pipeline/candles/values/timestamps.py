@@ -11,9 +11,12 @@ from pipeline.candles.row_filter import Mask
 
 Micros = NDArray[np.int64]
 
-HOUR_US: Final = 3_600_000_000
+MINUTE_US: Final = 60_000_000
+HOUR_US: Final = 60 * MINUTE_US
 DAY_US: Final = 24 * HOUR_US
 STEP_US: Final = {"1d": DAY_US, "1h": HOUR_US}
+# Midnight in UTC+05:30; shares open at other half hours.
+_INDIA: Final = 37 * HOUR_US // 2
 # No time at all; the number that numpy gives to NaT.
 NEVER: Final = np.iinfo(np.int64).min
 
@@ -62,6 +65,12 @@ class Timestamps:
         times, written, exact = self.times.copy(), self.written.copy(), self.exact.copy()
         times[mask], written[mask], exact[mask] = others.times, others.written, others.exact
         return Timestamps(times, written, exact, self.local_days or others.local_days)
+
+
+def opens_abroad(after: Micros) -> Mask:
+    """Whether days of a zone to the east begin at these times of day: at full hours from noon on, and India's."""
+    abroad: Mask = (2 * after >= DAY_US) & ((after % HOUR_US == 0) | (after == _INDIA))
+    return abroad
 
 
 def spoken_instant(micros: int) -> str:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.candles.values.timestamps import DAY_US, Timestamps, Written
+from pipeline.candles.values.timestamps import DAY_US, MINUTE_US, Timestamps, Written
 
 _NUMBER: Final = r"^\s*\d+(\.\d*)?([eE]\+?\d{1,2})?\s*$"
 # (smallest, largest, microseconds a unit, how it is written); sizes tell the units apart from 1980 to 2200.
@@ -45,6 +45,8 @@ def read_unix(cells: pa.LargeStringArray, *, plain: bool) -> Timestamps:
         of_unit = (numbers >= smallest) & (numbers < largest)
         if of_unit.any():
             micros = np.rint(numbers[of_unit] * factor).astype(np.int64)
+            if written == Written.DAY:  # shown with five decimals, a time of day is off by half a second
+                micros = (micros + MINUTE_US // 2) // MINUTE_US * MINUTE_US
             timestamps.times[of_unit] = micros - (_SPREADSHEET_EPOCH_US if written == Written.DAY else 0)
             timestamps.written[of_unit] = written
     _look_at_digits(cells, numbers, timestamps)

@@ -208,7 +208,25 @@ def complex_hub() -> Hub:
     return hub | {"model-output/UMass-trends_x/round_1-UMass-trends_x.csv": written(one)}
 
 
+def midweek(day: str, first: int, unit: str) -> Hub:
+    """Forecasts of a weekday whose weeks end on Saturdays; months end on any day."""
+    steps = [first, first + 1, first + 2]
+    ids = {"reference_date": optional(day), "horizon": optional(*steps), "location": optional("US")}
+    levels = {"quantile": {"output_type_id": {"required": LEVELS}, "is_required": True, "value": COUNT}}
+    rows: Rows = [
+        {"reference_date": day, "horizon": step, "location": "US", "target_end_date": end}
+        | {"output_type": "quantile", "output_type_id": level, "value": level}
+        for step, end in zip(steps, SATURDAYS[1:], strict=False)
+        for level in LEVELS
+    ]
+    tasks = task(ids | {"target_end_date": optional(*SATURDAYS)}, levels, unit)
+    return a_hub("v6.0.0", [round_of("reference_date", tasks)], {day: rows})
+
+
 HUBS: dict[str, Callable[[], Hub]] = {
+    "made on Wednesdays": lambda: midweek("2026-01-07", 0, "week"),
+    "made on Mondays, counted from 1": lambda: midweek("2026-01-05", 1, "week"),
+    "months": lambda: midweek("2026-01-07", 0, "month"),
     "flu": flu,
     "flu of v2": lambda: flu("v2.0.0"),
     "flu of v4": lambda: flu("v4.0.0"),

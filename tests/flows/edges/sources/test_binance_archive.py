@@ -184,6 +184,17 @@ def test_an_unknown_symbol_costs_a_bounded_number_of_requests(store: SnapshotSto
     assert len(site.requests) <= 3 + 28 + 31
 
 
+@pytest.mark.parametrize("today", [date(2017, 7, 1), date(2017, 7, 5), date(2017, 8, 15), date(2017, 10, 1)])
+def test_the_first_months_of_the_exchange_have_few_before_them(store: SnapshotStore, today: date) -> None:
+    with serve_market({}) as site, pytest.raises(UnknownSeriesError, match="no klines"):
+        look(store, site.url, today=today)
+
+
+def test_a_clock_from_before_the_exchange_is_told(store: SnapshotStore) -> None:
+    with pytest.raises(SourceError, match="opened on 2017-07-01, and this machine's clock says 2016-01-01"):
+        look(store, "http://127.0.0.1:9", today=date(2016, 1, 1))
+
+
 def test_what_is_kept_is_made_of_the_rows_alone(store: SnapshotStore) -> None:
     """The same days give the same bytes, whatever files they came in and whenever they were asked for."""
     with serve_market(site_of(TODAY)) as site:
