@@ -62,6 +62,7 @@ from flows.command import (  # noqa: E402, F401
     models,
     recipes,
     reproduce,
+    retention,
     revisions,
     runs,
     scorecard,
