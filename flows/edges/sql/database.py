@@ -1,9 +1,11 @@
 """The database: opened at its newest revision, read and written in transactions whose failures have words."""
 
 import errno
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -196,10 +198,21 @@ def _engine(address: sa.URL) -> sa.Engine:
         return sa.create_engine(
             address, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_LIMIT_S}
         )
+    _adapt_numbers()
     engine = sa.create_engine(address, connect_args={"timeout": _BUSY_LIMIT_MS / 1000})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@cache
+def _adapt_numbers() -> None:
+    """Have SQLite store NumPy's integers as numbers: left alone, it stores their bytes, without an error."""
+    import numpy as np
+
+    for kind in (*np.sctypeDict.values(), np.longlong, np.ulonglong):
+        if issubclass(kind, np.integer | np.bool_):
+            sqlite3.register_adapter(kind, int)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
