@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
 from flows.command.output import print_json, print_table
@@ -29,8 +31,10 @@ def alarms(*, series: SeriesOption = None, as_json: JsonOption = False) -> None:
         rows = [one.alarm.as_dict() | told for one, told in zip(found, instants, strict=True)]
         print_json({"alarms": rows})
         return
-    title = "Alarms" if found else "No alarm was raised yet"
-    print_table(title, ("raised (UTC)", "series", "kind", "since", "message"), map(_row, found))
+    if not found:
+        typer.echo("No alarm was raised yet.")
+        return
+    print_table("Alarms", ("raised (UTC)", "series", "kind", "since", "message"), map(_row, found))
 
 
 def _row(one: "RaisedAlarm") -> tuple[str, ...]:

@@ -89,5 +89,6 @@ def test_runs_models_and_champions_live_on_a_server(
 
 
 def binned_runs(url: str) -> list[Any]:
-    with sa.create_engine(url).connect() as connection:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
         return list(connection.execute(sa.text("SELECT 1 FROM runs WHERE lifecycle_stage = 'deleted'")))
