@@ -65,7 +65,9 @@ def _local(address: Address) -> Path | None:
 
 
 def _folder(name: str, folder: Path, since: datetime) -> Store:
-    told = [one.stat() for one in folder.rglob("*") if one.is_file() and not one.is_symlink()]
+    found = (one.stat() for one in folder.rglob("*") if one.is_file() and not one.is_symlink())
+    # Releases share their unchanged files, which lie on the disk once.
+    told = list({(one.st_dev, one.st_ino): one for one in found}.values())
     recent = sum(one.st_size for one in told if one.st_mtime >= since.timestamp())
     return Store(name, sum(one.st_size for one in told), recent)
 

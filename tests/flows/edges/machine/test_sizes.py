@@ -61,6 +61,7 @@ def test_bytes_and_those_of_the_last_thirty_days(
             file = folder / f"{size}"
             file.write_bytes(b"x" * size)
             os.utime(file, (days_ago(back).timestamp(),) * 2)
+        os.link(folder / "100", folder / "the same")
     assert found() == {
         one.name: one
         for one in (
