@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -198,7 +199,6 @@ def _engine(address: sa.URL) -> sa.Engine:
         return sa.create_engine(
             address, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_LIMIT_S}
         )
-    _adapt_numbers()
     engine = sa.create_engine(address, connect_args={"timeout": _BUSY_LIMIT_MS / 1000})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
@@ -223,6 +223,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
+    # Who has such a number has imported it; a command that only reads need not.
+    if "numpy" in sys.modules:
+        _adapt_numbers()
     # A transaction that reads first and writes later fails at once where another wrote in between.
     only_reads = connection.get_execution_options().get("only_reads", False)
     connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
