@@ -48,6 +48,7 @@ def _coincast(
 
 # Importing a module registers its verbs on `app`; the order is the order of the help page.
 from flows.command import (  # noqa: E402, F401
+    alarms,
     backfill,
     backtest,
     compare,
@@ -62,6 +63,7 @@ from flows.command import (  # noqa: E402, F401
     models,
     recipes,
     reproduce,
+    retention,
     revisions,
     runs,
     scorecard,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.edges.tracking.aliases import Move
     from flows.edges.tracking.experiments import Tracking
     from flows.edges.tracking.registry import ModelVersion, RegisteredModel
+    from flows.edges.tracking.retention import Pruning
 
 models: Final = typer.Typer(
     help="List registered models, move the champion, delete old versions.", no_args_is_help=True
@@ -105,10 +106,21 @@ def prune(
         print_json({"dry_run": dry_run, "pruned": {name: vars(pruning) for name, pruning in done.items()}})
         return
     for name, pruning in done.items():
-        numbers = ", ".join(map(str, pruning.versions)) or "nothing"
-        typer.echo(f"{name}: {'would delete' if dry_run else 'deleted'} {numbers}")
-        if pruning.collect:
-            typer.echo(f"  The server's host frees the space by: {pruning.collect}")
+        print_pruning(name, pruning, dry_run=dry_run)
+
+
+def print_pruning(name: str, pruning: "Pruning", *, dry_run: bool) -> None:
+    """Which versions of a series' model went, and what frees their space where that is a server's matter."""
+    numbers = ", ".join(map(str, pruning.versions)) or "nothing"
+    typer.echo(f"{name}: {'would delete' if dry_run else 'deleted'} {numbers}")
+    if pruning.orphans:
+        typer.echo(f"  Without their run, which was deleted before: {', '.join(map(str, pruning.orphans))}")
+    if pruning.collect:
+        typer.echo(
+            "  This frees the space, on the server's host, where MLFLOW_BACKEND_STORE_URI is its database;"
+        )
+        typer.echo("  it also empties MLflow's bin of what is not named:")
+        typer.echo(f"  {pruning.collect}")
 
 
 def _open(series: list[str] | None) -> "tuple[Tracking, tuple[Series, ...]]":

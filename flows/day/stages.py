@@ -22,12 +22,11 @@ from flows.inputs.failures import kept
 from flows.inputs.market import read_market
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from flows.publishing.alarms import series_alarms, suspect_source
+from flows.publishing.alarms import raise_alarms, series_alarms, suspect_source
 from flows.publishing.publication import Day, publish_days
 from flows.publishing.series_pages import PublishedDays
 from flows.publishing.vendor_revisions import NewestFile, newest_file
 from flows.reporting.artifacts import shown_progress
-from flows.reporting.events import emit_alarms
 from flows.reporting.progress import log, watcher
 from pipeline.candles.filling import describe_filling
 from pipeline.evaluation.holdout import TEST_DAYS, Evaluation, require_days
@@ -55,7 +54,7 @@ def download(job: Job, stores: Stores) -> NewestFile:
     )
     file = newest_file(done.snapshot, stores.snapshots, stores.ledger)
     if done.suspicion is not None:
-        return _warned_of(done.suspicion, job, file, is_new=done.suspicion.judged_at == now)
+        return _warned_of(done.suspicion, job, stores, file, is_new=done.suspicion.judged_at == now)
     log.info("%s: %s file, sha256 %s", job.series, done.outcome, done.snapshot.sha256[:12])
     if done.outcome == "new" and file.change is not None:
         log.info("%s: %s", job.series, file.change.revisions.summary)
@@ -63,11 +62,13 @@ def download(job: Job, stores: Stores) -> NewestFile:
     return file
 
 
-def _warned_of(suspicion: Judgement, job: Job, file: NewestFile, *, is_new: bool) -> NewestFile:
+def _warned_of(
+    suspicion: Judgement, job: Job, stores: Stores, file: NewestFile, *, is_new: bool
+) -> NewestFile:
     alarm = suspect_source(suspicion, used=file.snapshot)
     log.warning("%s: %s", job.series, alarm.message)
     if is_new:
-        emit_alarms(job.series, [alarm], simulated_time=job.simulated_time)
+        _raise(job, stores, [alarm])
     return replace(file, warning=alarm.message)
 
 
@@ -214,8 +215,12 @@ def publish(days: Sequence[Day], stores: Stores) -> PublishedDays:
     for job in {day.job.series: day.job for day in days}.values():
         with kept(failures, str(job.series)):
             artifacts.show_page(job.series, publication.target)
-            emit_alarms(job.series, _alarms(job, stores), simulated_time=job.simulated_time)
+            _raise(job, stores, _alarms(job, stores))
     return replace(done, failures=failures)
+
+
+def _raise(job: Job, stores: Stores, raised: Sequence[Alarm]) -> None:
+    raise_alarms(stores.ledger, job.series, raised, now=job.now, simulated_time=job.simulated_time)
 
 
 def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:

@@ -9,10 +9,9 @@ from flows.edges.clock import clock, pause
 from flows.edges.sources.registry import chosen
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from flows.publishing.alarms import current_suspicion
+from flows.publishing.alarms import current_suspicion, raise_alarms
 from flows.publishing.vendor_revisions import NewestFile
 from flows.reporting.artifacts import show_note
-from flows.reporting.events import emit_alarms
 from flows.reporting.progress import Stopwatch, log
 from flows.tasks import day as tasks
 from pipeline.errors import CoincastError, SourceError, StaleSourceError
@@ -132,5 +131,5 @@ class Wait:
             failure=(failure or (suspicion.message if suspicion else "")).rstrip("."),
         )
         alarms = [alarm, suspicion] if suspicion else [alarm]
-        emit_alarms(job.series, alarms, simulated_time=job.simulated_time)
+        raise_alarms(stores.ledger, job.series, alarms, now=job.now, simulated_time=job.simulated_time)
         return alarm.message

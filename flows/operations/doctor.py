@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from packaging.requirements import Requirement
 
+from flows.edges.machine.sizes import Store
 from pipeline.monitoring.alarm_bounds import COVERAGE, SKILL
 from pipeline.monitoring.alarms import NO_FORECAST, SOURCES_DIFFER, STALE_SOURCE, SUSPECT_SOURCE, Alarm
 
@@ -20,6 +21,7 @@ FULL_BYTES: Final = _GIB // 2
 _CLOCK_SLACK: Final = timedelta(minutes=5)
 # Any recent year will do: a zone keeps its rules for long.
 _A_YEAR: Final = 2026
+_MONTHS_AHEAD: Final = 6
 _REMEDIES: Final = {
     NO_FORECAST: "look at the last flow run, then run `coincast daily --series {series}`",
     SUSPECT_SOURCE: "look at what the vendor serves; if it is right, run `coincast snapshots accept`",
@@ -86,6 +88,26 @@ def judge_disk(place: str, free: int) -> Finding:
         return Finding("disk", "ok", said)
     remedy = "free some space; `coincast models prune` and `coincast snapshots prune` tell what is no longer needed"
     return Finding("disk", "failed" if free < FULL_BYTES else "warning", said, remedy)
+
+
+def judge_sizes(stores: Sequence[Store], free: int) -> tuple[Finding, ...]:
+    """How large every store is and how much of it is new, and whether the disk will do for half a year more of that.
+
+    Args:
+        stores: Those of this machine.
+        free: Bytes left on the disk.
+    """
+    found = []
+    for one in stores:
+        said = f"{one.size / 1e6:.1f} MB"
+        said += "" if one.month is None else f", {one.month / 1e6:.1f} MB of it from the last 30 days"
+        found.append(Finding(f"size of {one.name}", "ok", said))
+    month = sum(one.month or 0 for one in stores)
+    if month and free < _MONTHS_AHEAD * month:
+        said = f"{month / 1e6:.0f} MB a month: the disk is full in {free / month:.1f} months"
+        remedy = "free some space; `coincast retention` and `coincast snapshots prune` give some back"
+        return *found, Finding("growth", "warning", said, remedy)
+    return *found, Finding("growth", "ok", f"{month / 1e6:.1f} MB in the last 30 days, deleted rows apart")
 
 
 def judge_clock(now: datetime, newest: datetime | None) -> Finding:

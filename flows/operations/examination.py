@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flows.edges.configuration import Configuration, configuration
+from flows.edges.configuration import Configuration, Places, configuration
 from flows.edges.credentials import full_address
 from flows.edges.ledger.store import Ledger
 from flows.edges.machine.background import RunFolder
 from flows.edges.machine.resources import free_bytes, installed_versions, required_packages
+from flows.edges.machine.sizes import stores
 from flows.edges.prefect_api import ask, prefect_api, prefect_credentials
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import find_database, public_name, revision_of
@@ -23,6 +24,7 @@ from flows.operations.doctor import (
     judge_disk,
     judge_packages,
     judge_service,
+    judge_sizes,
 )
 from flows.operations.server_setup import ZOMBIES
 from flows.publishing.alarms import series_alarms
@@ -70,6 +72,7 @@ def _deployment(current: Configuration, now: datetime) -> Iterator[Finding]:
     yield from _guarded("MLflow", _mlflow(places.tracking_uri), "check MLFLOW_TRACKING_URI and its server")
     yield from _prefect(prefect_api())
     yield from _guarded("database", _database(current, now), _PLACES)
+    yield from _guarded("growth", _sizes(places, now), _PLACES)
 
 
 def _guarded(name: str, findings: Iterator[Finding], remedy: str) -> Iterator[Finding]:
@@ -111,6 +114,10 @@ def _prefect(api: str) -> Iterator[Finding]:
         told = ask(f"{api}/automations/filter", credentials=prefect_credentials(), content={})
         if told.fine:
             yield judge_automation(ZOMBIES, told.rows)
+
+
+def _sizes(places: Places, now: datetime) -> Iterator[Finding]:
+    yield from judge_sizes(tuple(stores(places, now=now)), free_bytes(places.home))
 
 
 def _server(name: str, address: str, remedy: str) -> Finding:

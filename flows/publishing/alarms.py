@@ -1,10 +1,11 @@
-"""The alarms of a deployment, from what its stores hold: for the scorecard, the doctor and events."""
+"""The alarms of a deployment, from what its stores hold: for the scorecard, the doctor, the ledger and events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from flows.edges.clock import clock
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.composition import part_series
 from flows.edges.snapshots.several import differing_days
@@ -60,6 +61,28 @@ def series_alarms(
         ),
     )
     return tuple(alarm for alarm in found if alarm is not None)
+
+
+def raise_alarms(
+    ledger: Ledger, series: Series, raised: Sequence[Alarm], *, now: datetime, simulated_time: bool
+) -> None:
+    """Keep alarms in the ledger, and tell of them as events, which last for a week.
+
+    Args:
+        ledger: Where they are kept.
+        series: Whose they are.
+        raised: Those that stand.
+        now: The instant that the run believes in.
+        simulated_time: Whether that is another one than the clock's.
+
+    Raises:
+        StoreError: The ledger refused; the events were emitted.
+    """
+    from flows.reporting.events import emit_alarms
+
+    emit_alarms(series, raised, simulated_time=simulated_time)
+    if raised:
+        ledger.alarms.keep(raised, now=now, raised_at=clock())
 
 
 def current_suspicion(snapshots: SnapshotStore, series: Series, choice: Choice) -> Alarm | None:

@@ -11,7 +11,14 @@ import numpy as np
 
 from pipeline.errors import TrainingError
 from pipeline.forecasts.quantiles import FloatArray
-from pipeline.models.callbacks import DivergenceGuard, EpochListener, EpochReport, TimeLimit, deterministic
+from pipeline.models.callbacks import (
+    DivergenceGuard,
+    EpochListener,
+    EpochReport,
+    TimeLimit,
+    deterministic,
+    graphs_let_go,
+)
 from pipeline.point.framing import Framing
 from pipeline.point.network import build_network
 from pipeline.point.shuffling import shuffled
@@ -80,19 +87,22 @@ def fit_point(
     fitting = framing.recipe.fitting
     network = build_network(framing.recipe, Random(seed))  # noqa: S311 - weights, not secrets
     inputs, targets = _examples(framing, framing.parts.fit)
-    history = network.fit(
-        **(
-            {"x": shuffled(inputs, targets, batch=fitting.batch, seed=seed)}
-            if fitting.shuffle
-            else {"x": inputs, "y": targets, "batch_size": fitting.batch}
-        ),
-        shuffle=False,
-        validation_data=_examples(framing, framing.parts.validation) if framing.parts.n_validation else None,
-        validation_batch_size=fitting.batch,
-        epochs=fitting.epochs,
-        verbose=0,
-        callbacks=_callbacks(fitting.patience, time_limit_s=time_limit_s, on_epoch=on_epoch),
-    ).history
+    with graphs_let_go():
+        history = network.fit(
+            **(
+                {"x": shuffled(inputs, targets, batch=fitting.batch, seed=seed)}
+                if fitting.shuffle
+                else {"x": inputs, "y": targets, "batch_size": fitting.batch}
+            ),
+            shuffle=False,
+            validation_data=_examples(framing, framing.parts.validation)
+            if framing.parts.n_validation
+            else None,
+            validation_batch_size=fitting.batch,
+            epochs=fitting.epochs,
+            verbose=0,
+            callbacks=_callbacks(fitting.patience, time_limit_s=time_limit_s, on_epoch=on_epoch),
+        ).history
     # Who loads the network from its file need not know the metric that watched its fit.
     network.compile(optimizer=network.optimizer, loss=network.loss)
     curves = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from flows.edges.ledger.alarm_record import AlarmRecord
 from flows.edges.ledger.issuing import IssueReport, write_forecasts
 from flows.edges.ledger.publications import (
     GateRecord,
@@ -39,6 +40,7 @@ class Ledger:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self.alarms: Final = AlarmRecord(engine)
 
     def issue(self, issued: Sequence[Forecast], *, issue: IssueContext) -> IssueReport:
         """Keep forecasts, all or none: a row for each horizon that is not there yet with the same values.

@@ -130,6 +130,20 @@ decisions: Final = Table(
     Index(None, "series", "as_of"),
 )
 
+# Alarms as they were first raised; one of the same series, kind and first day is the same alarm.
+alarms: Final = Table(
+    "alarms",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("series", String(80), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("since", Date, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("now", Instant, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    UniqueConstraint("series", "kind", "since"),
+)
+
 
 def pack_quantiles(quantiles: FloatArray) -> bytes:
     """23 quantiles as little-endian float64, 184 bytes: exact, and the same on every machine."""

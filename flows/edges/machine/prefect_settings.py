@@ -15,10 +15,20 @@ NEEDED: Final = {
     "server.ephemeral.startup_timeout_seconds": "90",
     "server.analytics_enabled": "false",
     "server.events.expired_bucket_buffer": "P7D",
+    # Whoever asks for runs alone turns off what is on by itself: events.
+    "server.services.db_vacuum.enabled": "events,flow_runs",
     "logging.extra_loggers": "coincast",
     "logging.to_api.when_missing_flow": "ignore",
     "flows.heartbeat_frequency": "30",
 }
+
+
+def database_url() -> str:
+    """SQLAlchemy URL, password included, of the database of a Prefect server that is started here."""
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().server.database.connection_url
+    return url.get_secret_value() if url else ""
 
 
 def variable(path: str) -> str:

@@ -1,9 +1,12 @@
 """The database: opened at its newest revision, read and written in transactions whose failures have words."""
 
 import errno
+import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -202,6 +205,16 @@ def _engine(address: sa.URL) -> sa.Engine:
     return engine
 
 
+@cache
+def _adapt_numbers() -> None:
+    """Have SQLite store NumPy's integers as numbers: left alone, it stores their bytes, without an error."""
+    import numpy as np
+
+    for kind in (*np.sctypeDict.values(), np.longlong, np.ulonglong):
+        if issubclass(kind, np.integer | np.bool_):
+            sqlite3.register_adapter(kind, int)
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own BEGIN comes late, and never before CREATE TABLE: ours makes a migration whole.
     connection.isolation_level = None
@@ -210,6 +223,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
+    # Who has such a number has imported it; a command that only reads need not.
+    if "numpy" in sys.modules:
+        _adapt_numbers()
     # A transaction that reads first and writes later fails at once where another wrote in between.
     only_reads = connection.get_execution_options().get("only_reads", False)
     connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

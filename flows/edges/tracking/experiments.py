@@ -175,8 +175,12 @@ class Experiment:
 
 def ui_command(uri: Address) -> str:
     """The command that serves a database of runs; one with a login is not written out."""
-    store = f"'{uri}'" if uri == Address(str(uri)) else '"$MLFLOW_TRACKING_URI"'
-    return f"mlflow ui --backend-store-uri {store}"
+    return f"mlflow ui --backend-store-uri {store_word(uri)}"
+
+
+def store_word(uri: Address) -> str:
+    """The store's address for a shell; one with a login is left in the variable."""
+    return f"'{uri}'" if uri == Address(str(uri)) else '"$MLFLOW_TRACKING_URI"'
 
 
 def open_tracking(places: Places) -> Tracking:

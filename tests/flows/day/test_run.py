@@ -131,9 +131,11 @@ def assert_retention_keeps_what_is_published(stores: Stores) -> None:
     from flows.retention import retention
 
     before = len(stores.ledger.forecasts(SERIES))
-    assert retention(keep=1)[str(SERIES)].versions == ()
+    done = retention(keep=1)
+    assert done.pruned[str(SERIES)].versions == ()
+    assert [one.name for one in done.vacuumed] == ["ledger", "MLflow", "Prefect"]
     assert len(stores.ledger.forecasts(SERIES)) == before
-    made = {"weekly-report", "weekly-report-series", "retention"}
+    made = {"weekly-report", "weekly-report-series", "retention", "retention-databases"}
     assert artifact_keys(made) == made
 
 

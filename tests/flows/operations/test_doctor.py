@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from flows.edges.machine.sizes import Store
 from flows.operations.doctor import (
     FULL_BYTES,
     SCARCE_BYTES,
@@ -12,6 +13,7 @@ from flows.operations.doctor import (
     judge_deployment,
     judge_disk,
     judge_packages,
+    judge_sizes,
 )
 from pipeline.monitoring.alarms import KINDS, Alarm
 
@@ -128,3 +130,17 @@ def test_a_schedule_by_a_clock_that_changes_is_told(
         assert "UTC" in finding.remedy
     idle = {"active": False, "schedule": {"cron": "1 2 * * *", "timezone": "Europe/Berlin"}}
     assert judge_deployment(200, READY | {"schedules": [*READY["schedules"], idle]}).status == "ok"  # type: ignore[misc]
+
+
+def test_sizes_are_told_and_a_disk_that_is_full_within_half_a_year_is_warned_of() -> None:
+    there = (Store("snapshots", 12_300_000, 1_200_000), Store("publication", 8_300_000))
+    first, second, growth = judge_sizes(there, free=6 * 1_200_000)
+    assert (first.name, first.said) == (
+        "size of snapshots", "12.3 MB, 1.2 MB of it from the last 30 days"
+    )  # fmt: skip
+    assert second.said == "8.3 MB"
+    assert growth.status == "ok"
+    *_, growth = judge_sizes(there, free=6 * 1_200_000 - 1)
+    assert (growth.status, "6.0 months" in growth.said) == ("warning", True)
+    assert growth.remedy
+    assert [one.status for one in judge_sizes((), free=0)] == ["ok"]

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.store import SnapshotStore
-from flows.publishing.alarms import series_alarms, usual_model
+from flows.publishing.alarms import raise_alarms, series_alarms, usual_model
 from pipeline.candles import Account
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
+from pipeline.monitoring.alarms import Alarm
 from pipeline.series import Series
 from pipeline.settings import Settings
 
@@ -69,3 +70,19 @@ def test_a_late_vendor_is_a_missing_forecast_and_a_stale_source(
 
 def test_the_usual_model_is_the_recipes() -> None:
     assert usual_model(Settings(recipe="range-blend")) == "coincast-range_blend"
+
+
+def test_what_was_raised_is_kept_once_in_its_first_words_after_it_is_over(
+    ledger: Ledger, series: Series
+) -> None:
+    first, second = (datetime(2026, 3, day, 0, 20, tzinfo=UTC) for day in (30, 31))
+    old = Alarm(str(series), "skill", "Worse than the random walk.", DAY)
+    new = Alarm(str(series), "stale-source", "Look at the source.", date(2026, 3, 31))
+    raise_alarms(ledger, series, [old], now=first, simulated_time=False)
+    again = Alarm(str(series), "skill", "Worse still.", DAY)
+    raise_alarms(ledger, series, [again, new], now=second, simulated_time=False)
+    raise_alarms(ledger, series, [], now=second, simulated_time=False)
+    kept = ledger.alarms.raised(series)
+    assert [(one.alarm, one.now) for one in kept] == [(new, second), (old, first)]
+    assert all(one.raised_at > second for one in kept)
+    assert ledger.alarms.raised(Series("binance", "NOBODYUSDT")) == ()

@@ -17,12 +17,13 @@ from flows.edges.ledger.tables import decisions, forecasts, issuances, publicati
 from flows.edges.sql.database import reading
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
+from pipeline.monitoring.alarms import Alarm
 from pipeline.series import Series
 
 pytestmark = pytest.mark.slow
 
 DAY = date(2026, 3, 29)
-TABLES = ("manifests", "issuances", "forecasts", "scores", "publications", "decisions")
+TABLES = ("manifests", "issuances", "forecasts", "scores", "publications", "decisions", "alarms")
 
 WRITER = """
 import sys
@@ -66,6 +67,8 @@ def filled(
     ledger.issue([make_forecast(DAY)], issue=context)
     ledger.publish(series, DAY, model_id="coincast-range_blend", now=context.now, published_at=context.now)
     ledger.decide(series, make_decision(DAY))
+    alarm = Alarm(str(series), "skill", "Look at it.", DAY)
+    ledger.alarms.keep([alarm], now=context.now, raised_at=context.now)
     later = context.now + timedelta(days=30)
     ledger.score(series, make_candles(DAY, [100.0] * 9), snapshot_sha256="b" * 64, now=later, scored_at=later)
     return ledger

@@ -20,6 +20,7 @@ IN_FORCE = {
     "server.ephemeral.startup_timeout_seconds": 90,
     "server.analytics_enabled": False,
     "server.events.expired_bucket_buffer": "P7D",
+    "server.services.db_vacuum.enabled": ["events", "flow_runs"],
     "logging.extra_loggers": ["coincast"],
     "logging.to_api.when_missing_flow": "ignore",
     "flows.heartbeat_frequency": 30,
@@ -55,7 +56,9 @@ def told(folder: Path, **variables: str) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def needed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: value_at(settings, path) for path in NEEDED}
+    values = {path: value_at(settings, path) for path in NEEDED}
+    # What Prefect reads as a set comes in any order.
+    return {path: sorted(value) if isinstance(value, list) else value for path, value in values.items()}
 
 
 def value_at(tables: Any, path: str) -> Any:
@@ -109,5 +112,9 @@ def test_the_units_and_the_compose_file_say_the_same_of_servers() -> None:
     lines = (PROJECT / "deploy" / "coincast.env.example").read_text().splitlines()
     compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())["services"]["prefect"]
     for written in (dict(line.split("=", 1) for line in lines if line[0] != "#"), compose["environment"]):
-        for path in ("server.analytics_enabled", "server.events.expired_bucket_buffer"):
+        for path in (
+            "server.analytics_enabled",
+            "server.events.expired_bucket_buffer",
+            "server.services.db_vacuum.enabled",
+        ):
             assert written[variable(path)] == NEEDED[path]

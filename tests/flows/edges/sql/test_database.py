@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from flows.edges.sql.database import insert_missing, open_database, reading, writing
 from flows.edges.sql.schema import MIGRATIONS, newest_revision
-from flows.edges.sql.tables import metadata, prunings
+from flows.edges.sql.tables import metadata, prunings, snapshots
 from pipeline.errors import SettingsError, StoreError
 
 pytestmark = pytest.mark.slow
@@ -262,3 +263,22 @@ def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
             assert reader.execute(sa.select(prunings)).all() == []
         assert time.perf_counter() - started < 5
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int32, np.int64, np.uint64, np.longlong])
+def test_numpy_s_integers_come_back_as_the_numbers_that_they_are(database_url: str, kind: type) -> None:
+    engine = open_database(database_url)
+    row = {
+        "series": "binance/BTCUSDT/1d", "sha256": "a" * 64, "url": "", "fetched_at": NOON, "etag": "",
+        "last_modified": "", "size": kind(117), "rows": kind(7), "first": NOON.date(), "last": NOON.date(),
+    }  # fmt: skip
+    with writing(engine) as connection:
+        connection.execute(sa.insert(snapshots), row)
+    with reading(engine) as connection:
+        found = connection.execute(
+            sa.select(snapshots.c.size, snapshots.c.rows).where(snapshots.c.size == 117)
+        )
+        ((size, rows),) = found.all()
+    engine.dispose()
+    assert (size, rows) == (117, 7)
+    assert type(size) is int

@@ -14,7 +14,7 @@ from flows.edges.machine.locks import locks_of
 from flows.edges.tracking.aliases import Move, challenge, is_held, promote, promote_over, rollback
 from flows.edges.tracking.experiments import Tracking, tracked_run
 from flows.edges.tracking.registry import ModelVersion, RegisteredModel
-from flows.edges.tracking.retention import plan_pruning, prune
+from flows.edges.tracking.retention import Pruning, plan_pruning, prune
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import RegistryError
 from pipeline.features.feature_grid import FeatureGrid
@@ -215,3 +215,26 @@ def test_a_version_that_became_champion_meanwhile_is_not_pruned(
     promote(model, 1)
     assert prune(model, tracking, planned).versions == ()
     assert [one.version for one in model.versions()] == [2, 1]
+
+
+def test_a_version_whose_run_was_deleted_goes_unless_it_is_in_use(
+    model: RegisteredModel, tracking: Tracking, fitted: Any
+) -> None:
+    from flows.edges.tracking.retention import _collect
+
+    add(model, tracking, fitted, count=5)
+    runs = {one.version: one.run_id for one in model.versions()}
+    folders = {one.version: model.bundle(one).parents[1] for one in model.versions()}
+    promote(model, 4)
+    for version in (5, 4, 3, 2):
+        tracking.client.delete_run(runs[version])
+    # As `mlflow gc` leaves it: the run is gone for good, its version is not.
+    assert tracking.artifacts is not None
+    _collect(Pruning((), (runs[3],), ()), str(tracking.uri), tracking.artifacts)
+    planned = plan_pruning(model, keep=30, published_versions={2}, published_runs=())
+    assert (planned.versions, planned.orphans, planned.runs) == ((5, 3), (5, 3), ())
+    done = prune(model, tracking, planned)
+    assert (done.versions, done.orphans) == ((5, 3), (5, 3))
+    assert [one.version for one in model.versions()] == [4, 2, 1]
+    assert {version for version, folder in folders.items() if folder.exists()} == {4, 2, 1}
+    assert tracking.client.get_run(runs[5]).info.lifecycle_stage == "deleted", "the bin is a person's"
