@@ -76,9 +76,10 @@ class Environment:
 def run_tests(python: Path, targets: list[str]) -> str:
     """pytest's last line, and the tests that were not green."""
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *targets],
+        [python, "-m", "pytest", "-q", "--maxfail=3", "-p", "no:cacheprovider", *targets],
         cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"},
+        # Each process of a test would compile all that it imports.
+        env={**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": ""},
     )  # fmt: skip
     lines = [line[:300] for line in done.stdout.splitlines()]
     return "\n".join([line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[-1:])
