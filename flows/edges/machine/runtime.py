@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
+from io import TextIOWrapper
 from threading import Thread
 from typing import Final, TextIO
 
@@ -90,6 +91,8 @@ def _import_each(packages: Sequence[str]) -> None:
             if name == "tensorflow":
                 # It looks for a GPU twice and tells standard error so, whatever its log level.
                 module.config.set_visible_devices([], "GPU")
+                # As TF_CPP_MIN_LOG_LEVEL says to its native half; Python's would warn of every second network.
+                logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager
@@ -109,8 +112,13 @@ def _native_chatter_unheard() -> Iterator[None]:
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     spoken = sys.stderr
     if _is_native(spoken):
-        # Not closed: a handler made meanwhile may keep it.
-        sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1, encoding=spoken.encoding, errors="replace")
+        # Handlers made meanwhile keep it.
+        sys.stderr = _NeverClosed(
+            os.fdopen(os.dup(kept), "wb", buffering=0),
+            encoding=spoken.encoding,
+            errors="replace",
+            line_buffering=True,
+        )
     os.dup2(nowhere, 2)
     try:
         yield
@@ -119,6 +127,13 @@ def _native_chatter_unheard() -> Iterator[None]:
         sys.stderr = spoken
         os.close(kept)
         os.close(nowhere)
+
+
+class _NeverClosed(TextIOWrapper):
+    """Standard error while TensorFlow is imported: absl's handler would close it when Prefect configures logging."""
+
+    def close(self) -> None:
+        self.flush()
 
 
 def _is_native(stream: TextIO) -> bool:

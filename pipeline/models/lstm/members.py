@@ -123,18 +123,23 @@ def _compiled_epoch(network: "keras.Model", lookback: int) -> Any:
         tf.TensorSpec((None, len(HORIZONS))),
     ]
 
-    @tf.function(input_signature=[arrays])  # type: ignore[untyped-decorator]
+    # Without AutoGraph: on Python 3.13 it warns of itself, and where warnings are errors it then compiles nothing.
+    @tf.function(input_signature=[arrays], autograph=False)  # type: ignore[untyped-decorator]
     def step(batch: Any) -> None:
         network.train_step(tuple(batch))
 
     numbers = [tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,)), tf.TensorSpec((), tf.int64)]
 
-    @tf.function(input_signature=[*arrays, *numbers])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[*arrays, *numbers], autograph=False)  # type: ignore[untyped-decorator]
     def epoch(windows: Any, outcomes: Any, weights: Any, order: Any, rates: Any, batch_size: Any) -> None:
-        for number in tf.range(tf.size(rates, tf.int64)):
+        def one(number: Any) -> Any:
             rows = order[number * batch_size : (number + 1) * batch_size]
             network.optimizer.learning_rate.assign(rates[number])
             step([tf.gather(windows, rows), tf.gather(outcomes, rows), tf.gather(weights, rows)])
+            return number + 1
+
+        count = tf.size(rates, tf.int64)
+        tf.while_loop(lambda number: number < count, one, [tf.constant(0, tf.int64)])
 
     return epoch
 
