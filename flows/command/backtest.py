@@ -1,16 +1,20 @@
 """`coincast backtest`: a recipe walked forward over years."""
 
+from math import nan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.command import app
 from flows.command.compare import FileOption, OneSeriesOption, check_source
 from flows.command.options import JsonOption, QuietOption, SeedOption, parse_date
-from flows.command.output import print_json, print_table
+from flows.command.output import print_json, print_table, stacked
 from pipeline.errors import DateError, InputError
 from pipeline.series import Series
+
+if TYPE_CHECKING:
+    from pipeline.scores.differences import Difference
 
 
 @app.command()
@@ -35,10 +39,13 @@ def backtest(
     ),
     seed: SeedOption = 1,
     track: Annotated[bool, typer.Option(help="Log figures and numbers to MLflow.")] = True,
+    by_year: Annotated[
+        bool, typer.Option("--by-year", help="Show each horizon's calendar years too.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Forecast every day of a stretch as it would have been, and score it beside the random walk.
+    """Forecast every day of a stretch as it would have been, and score it beside the random walk and har-range.
 
     Each fit reads only rows up to its day. A killed backtest goes on where it was when asked again.
 
@@ -81,7 +88,7 @@ def backtest(
     if as_json:
         print_json(result)
     elif not quiet:
-        _print(result)
+        _print(result, by_year=by_year)
 
 
 def parse_horizons(text: str) -> tuple[int, ...]:
@@ -101,19 +108,41 @@ def parse_horizons(text: str) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _print(result: dict[str, Any]) -> None:
-    from pipeline.scores.metrics import BACKTEST_TABLE
-
+def _print(result: dict[str, Any], *, by_year: bool) -> None:
     title = f"{result['recipe']} on {result['series']}, {result['first_as_of']} to {result['last_as_of']}"
-    for horizon in (str(h) for h in result["horizons"]):
-        periods = {year: cells[horizon] for year, cells in result["years"].items()}
-        periods["all"] = result["overall"][horizon]
-        rows = [
-            (period, cell["days"], *(metric.text(cell[metric.name]) for metric in BACKTEST_TABLE))
-            for period, cell in periods.items()
-        ]
-        heads = ("period", "days", *(metric.title for metric in BACKTEST_TABLE))
-        print_table(f"{title}, {horizon} day(s) ahead", heads, rows)
+    print_table(title, _heads("horizon"), [_row(f"+{h}", cell) for h, cell in result["overall"].items()])
+    for horizon in result["overall"] if by_year else ():
+        periods = {**result["years"], "all": {horizon: result["overall"][horizon]}}
+        rows = [_row(period, cells[horizon]) for period, cells in periods.items()]
+        print_table(f"{title}, {horizon} day(s) ahead", _heads("year"), rows)
     typer.echo(f"{result['forecasts']['rows']} rows in {result['forecasts']['file']}")
     if "mlflow" in result:
         typer.echo(f"MLflow run: {result['mlflow']['url']}")
+
+
+def _heads(first: str) -> tuple[str, ...]:
+    from pipeline.scores.metrics import BACKTEST_TABLE, LESS_HAR_RANGE, RELATIVE_WIS
+
+    return (
+        first,
+        "days",
+        RELATIVE_WIS.title,
+        LESS_HAR_RANGE[0].title,
+        *(one.title for one in BACKTEST_TABLE),
+    )
+
+
+def _row(name: str, cell: dict[str, Any]) -> tuple[object, ...]:
+    from pipeline.scores.metrics import BACKTEST_TABLE
+
+    walk = _difference(cell, "less_random_walk", cell["days"])
+    har = _difference(cell, "less_har_range", cell["har_range_days"])
+    beside = stacked(walk.ratio, walk.words), stacked(har.figures, har.words)
+    return (name, cell["days"], *beside, *(metric.text(cell[metric.name]) for metric in BACKTEST_TABLE))
+
+
+def _difference(cell: dict[str, Any], name: str, days: float) -> "Difference":
+    from pipeline.scores.differences import Difference
+
+    value, error = (nan if cell[key] is None else cell[key] for key in (name, f"{name}_error"))
+    return Difference(value, error, int(days))

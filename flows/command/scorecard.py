@@ -1,21 +1,20 @@
 """`coincast scorecard`: how good the forecasts were."""
 
-from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.command import app
 from flows.command.options import JsonOption, NowOption, SeriesOption, parse_date, parse_now, parse_series
-from flows.command.output import console, print_json, print_table
-from pipeline.forecasts.columns import RANDOM_WALK
+from flows.command.output import console, print_json, print_table, stacked
+from pipeline.forecasts.columns import HAR_RANGE, RANDOM_WALK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.errors import CoincastError
     from pipeline.monitoring.alarms import Alarm
-    from pipeline.scores.scorecard import ScoreLine, Skill
+    from pipeline.scores.scorecard import ScoreLine
 
 
 @app.command()
@@ -32,8 +31,9 @@ def scorecard(
 
     Live forecasts, issued before their day was over, and backfilled ones are in tables apart: how many days
     ahead, how many are scored, the share of days that each range held, the error over the random walk's on the
-    days that both have (below 1 is better; their number in brackets where it is not n; t and p of a Diebold–Mariano
-    test, t above 0 is better), and the mean error of the median.
+    days that both have (below 1 is better; their number in brackets where it is not n), how far that is from
+    har-range's (below 0 is better), and the mean error of the median. After ± stands the standard error of the paired
+    difference: within two of them there is no clear difference, and under 30 common days there is none to tell.
 
     Example: coincast scorecard --series binance/BTCUSDT/1d --since 2026-01-01
     """
@@ -92,7 +92,15 @@ def _nothing(series: str, since: str | None, *, issued: bool) -> str:
 def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
     from pipeline.scores.metrics import MAE, RELATIVE_WIS
 
-    heads = ("model", "day", "n", "50 80 90 95 %", RELATIVE_WIS.title, "t", "p", MAE.title)
+    heads = (
+        "model",
+        "day",
+        "n",
+        "50 80 90 95 %",
+        RELATIVE_WIS.title,
+        "less har-range",
+        MAE.title,
+    )
     for series, mode in dict.fromkeys((line.series, line.mode) for line in lines):
         group = [line for line in lines if (line.series, line.mode) == (series, mode)]
         flags = {
@@ -115,33 +123,24 @@ def _cells(line: "ScoreLine") -> tuple[object, ...]:
     from flows.command.daily import price
 
     held = " ".join(f"{100 * figure.share:.0f}" for figure in line.coverage)
-    skill = line.skill
-    compared = (_ratio(skill, line.n), _t(skill.dm_t), _p(skill.dm_p)) if skill else _uncompared(line)
+    compared = (_ratio(line), _beside_har_range(line))
     name = line.model_id.removeprefix("coincast-")
     return (name, f"+{line.horizon}", line.n, held, *compared, price(line.mae))
 
 
-def _ratio(skill: "Skill", scored: int) -> str:
+def _ratio(line: "ScoreLine") -> object:
     """How many days it is of is said where the random walk lacks some of those scored."""
-    figure = _figure(skill.relative_wis, 3)
-    return figure if skill.n == scored else f"{figure} ({skill.n})"
+    difference = line.beside(RANDOM_WALK)
+    if difference is None or not difference.days:
+        return "" if line.model_id == RANDOM_WALK else "–"
+    days = "" if difference.days == line.n else f" ({difference.days})"
+    return stacked(f"{difference.ratio}{days}", difference.words)
 
 
-def _uncompared(line: "ScoreLine") -> tuple[str, str, str]:
-    """The random walk is not compared with itself; another has no day in common with it."""
-    return ("" if line.model_id == RANDOM_WALK else "–", "", "")
-
-
-def _figure(value: float, digits: int) -> str:
-    return "–" if isnan(value) else f"{value:.{digits}f}"
-
-
-def _t(value: float) -> str:
-    return "" if isnan(value) else f"{value:.1f}"
-
-
-def _p(value: float) -> str:
-    """Empty where too few days are scored for a test."""
-    if isnan(value):
+def _beside_har_range(line: "ScoreLine") -> object:
+    """Empty beside itself."""
+    difference = line.beside(HAR_RANGE)
+    if difference is None:
         return ""
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    few = difference.words == "too few days"
+    return difference.figures if few else stacked(difference.figures, difference.words)

@@ -158,18 +158,28 @@ def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> FeatureGrid:
 
 
 def _fit(manifest: Manifest, grid: FeatureGrid) -> Model:
-    recipe = kept_recipe(manifest.recipe)
+    recipe = kept_recipe(manifest.recipe, code=manifest.code)
     return fit(recipe, grid, as_of=manifest.trained_as_of, seed=manifest.seed)
 
 
-def kept_recipe(values: Mapping[str, Any]) -> Recipe:
-    """The recipe as it was then, which the catalogue may have changed since."""
+def kept_recipe(values: Mapping[str, Any], *, code: str = "") -> Recipe:
+    """The recipe as it was then, which the catalogue may have changed since.
+
+    Args:
+        values: The recipe's.
+        code: The release that wrote them, as `0.1.0+0123456789ab`; empty where that is not known.
+
+    Raises:
+        InputError: This coincast cannot fit it any more; the message names the release that can.
+    """
     try:
         return range_recipe(values)
     except (InputError, ValidationError) as error:
+        release, _, commit = code.partition("+")
+        there = f"`git checkout {commit.partition('.')[0]}`" if commit else f"install {release}"
         raise InputError(
-            f"Recipe {values.get('name')!r} was written by another version of coincast, whose recipes have"
-            " other fields; check out the code that the forecast's manifest names."
+            f"Recipe {str(values.get('name'))[:40]!r} is none that coincast {code_version()} can fit; coincast"
+            f" {code or 'of another version'} made it and makes it again{f': {there} and ask there' if code else ''}."
         ) from error
 
 

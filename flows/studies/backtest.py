@@ -21,11 +21,13 @@ from flows.edges.tracking.experiments import open_tracking, tracked_run
 from flows.inputs.history import History, read_history
 from flows.reporting.progress import watcher
 from flows.studies.backtest_parts import Parts
+from pipeline.errors import TooLittleHistoryError
 from pipeline.evaluation.backtest import COLUMNS, Span, SpanForecasts, forecast_lines, plan_spans, walk_span
 from pipeline.evaluation.backtest_summary import Outcomes, collect_outcomes, summarise
 from pipeline.figures.backtest import coverage_figure, cumulative_figure, fan_figure, pit_figure
-from pipeline.forecasts.quantiles import HORIZONS
+from pipeline.forecasts.quantiles import HORIZONS, FloatArray
 from pipeline.models.registry import require_range
+from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
 from pipeline.scores.metrics import BACKTEST, DAYS, RELATIVE_WIS
 from pipeline.series import Series
@@ -83,7 +85,12 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
     walked = list(_walk(request, recipe, history, spans, parts))
     written = _write(request, recipe, history, walked)
     rows = np.concatenate([one.span.rows for one in walked])
-    outcomes = collect_outcomes(history.features, rows, np.concatenate([one.quantiles for one in walked]))
+    outcomes = collect_outcomes(
+        history.features,
+        rows,
+        np.concatenate([one.quantiles for one in walked]),
+        np.concatenate([_har_range(request, recipe, history, one) for one in walked]),
+    )
     result = _facts(request, recipe, history, walked) | summarise(outcomes, request.horizons)
     result["forecasts"] = {"file": str(request.out), "rows": written}
     if request.track:
@@ -103,6 +110,18 @@ def _walk(
             forecasts = walk_span(recipe, history.features, span, seed=request.seed)
             parts.keep(forecasts)
         yield forecasts
+
+
+def _har_range(
+    request: BacktestRequest, recipe: Recipe, history: History, walked: SpanForecasts
+) -> FloatArray:
+    """Quantiles of `har-range` fitted on the same day, NaN where holes leave it too little to learn from."""
+    if recipe == HAR_RANGE:
+        return walked.quantiles
+    try:
+        return walk_span(HAR_RANGE, history.features, walked.span, seed=request.seed).quantiles
+    except TooLittleHistoryError:
+        return np.full_like(walked.quantiles, np.nan)
 
 
 def _write(request: BacktestRequest, recipe: Recipe, history: History, walked: list[SpanForecasts]) -> int:

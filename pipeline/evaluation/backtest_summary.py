@@ -12,7 +12,7 @@ from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.scores.common_days import on_common_cells
 from pipeline.scores.formulas import one_day_persistence, weighted_interval_score
 from pipeline.scores.metrics import BACKTEST, measure
-from pipeline.scores.scored import Ranges
+from pipeline.scores.scored import ComparedRanges
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class Outcomes:
         actual: Log returns, array of shape (n, 7), NaN where the target has no candle.
         quantiles: Of log returns, array of shape (n, 7, 23).
         walk: The random walk's, same shape.
+        har_range: Those of `har-range` fitted on the same days, same shape.
         persistence: MAE of one-day persistence before the first as_of, in quote currency: the scale of MASE.
     """
 
@@ -35,6 +36,7 @@ class Outcomes:
     actual: FloatArray
     quantiles: FloatArray
     walk: FloatArray
+    har_range: FloatArray
     persistence: float
 
     def scores(self, horizon: int) -> tuple[FloatArray, FloatArray]:
@@ -46,13 +48,16 @@ class Outcomes:
         return common["own"], common["walk"]
 
 
-def collect_outcomes(grid: FeatureGrid, rows: IntArray, quantiles: FloatArray) -> Outcomes:
+def collect_outcomes(
+    grid: FeatureGrid, rows: IntArray, quantiles: FloatArray, har_range: FloatArray | None = None
+) -> Outcomes:
     """What came after each forecast, and what the random walk said.
 
     Args:
         grid: The days; a filled day is no outcome.
         rows: As_of rows of the grid, rising, array of shape (n,).
         quantiles: Of log returns, array of shape (n, 7, 23).
+        har_range: Those of `har-range`, same shape; None where it is not compared with.
     """
     days = grid.days
     places = days.place[rows]
@@ -64,6 +69,7 @@ def collect_outcomes(grid: FeatureGrid, rows: IntArray, quantiles: FloatArray) -
         actual=days.outcomes[places],
         quantiles=quantiles,
         walk=random_walk_quantiles(days, places),
+        har_range=np.full_like(quantiles, np.nan) if har_range is None else har_range,
         persistence=one_day_persistence(grid.table.iloc[: int(rows[0]) + 1]),
     )
 
@@ -71,8 +77,8 @@ def collect_outcomes(grid: FeatureGrid, rows: IntArray, quantiles: FloatArray) -
 def summarise(outcomes: Outcomes, horizons: tuple[int, ...]) -> dict[str, Any]:
     """`overall` by horizon, and `years` by calendar year of as_of and horizon; NaN as None.
 
-    Each cell is of the days that model and random walk both have at that horizon: `days`, how many, and the metrics
-    of `BACKTEST`.
+    Each cell is of the days that model and random walk both have at that horizon: `days`, how many, and the metrics of
+    `BACKTEST`.
     """
     years = sorted(set(outcomes.years.tolist()))
     everything = np.ones(len(outcomes.years), dtype=bool)
@@ -92,7 +98,7 @@ def _cell(outcomes: Outcomes, chosen: "np.ndarray[Any, np.dtype[np.bool_]]", hor
     quantiles = outcomes.quantiles[scored, column]
     values = measure(
         BACKTEST,
-        Ranges(
+        ComparedRanges(
             actual=close * np.exp(outcome),
             predicted=close * np.exp(quantiles[:, MEDIAN]),
             last=close,
@@ -100,6 +106,7 @@ def _cell(outcomes: Outcomes, chosen: "np.ndarray[Any, np.dtype[np.bool_]]", hor
             outcome=outcome,
             quantiles=quantiles,
             walk=outcomes.walk[scored, column],
+            har_range=outcomes.har_range[scored, column],
             horizon=horizon,
         ),
     )

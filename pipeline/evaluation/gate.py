@@ -10,7 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.evaluation.gate_evidence import FEWEST_DAYS, Scores, common_days, measured, score_figures
+from pipeline.evaluation.gate_evidence import (
+    FEWEST_DAYS,
+    Scores,
+    common_days,
+    measured,
+    praise,
+    score_figures,
+)
 from pipeline.models.random_walk import RANDOM_WALK
 from pipeline.models.regression import HAR_RANGE
 
@@ -135,7 +142,7 @@ def decide(
     publish = roles.candidate if not refusals else _best_of_the_rest(figures, roles)
     reasons = (
         *refusals,
-        *([] if refusals else _praise(figures, roles)),
+        *([] if refusals else [praise(figures, champion=roles.champion)]),
         _outcome(publish, roles, promoted=not refusals),
     )
     finite = {name: value for name, value in figures.items() if math.isfinite(value)}
@@ -243,16 +250,10 @@ def _worse_than(other: str, figures: Mapping[str, float], name: str, days: str) 
     )
 
 
-def _praise(figures: Mapping[str, float], roles: Roles) -> list[str]:
-    against = [f"{figures['record_to_random_walk']:.3f} of the random walk's"]
-    if "record_to_champion" in figures:
-        against.append(f"{figures['record_to_champion']:.3f} of {roles.champion}'s")
-    return [f"On {figures['record_days']:.0f} days of record its score is {' and '.join(against)}."]
-
-
 def _outcome(publish: str, roles: Roles, *, promoted: bool) -> str:
     if publish == RANDOM_WALK_ID:
         return "Nothing beats the random walk: the random walk is published."
     if publish == roles.champion and not promoted:
         return f"The champion stays: {publish}."
-    return f"Published: {publish}."
+    instead = f" in place of {roles.champion}" if promoted and roles.champion not in (None, publish) else ""
+    return f"Published: {publish}{instead}."

@@ -1,6 +1,7 @@
 """What a fit and its record are judged on: paired daily scores, their ratios, and how sure those are."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from pipeline.forecasts.quantiles import HORIZONS, FloatArray, interval
 from pipeline.scores.common_days import common_cells, on_common_cells
+from pipeline.scores.differences import Difference, paired_difference
 
 FEWEST_DAYS: Final = 60
 BLOCK_DAYS: Final = 14
@@ -150,7 +152,10 @@ def common_days(scores: Scores, newest: int) -> Scores:
 
 
 def score_figures(part: str, scores: Scores, seed: int) -> dict[str, float]:
-    """Ratios, how sure each is above 1 (`_sure`), and distances; their names begin with `part`."""
+    """Ratios, how sure each is above 1 (`_sure`), paired differences with their errors, and distances.
+
+    Their names begin with `part`. The differences are told beside the decision, which does not rest on them.
+    """
     days = len(scores.candidate)
     figures = {f"{part}_days": float(days)}
     if days < FEWEST_DAYS:
@@ -167,10 +172,31 @@ def score_figures(part: str, scores: Scores, seed: int) -> dict[str, float]:
             figures[f"{part}_{name}"], figures[f"{part}_{name}_sure"] = relative_score(
                 values, others, seed=seed
             )
+    for name, others in (("random_walk", walk), ("har_range", har), ("champion", scores.champion)):
+        if others is not None:
+            found = paired_difference(scores.candidate, others, walk, horizon=max(HORIZONS))
+            figures[f"{part}_less_{name}"], figures[f"{part}_less_{name}_error"] = found.value, found.error
     figures[f"{part}_distance_to_har_range"] = _distance(scores.candidate, har)
     if scores.champion is not None:
         figures[f"{part}_distance_to_champion"] = _distance(scores.candidate, scores.champion)
     return figures
+
+
+def praise(figures: Mapping[str, float], *, champion: str | None) -> str:
+    """The record beside the others': ratios and paired differences; one within two standard errors is told as none."""
+    days, clauses = figures["record_days"], []
+    for name, other in (
+        ("random_walk", "the random walk"),
+        ("champion", champion),
+        ("har_range", "har-range"),
+    ):
+        if f"record_to_{name}" in figures:
+            value, error = figures[f"record_less_{name}"], figures[f"record_less_{name}_error"]
+            beside = Difference(value, error, int(days))
+            clauses.append(
+                f"{figures[f'record_to_{name}']:.3f} of {other}'s ({beside.words}: {beside.figures})"
+            )
+    return f"On {days:.0f} days of record its score is {', '.join(clauses)}."
 
 
 def _distance(scores: FloatArray, others: FloatArray) -> float:

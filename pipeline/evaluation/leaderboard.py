@@ -14,7 +14,7 @@ from pipeline.evaluation.comparison import RANDOM_WALK, Outcome
 from pipeline.evaluation.outcome_days import on_common_days
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.point.framing import Variant
-from pipeline.scores.formulas import diebold_mariano
+from pipeline.scores.formulas import FEWEST_TESTED, diebold_mariano, p_in_words
 from pipeline.scores.metrics import SKILL
 
 # Of a test with this many false alarms in a hundred.
@@ -46,7 +46,7 @@ class Standing:
         seeds: Of its outcomes, in order.
         metrics: Mean and spread over seeds.
         p: Two-sided p of the Diebold–Mariano test on squared errors in price, averaged over seeds by day;
-            None for the random walk itself, and where no test is possible: fewer than two days, or losses
+            None for the random walk itself, and where no test is possible: fewer than 30 days, or losses
             that differ by the same on every day.
         verdict: The same in words.
     """
@@ -95,7 +95,7 @@ def in_words(skill: float, p: float | None) -> str:
     """
     if p is None and skill == 0:
         return "the same as the random walk"
-    evidence = _UNTESTED if p is None else f"(Diebold–Mariano p = {p:.2g})"
+    evidence = _UNTESTED if p is None else f"(Diebold–Mariano {p_in_words(p)})"
     if p is not None and p < SIGNIFICANT:
         return f"{'better' if skill > 0 else 'not better: worse'} than the random walk {evidence}"
     if skill > 0:
@@ -139,7 +139,7 @@ def _significance(group: Sequence[Outcome]) -> float | None:
     if not tests:
         return None
     losses = np.mean([_squared_errors(test, "predicted") for test in tests], axis=0)
-    p = diebold_mariano(losses, _squared_errors(tests[0], "random_walk")).p
+    p = diebold_mariano(losses, _squared_errors(tests[0], "random_walk"), fewest=FEWEST_TESTED).p
     return p if math.isfinite(p) else None
 
 

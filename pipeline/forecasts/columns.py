@@ -39,6 +39,7 @@ BACKFILL: Final = "backfill"
 VINTAGES: Final = ("known", "latest")
 
 RANDOM_WALK: Final = "coincast-random_walk"
+HAR_RANGE: Final = "coincast-har_range"
 
 # Who chose what a day publishes: the gate, or the recipe itself where it is a baseline.
 BY_GATE: Final = "gate"

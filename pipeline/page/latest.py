@@ -171,7 +171,10 @@ def _score(line: ScoreLine) -> dict[str, Any]:
         raise ValueError(f"a {line.mode} score of {line.model_id} at horizon {line.horizon} is not finite")
     coverage = {str(figure["nominal"]): figure for figure in values["coverage"]}
     return {
-        **{key: values[key] for key in ("horizon", "n", "first", "last", "mean_wis", "mae", "skill")},
+        **{
+            key: values[key]
+            for key in ("horizon", "n", "first", "last", "mean_wis", "mae", "skill", "comparisons")
+        },
         "coverage": coverage,
     }
 

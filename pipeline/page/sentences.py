@@ -4,12 +4,14 @@ from datetime import date
 from math import isnan
 from typing import Final, Literal, NamedTuple
 
-from pipeline.forecasts.columns import LIVE, RANDOM_WALK
+from pipeline.forecasts.columns import HAR_RANGE, LIVE, RANDOM_WALK
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import interval
 from pipeline.page.content import Record, SeriesContent
 from pipeline.page.prices import coin_name, format_price, rounding_step
-from pipeline.scores.scorecard import Skill
+from pipeline.scores.differences import NO_CLEAR_DIFFERENCE, Difference
+from pipeline.scores.formulas import FEWEST_TESTED
+from pipeline.scores.scorecard import ScoreLine
 
 # Fewer outcomes than this are counted, not given in percent.
 _FEW: Final = 30
@@ -80,6 +82,8 @@ def calibration_verdict(record: Record | None) -> Verdict:
 def skill_verdict(model_id: str, record: Record | None, *, configured: bool = False) -> Verdict:
     """Whether the model's one-day-ahead forecasts of a record beat the random walk's.
 
+    Better and worse need a difference of more than two standard errors; the figures tell that from har-range too.
+
     Args:
         model_id: Whose.
         record: What became of them; None before the first.
@@ -100,23 +104,32 @@ def skill_verdict(model_id: str, record: Record | None, *, configured: bool = Fa
         )
     if line is None or line.skill is None:
         return Verdict("neutral", "No record yet", "Its error has not been compared with the random walk's.")
-    return _judge(line.skill)
+    return _judge(line)
 
 
-def _judge(skill: Skill) -> Verdict:
-    if isnan(skill.relative_wis):
-        figures = f"The random walk made no error over {days(skill.n)}, so its error is no measure."
+def _judge(line: ScoreLine) -> Verdict:
+    walk, har = line.beside(RANDOM_WALK), line.beside(HAR_RANGE)
+    if line.skill is None or walk is None or isnan(walk.value):
+        figures = f"The random walk made no error over {days(line.n)}, so its error is no measure."
         return Verdict("neutral", "Too early to tell", figures)
-    error = f"Its error is {skill.relative_wis:.2f} times the random walk's"
-    if skill.n < _FEW or isnan(skill.interval.lower):
-        return Verdict("neutral", "Too early to tell", f"{error} over {days(skill.n)}.")
-    lower, upper = skill.interval
-    figures = f"{error} (95 % interval {lower:.2f} to {upper:.2f}, {days(skill.n)})."
-    if upper < 1:
+    error = f"Its error is {line.skill.relative_wis:.2f} times the random walk's"
+    if walk.days < FEWEST_TESTED:
+        return Verdict("neutral", "Too early to tell", f"{error} over {days(walk.days)}.")
+    figures = f"{error} (difference {walk.figures}, {days(walk.days)}){_beside_har_range(har)}."
+    if walk.words == "better":
         return Verdict("good", "Better than the random walk", figures)
-    if lower > 1:
+    if walk.words == "worse":
         return Verdict("bad", "No skill: worse than the random walk", figures)
-    return Verdict("neutral", "No skill shown against the random walk", figures)
+    return Verdict("neutral", "No clear difference from the random walk", figures)
+
+
+def _beside_har_range(difference: Difference | None) -> str:
+    """A clause about the regression; empty where too few days can be compared, and for itself."""
+    if difference is None or difference.days < FEWEST_TESTED or isnan(difference.value):
+        return ""
+    if difference.words == NO_CLEAR_DIFFERENCE:
+        return f"; no clear difference from har-range's ({difference.figures})"
+    return f"; {difference.words} than har-range's ({difference.figures})"
 
 
 def horizon_note(forecast: Forecast, *, configured: bool = False) -> str:

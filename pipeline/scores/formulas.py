@@ -1,7 +1,7 @@
 """Formulas that forecasts are scored by; the metrics that are made of them are in `metrics`."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from pipeline.scores.common_days import common_cells
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+# With fewer days the variance of their differences is a guess, and t may be a hundred.
+FEWEST_TESTED: Final = 30
 
 
 class DieboldMariano(NamedTuple):
@@ -108,33 +111,55 @@ def probability_integral_transform(actual: FloatArray, quantiles: FloatArray) ->
     return np.where(common_cells(actual, quantiles), fallen, np.nan)
 
 
-def diebold_mariano(loss: FloatArray, baseline_loss: FloatArray, *, horizon: int = 1) -> DieboldMariano:
+def diebold_mariano(
+    loss: FloatArray, baseline_loss: FloatArray, *, horizon: int = 1, fewest: int = 2
+) -> DieboldMariano:
     """Diebold–Mariano test that two losses have the same mean, Newey–West variance with h − 1 lags.
 
-    `t = mean(d) / sqrt(V / n)`, d = baseline_loss − loss and V = γ₀ + 2 Σₖ (1 − k/h) γₖ for k < h
-    (Diebold and Mariano 1995; Newey and West 1987). p is two-sided, of the normal distribution.
+    `t = mean(d) / standard_error(d)`, d = baseline_loss − loss (Diebold and Mariano 1995). p is two-sided, of the
+    normal distribution.
 
     Args:
         loss: Array of shape (n,) in time order, NaN where there is none.
         baseline_loss: Array of shape (n,) on the same days.
         horizon: Steps ahead of the forecasts, 1 or more.
+        fewest: Common days below which nothing is tested; what is told of a record asks `FEWEST_TESTED`.
 
     Returns:
-        t above 0 where `loss` is the lower one. Both NaN with fewer than two common days or no spread.
+        t above 0 where `loss` is the lower one. Both NaN with too few common days or no spread.
     """
     difference = np.asarray(baseline_loss) - np.asarray(loss)
     difference = difference[np.isfinite(difference)]
-    count = len(difference)
-    if count < 2:
+    error = standard_error(difference, horizon=horizon) if len(difference) >= fewest else math.nan
+    if math.isnan(error):
         return DieboldMariano(math.nan, math.nan)
-    centred = difference - difference.mean()
+    t = float(difference.mean()) / error
+    return DieboldMariano(t, math.erfc(abs(t) / math.sqrt(2)))
+
+
+def p_in_words(p: float) -> str:
+    """As `p = 0.012`; what is smaller than a test of this kind can tell apart is `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def standard_error(values: FloatArray, *, horizon: int) -> float:
+    """Of a mean, `sqrt(V / n)` with V = γ₀ + 2 Σₖ (1 − k/h) γₖ for k < h (Newey and West 1987).
+
+    Args:
+        values: Array of shape (n,) in time order, all finite.
+        horizon: Steps ahead of the forecasts that they are of, 1 or more.
+
+    Returns:
+        In the unit of the values; NaN with fewer than two or no spread.
+    """
+    count = len(values)
+    if count < 2:
+        return math.nan
+    centred = values - values.mean()
     variance = float(centred @ centred) / count
     for lag in range(1, min(horizon, count)):
         variance += 2 * (1 - lag / horizon) * float(centred[lag:] @ centred[:-lag]) / count
-    if variance <= 0:
-        return DieboldMariano(math.nan, math.nan)
-    t = float(difference.mean()) / math.sqrt(variance / count)
-    return DieboldMariano(t, math.erfc(abs(t) / math.sqrt(2)))
+    return math.sqrt(variance / count) if variance > 0 else math.nan
 
 
 def mean_squared_error(actual: FloatArray, predicted: FloatArray) -> float:

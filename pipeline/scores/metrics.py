@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeVar
 
 from pipeline.forecasts.quantiles import COVERAGES, FloatArray
+from pipeline.scores.differences import Difference
 from pipeline.scores.formulas import (
+    FEWEST_TESTED,
     coverage,
     diebold_mariano,
     direction_hits,
@@ -22,7 +24,7 @@ from pipeline.scores.formulas import (
     relative_wis,
     skill,
 )
-from pipeline.scores.scored import Issued, Losses, Points, Prices, Ranges
+from pipeline.scores.scored import ComparedRanges, Issued, Losses, Points, Prices, Ranges
 
 _Scored = TypeVar("_Scored", contravariant=True)
 
@@ -156,8 +158,8 @@ DM_T: Final[Metric[Ranges]] = Metric(
     "DM t",
     _RATIO,
     "higher",
-    "Diebold–Mariano t of WIS against the random walk's, Newey–West with h − 1 lags",
-    lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon).t,
+    "Diebold–Mariano t of WIS against the random walk's, Newey–West with h − 1 lags; from 30 days on",
+    lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon, fewest=FEWEST_TESTED).t,
     ".2f",
     reference=0.0,
 )
@@ -167,7 +169,30 @@ DM_P: Final[Metric[Ranges]] = Metric(
     _RATIO,
     "none",
     "its two-sided p",
-    lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon).p,
+    lambda s: diebold_mariano(s.wis, s.walk_wis, horizon=s.horizon, fewest=FEWEST_TESTED).p,
+)
+
+
+def _paired(
+    other: str, description: str, of: Callable[[ComparedRanges], Difference]
+) -> tuple[Metric[ComparedRanges], Metric[ComparedRanges]]:
+    """How far the model's score is from another's, and the error of that."""
+    name = f"less_{other.translate(str.maketrans(' -', '__'))}"
+    error = "its standard error, Newey–West with h − 1 lags; from 30 days on"
+    return (
+        Metric(name, f"less {other}", _RATIO, "lower", description, lambda s: of(s).value, "+.4f", 0.0),
+        Metric(f"{name}_error", "±", _RATIO, "none", error, lambda s: of(s).error, ".4f"),
+    )
+
+
+LESS_RANDOM_WALK: Final = _paired("random walk", "`relative_wis` − 1", lambda s: s.beside_random_walk)
+LESS_HAR_RANGE: Final = _paired(
+    "har-range",
+    "mean WIS less that of `har-range` / the random walk's, on the days that all three have",
+    lambda s: s.beside_har_range,
+)
+_HAR_RANGE_DAYS: Final[Metric[ComparedRanges]] = Metric(
+    "har_range_days", "days", "days", "none", "those days", lambda s: float(s.beside_har_range.days), ".0f"
 )
 ABSOLUTE_ERROR: Final[Metric[Issued]] = Metric(
     "absolute_error", "MAE", _CURRENCY, "lower", "mean of abs(y − median)", lambda s: mean(s.absolute_error)
@@ -218,8 +243,8 @@ PRICE: Final = (MSE, RMSE, MAE, MAPE, MASE, DIRECTION)
 RANGES: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, *COVERAGE.values())
 # Of `validation_`: what a sweep chooses by.
 VALIDATION: Final[tuple[Metric[Prices], ...]] = (DAYS, MSE, SKILL)
-# Of each horizon and year of a backtest, and those that its table in a terminal has room for.
-BACKTEST: Final[tuple[Metric[Ranges], ...]] = (
+# Of each horizon and year of a backtest, and what its table in a terminal shows beside the paired differences.
+BACKTEST: Final[tuple[Metric[ComparedRanges], ...]] = (
     WIS,
     _WALK_WIS,
     RELATIVE_WIS,
@@ -229,8 +254,11 @@ BACKTEST: Final[tuple[Metric[Ranges], ...]] = (
     MASE,
     DM_T,
     DM_P,
+    *LESS_RANDOM_WALK,
+    *LESS_HAR_RANGE,
+    _HAR_RANGE_DAYS,
 )
-BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, DM_T, *COVERAGE.values(), MASE)
+BACKTEST_TABLE: Final[tuple[Metric[Ranges], ...]] = (*COVERAGE.values(), MASE)
 # Of each model of a backfill, over all series and horizons.
 LEADERBOARD: Final[tuple[Metric[Issued], ...]] = (WIS, RELATIVE_WIS, ABSOLUTE_ERROR, HIT_80)
 # A mean in several currencies says nothing at a glance.

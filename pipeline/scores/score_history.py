@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.forecasts.columns import (
     ACTUAL_CLOSE,
     AS_OF,
+    HAR_RANGE,
     HITS,
     HORIZON,
     LAST_CLOSE,
@@ -30,6 +31,7 @@ RECENT: Final = 30
 GROUP: Final = (SERIES, MODEL_ID, MODE, HORIZON)
 
 BASELINE_WIS: Final = "baseline_wis"
+HAR_RANGE_WIS: Final = "har_range_wis"
 RELATIVE_WIS: Final = "relative_wis"
 SKILL_COLUMNS: Final = (TARGET_DATE, "n", RELATIVE_WIS, "lower", "upper")
 
@@ -41,9 +43,18 @@ def beside_random_walk(scores: "DataFrame", *, how: Literal["inner", "left"] = "
         scores: Rows as `Ledger.scores` gives them; those without a score are left out.
         how: `inner` leaves out forecasts that have no random walk beside them; `left` keeps them with NaN.
     """
-    known = with_score(scores)
-    walk = known.loc[known[MODEL_ID] == RANDOM_WALK, [*CELL, WIS]].rename(columns={WIS: BASELINE_WIS})
-    return known.merge(walk, on=list(CELL), how=how, validate="many_to_one")
+    return _beside(with_score(scores), RANDOM_WALK, column=BASELINE_WIS, how=how)
+
+
+def beside_baselines(scores: "DataFrame") -> "DataFrame":
+    """Score rows with `baseline_wis` and `har_range_wis` of the same cells, NaN where there is none."""
+    walk = beside_random_walk(scores, how="left")
+    return _beside(walk, HAR_RANGE, column=HAR_RANGE_WIS, how="left")
+
+
+def _beside(known: "DataFrame", model_id: str, *, column: str, how: Literal["inner", "left"]) -> "DataFrame":
+    theirs = known.loc[known[MODEL_ID] == model_id, [*CELL, WIS]].rename(columns={WIS: column})
+    return known.merge(theirs, on=list(CELL), how=how, validate="many_to_one")
 
 
 def recent_forecasts(scores: "DataFrame", *, count: int = RECENT) -> "DataFrame":

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.forecasts.columns import (
     ABSOLUTE_ERROR,
+    HAR_RANGE,
     HORIZON,
     MODE,
     MODEL_ID,
@@ -24,8 +25,9 @@ from pipeline.forecasts.columns import (
 )
 from pipeline.forecasts.quantiles import COVERAGES
 from pipeline.scores import metrics
-from pipeline.scores.formulas import DieboldMariano, diebold_mariano
-from pipeline.scores.score_history import BASELINE_WIS, GROUP, beside_random_walk
+from pipeline.scores.differences import Difference, paired_difference
+from pipeline.scores.formulas import FEWEST_TESTED, diebold_mariano
+from pipeline.scores.score_history import BASELINE_WIS, GROUP, HAR_RANGE_WIS, beside_baselines
 from pipeline.scores.scored import Issued
 from pipeline.scores.uncertainty import Interval, ratio_path, wilson_interval
 
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PIT_BINS: Final = 10
-# With fewer days the variance of their differences is a guess, and t may be a hundred.
-FEWEST_TESTED: Final = 30
+# Whom a model's scores are compared with, and which column has theirs.
+_BASELINES: Final = ((RANDOM_WALK, BASELINE_WIS), (HAR_RANGE, HAR_RANGE_WIS))
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,24 @@ class Skill:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A model's scores beside a baseline's.
+
+    Attributes:
+        model_id: The baseline.
+        difference: Of the two, in units of the random walk's mean WIS; below 0 the model is the better one.
+    """
+
+    model_id: str
+    difference: Difference
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values: with the words for it; a value and an error that cannot be said are None."""
+        values = {"model_id": self.model_id, **self.difference._asdict(), "words": self.difference.words}
+        return {key: _plain(value) for key, value in values.items()}
+
+
+@dataclass(frozen=True)
 class ScoreLine:
     """One model at one horizon in one mode.
 
@@ -91,6 +111,7 @@ class ScoreLine:
         mae: Mean absolute error of the median, in quote currency.
         pit: Outcomes in each tenth of the forecast distribution, 10 counts; even when calibrated.
         skill: Against the random walk; None for the random walk itself and where it has no score.
+        comparisons: With the random walk and with `har-range`, itself left out, on the days that each has.
         simulated_time: How many were issued by a run whose `now` was not the clock's.
         simulated_data: Whether the candles come from the simulated market.
     """
@@ -109,10 +130,16 @@ class ScoreLine:
     skill: Skill | None
     simulated_time: int
     simulated_data: bool
+    comparisons: tuple[Comparison, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values: intervals as pairs, what cannot be said as None."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        values = {key: _plain(value) for key, value in asdict(self).items()}
+        return {**values, "comparisons": [one.as_dict() for one in self.comparisons]}
+
+    def beside(self, model_id: str) -> Difference | None:
+        """From that baseline; None for itself."""
+        return next((one.difference for one in self.comparisons if one.model_id == model_id), None)
 
 
 @dataclass(frozen=True)
@@ -154,7 +181,7 @@ def _standing(row: ScoreLine, lines: Sequence[ScoreLine]) -> tuple[bool, float, 
 def _groups(scores: "DataFrame") -> "Iterator[DataFrame]":
     if scores.empty:
         return
-    for _, group in beside_random_walk(scores, how="left").groupby(list(GROUP)):
+    for _, group in beside_baselines(scores).groupby(list(GROUP)):
         yield group.sort_values(TARGET_DATE)
 
 
@@ -179,7 +206,16 @@ def _line(group: "DataFrame") -> ScoreLine:
         skill=None if head[MODEL_ID] == RANDOM_WALK else _skill(group, horizon),
         simulated_time=int(group[SIMULATED_TIME].sum()),
         simulated_data=bool(group[SIMULATED_DATA].any()),
+        comparisons=tuple(_comparisons(group, horizon)),
     )
+
+
+def _comparisons(group: "DataFrame", horizon: int) -> "Iterator[Comparison]":
+    own, walk = (group[column].to_numpy(dtype=float) for column in (WIS, BASELINE_WIS))
+    for model_id, column in _BASELINES:
+        if model_id != group.iloc[0][MODEL_ID]:
+            theirs = group[column].to_numpy(dtype=float)
+            yield Comparison(model_id, paired_difference(own, theirs, walk, horizon=horizon))
 
 
 def _coverage(group: "DataFrame", nominal: int, horizon: int) -> Coverage:
@@ -194,9 +230,7 @@ def _skill(group: "DataFrame", horizon: int) -> Skill | None:
         return None
     own, walk = rows[WIS].to_numpy(dtype=float), rows[BASELINE_WIS].to_numpy(dtype=float)
     path = ratio_path(own, walk, horizon=horizon)
-    test = DieboldMariano(math.nan, math.nan)
-    if len(rows) >= FEWEST_TESTED:
-        test = diebold_mariano(own, walk, horizon=horizon)
+    test = diebold_mariano(own, walk, horizon=horizon, fewest=FEWEST_TESTED)
     last = Interval(float(path.lower[-1]), float(path.upper[-1]))
     return Skill(len(rows), float(path.ratio[-1]), last, test.t, test.p)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.forecasts.quantiles import FloatArray
+from pipeline.scores.differences import Difference, paired_difference
 from pipeline.scores.formulas import weighted_interval_score
 
 
@@ -41,6 +42,24 @@ class Ranges(Prices):
     def walk_wis(self) -> FloatArray:
         """Of the random walk's on the same days."""
         return weighted_interval_score(self.outcome, self.walk)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ComparedRanges(Ranges):
+    """With the quantiles of `har-range` for the same days, array of shape (n, 23), NaN where it has none."""
+
+    har_range: FloatArray
+
+    @property
+    def beside_random_walk(self) -> Difference:
+        """How far the WIS lies from the random walk's."""
+        return paired_difference(self.wis, self.walk_wis, self.walk_wis, horizon=self.horizon)
+
+    @property
+    def beside_har_range(self) -> Difference:
+        """How far the WIS lies from har-range's, on the days that it has too."""
+        theirs = weighted_interval_score(self.outcome, self.har_range)
+        return paired_difference(self.wis, theirs, self.walk_wis, horizon=self.horizon)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,17 +1,15 @@
 """What a fit of `range-blend` learned: a network's ranges mixed with a ridge's, and how returns reverse."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from pipeline.features.day_axis import IntArray
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import FloatArray
-from pipeline.models.contract import Stored, Watch
-from pipeline.models.lstm.ensemble import LearnedRange
-from pipeline.models.regression import AnchoredHar
+from pipeline.models.contract import Stored
+from pipeline.models.lstm.ensemble import LearnedRange, Quantiles
 from pipeline.models.ridge import RidgeRange
 from pipeline.recipes.ranges import BlendRecipe
 
@@ -31,16 +29,15 @@ class BlendedRange(LearnedRange[BlendRecipe]):
     recipe: BlendRecipe
 
     @classmethod
-    def fit(cls, recipe: BlendRecipe, past: FeatureGrid, *, seed: int, watch: Watch) -> "BlendedRange":
-        """The network's fit, calibrated by both regressions, and the ridge's."""
-        from pipeline.models.lstm.fitting import fit_learned_range
+    def learned_beside(cls, recipe: BlendRecipe, past: FeatureGrid) -> dict[str, Any]:
+        """The ridge, and the recipe's shares."""
+        return {"ridge_": _ridge(recipe, past), "recipe": recipe}
 
-        def stand_in(earlier: FeatureGrid) -> Callable[[FeatureGrid, IntArray], FloatArray]:
-            network, ridge = AnchoredHar.learn(earlier), _ridge(recipe, earlier)
-            return lambda *days: mixed(network.quantiles(*days), ridge.quantiles(*days), recipe)
-
-        network = fit_learned_range(recipe, past, seed=seed, watch=watch, stand_in=stand_in)
-        return cls(**vars(network), ridge_=_ridge(recipe, past), recipe=recipe)
+    @classmethod
+    def stand_in(cls, recipe: BlendRecipe, earlier: FeatureGrid) -> Quantiles:
+        """Both regressions in their shares."""
+        network, ridge = super().stand_in(recipe, earlier), _ridge(recipe, earlier)
+        return lambda *days: mixed(network(*days), ridge.quantiles(*days), recipe)
 
     def uncalibrated(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Both in their shares: symmetric log returns, array of shape (n, 7, 23)."""

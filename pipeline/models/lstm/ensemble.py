@@ -1,5 +1,6 @@
 """What a fit of a network recipe learned, and the quantiles it gives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -23,6 +24,7 @@ from pipeline.recipes.ranges import NetworkRecipe
 # The last year's returns say how far ahead nothing is known: their share grows with the horizon.
 RANDOM_WALK_SHARE: Final = np.minimum(0.1 * np.array(HORIZONS), 0.3)
 NetworkT = TypeVar("NetworkT", bound=NetworkRecipe)
+Quantiles = Callable[[FeatureGrid, IntArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +55,22 @@ class LearnedRange(Learned[NetworkT]):
     lookback: int
 
     @classmethod
-    def fit(cls, recipe: NetworkT, past: FeatureGrid, *, seed: int, watch: Watch) -> "LearnedRange[NetworkT]":
-        """The regression, the networks on what it leaves, and the calibration."""
+    def fit(cls, recipe: NetworkT, past: FeatureGrid, *, seed: int, watch: Watch) -> Self:
+        """The regression, the networks on what it leaves, the calibration, and what is learned beside them."""
         # The fit makes this class, and what is served needs no fit.
         from pipeline.models.lstm.fitting import fit_learned_range
 
-        return fit_learned_range(recipe, past, seed=seed, watch=watch)
+        return fit_learned_range(cls, recipe, past, seed=seed, watch=watch)
+
+    @classmethod
+    def learned_beside(cls, recipe: NetworkT, past: FeatureGrid) -> dict[str, Any]:
+        """What this class learns beside the network, by name: here nothing."""
+        return {}
+
+    @classmethod
+    def stand_in(cls, recipe: NetworkT, earlier: FeatureGrid) -> Quantiles:
+        """What forecasts in the model's place on days before the fit, fitted in milliseconds."""
+        return AnchoredHar.learn(earlier).quantiles
 
     def quantiles(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
         """Log returns, array of shape (n, 7, 23), NaN where the window is not whole."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -12,38 +12,29 @@ from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import HORIZONS, FloatArray
 from pipeline.models.calibration import in_units, skill_ends_at
 from pipeline.models.contract import Watch
-from pipeline.models.lstm.ensemble import LearnedRange, NetworkT, with_random_walk
+from pipeline.models.lstm.ensemble import LearnedRange, Quantiles, with_random_walk
 from pipeline.models.lstm.members import NetworkRows, fit_members
 from pipeline.models.lstm.network import network_inputs, scaled_windows
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.models.regression import AnchoredHar
+from pipeline.recipes.ranges import NetworkRecipe
 
 _SMALLEST_SPREAD: Final = 1e-3
 
-Quantiles = Callable[[FeatureGrid, IntArray], FloatArray]
-
-
-def anchored_har(past: FeatureGrid) -> Quantiles:
-    """What stands in for the network alone."""
-    return AnchoredHar.learn(past).quantiles
+LearnedT = TypeVar("LearnedT", bound=LearnedRange[Any])
 
 
 def fit_learned_range(
-    recipe: NetworkT,
-    past: FeatureGrid,
-    *,
-    seed: int,
-    watch: Watch,
-    stand_in: Callable[[FeatureGrid], Quantiles] = anchored_har,
-) -> LearnedRange[NetworkT]:
+    kind: type[LearnedT], recipe: NetworkRecipe, past: FeatureGrid, *, seed: int, watch: Watch
+) -> LearnedT:
     """Fit on all days of the grid; its last day is as_of.
 
     Args:
-        recipe: What to fit.
+        kind: What to fit.
+        recipe: Of that kind.
         past: The days.
         seed: Of the networks.
         watch: The networks' fits.
-        stand_in: As `calibrate`.
 
     Raises:
         TrainingError: A fit diverged or ran past its limit.
@@ -51,8 +42,10 @@ def fit_learned_range(
     days = past.days
     inputs = network_inputs(past.features)
     known = np.isfinite(inputs).all(axis=1) & np.isfinite(days.log_returns_ahead(1))
-    recent, random_walk_from = calibrate(past, held_back_days=recipe.held_back_days, stand_in=stand_in)
-    untrained: LearnedRange[NetworkT] = LearnedRange(
+    recent, random_walk_from = calibrate(
+        past, held_back_days=recipe.held_back_days, stand_in=lambda earlier: kind.stand_in(recipe, earlier)
+    )
+    untrained = kind(
         base_=AnchoredHar.learn(past),
         members_=(),
         centre_=inputs[known].mean(axis=0),
@@ -61,6 +54,7 @@ def fit_learned_range(
         recent_=recent,
         random_walk_from_=random_walk_from,
         lookback=recipe.lookback,
+        **kind.learned_beside(recipe, past),
     )
     rows = _rows(untrained, past, half_life_days=recipe.half_life_days)
     unseen = _rows(untrained, watch.later, first=len(days.number)) if watch.later else None
@@ -69,7 +63,7 @@ def fit_learned_range(
 
 
 def calibrate(
-    past: FeatureGrid, *, held_back_days: int, stand_in: Callable[[FeatureGrid], Quantiles] = anchored_har
+    past: FeatureGrid, *, held_back_days: int, stand_in: Callable[[FeatureGrid], Quantiles]
 ) -> tuple[FloatArray, int | None]:
     """What the newest days held in units of what was forecast for them, and where skill ends.
 
@@ -102,7 +96,7 @@ def calibrate(
 
 
 def _rows(
-    model: LearnedRange[NetworkT], grid: FeatureGrid, *, first: int = 0, half_life_days: float = np.inf
+    model: LearnedRange[Any], grid: FeatureGrid, *, first: int = 0, half_life_days: float = np.inf
 ) -> NetworkRows:
     """The days from place `first` that have a whole window and an outcome."""
     days, inputs = grid.days, network_inputs(grid.features)

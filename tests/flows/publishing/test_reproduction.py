@@ -200,11 +200,23 @@ def test_what_is_not_there_is_said(deployment: Deployment, tmp_path: Path) -> No
     deployment.publish(snapshot, LAST - timedelta(days=1), made=lambda m: replace(m, snapshots=("0" * 64,)))
     with pytest.raises(StoreError, match="does not know 000000000000"):
         deployment.again(LAST - timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("code", "there"),
+    [("0.0.9+abcdef012345.dirty", "`git checkout abcdef012345`"), ("0.0.9", "install 0.0.9")],
+)
+def test_of_a_recipe_that_is_gone_the_release_that_makes_it_is_named(
+    deployment: Deployment, tmp_path: Path, code: str, there: str
+) -> None:
+    gone = {"name": "old", "kind": "x"}
     deployment.publish(
-        snapshot, LAST - timedelta(days=2), made=lambda m: replace(m, recipe={"name": "old", "kind": "x"})
+        deployment.download(tmp_path, LAST), LAST, made=lambda m: replace(m, recipe=gone, code=code)
     )
-    with pytest.raises(InputError, match="Recipe 'old' was written by another version"):
-        deployment.again(LAST - timedelta(days=2))
+    with pytest.raises(InputError) as refused:
+        deployment.again(LAST)
+    assert str(refused.value).startswith("Recipe 'old' is none that coincast ")
+    assert str(refused.value).endswith(f"coincast {code} made it and makes it again: {there} and ask there.")
 
 
 def test_the_command_exits_by_what_it_found(deployment: Deployment, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from pipeline.page.sentences import (
     reader_sentence,
     skill_verdict,
 )
-from pipeline.scores.scorecard import Coverage, ScoreLine, Skill
+from pipeline.scores.differences import Difference
+from pipeline.scores.scorecard import Comparison, Coverage, ScoreLine, Skill
 from pipeline.scores.uncertainty import Interval, wilson_interval
 from pipeline.series import Series
 
@@ -26,8 +27,11 @@ MakeContent = Callable[..., SeriesContent]
 BITCOIN = Series("binance", "BTCUSDT")
 
 
-def record(hits: int, n: int, skill: Skill | None = None) -> Record:
-    """One-day-ahead scores: of n days, `hits` inside the 80 percent range."""
+WALK, HAR = "coincast-random_walk", "coincast-har_range"
+
+
+def record(hits: int, n: int, *differences: tuple[str, Difference]) -> Record:
+    """One-day-ahead scores: of n days, `hits` inside the 80 percent range; how far from which baseline."""
     share = hits / n
     coverage = Coverage(80, hits, share, wilson_interval(share, n))
     line = ScoreLine(
@@ -42,15 +46,20 @@ def record(hits: int, n: int, skill: Skill | None = None) -> Record:
         mean_wis=0.01,
         mae=900.0,
         pit=(n,) + (0,) * 9,
-        skill=skill,
+        skill=_skill(dict(differences)[WALK]) if differences else None,
         simulated_time=0,
         simulated_data=False,
+        comparisons=tuple(Comparison(name, difference) for name, difference in differences),
     )
     return Record("live", 365, (line,))
 
 
-def skill(low: float, high: float, n: int = 365) -> Skill:
-    return Skill(n, (low + high) / 2, Interval(low, high), 0.0, 1.0)
+def _skill(walk: Difference) -> Skill:
+    return Skill(walk.days, 1 + walk.value, Interval(nan, nan), nan, nan)
+
+
+def beside(value: float, error: float, days: int = 365, other: str = WALK) -> tuple[str, Difference]:
+    return other, Difference(value, error, days)
 
 
 @pytest.fixture(scope="module")
@@ -109,15 +118,35 @@ def test_whether_the_ranges_are_honest(given: Record | None, tone: str, words: s
     ("given", "tone", "words"),
     [
         (None, "neutral", "No record yet"),
-        (skill(0.9, 0.97, n=20), "neutral", "Too early to tell"),
-        (skill(nan, nan), "neutral", "Too early to tell"),
-        (skill(0.9, 0.97), "good", "Better than the random walk"),
-        (skill(0.95, 1.01), "neutral", "No skill shown against the random walk"),
-        (skill(1.01, 1.2), "bad", "No skill: worse than the random walk"),
+        (beside(-0.06, nan, days=20), "neutral", "Too early to tell"),
+        (beside(nan, nan), "neutral", "Too early to tell"),
+        (beside(-0.06, 0.02), "good", "Better than the random walk"),
+        (beside(-0.06, 0.03), "neutral", "No clear difference from the random walk"),
+        (beside(0.0, nan), "neutral", "No clear difference from the random walk"),
+        (beside(0.06, 0.02), "bad", "No skill: worse than the random walk"),
     ],
 )
-def test_whether_there_is_skill(given: Skill | None, tone: str, words: str) -> None:
-    assert skill_verdict("coincast-range_lstm", record(80, 100, given))[:2] == (tone, words)
+def test_whether_there_is_skill(given: tuple[str, Difference] | None, tone: str, words: str) -> None:
+    told = skill_verdict("coincast-range_lstm", record(80, 100, *([given] if given else [])))
+    assert told[:2] == (tone, words)
+    assert "nan" not in told.figures
+
+
+@pytest.mark.parametrize(
+    ("har", "clause"),
+    [
+        (beside(-0.004, 0.001, other=HAR), "; better than har-range's (−0.0040 ± 0.0010)."),
+        (beside(0.004, 0.001, other=HAR), "; worse than har-range's (+0.0040 ± 0.0010)."),
+        (beside(-0.004, 0.002, other=HAR), "; no clear difference from har-range's (−0.0040 ± 0.0020)."),
+        (beside(-0.004, nan, days=29, other=HAR), "."),
+    ],
+)
+def test_the_figures_tell_the_difference_and_that_from_har_range(
+    har: tuple[str, Difference], clause: str
+) -> None:
+    told = skill_verdict("coincast-range_lstm", record(80, 100, beside(-0.025, 0.01), har))
+    figures = "Its error is 0.97 times the random walk's (difference −0.0250 ± 0.0100, 365 days)"
+    assert told.figures == figures + clause
 
 
 def test_a_record_of_later_days_only_is_no_record_of_tomorrow() -> None:
@@ -127,7 +156,7 @@ def test_a_record_of_later_days_only_is_no_record_of_tomorrow() -> None:
 
 
 def test_an_error_is_not_measured_by_a_random_walk_that_made_none() -> None:
-    verdict = skill_verdict("coincast-range_lstm", record(80, 100, skill(nan, nan)))
+    verdict = skill_verdict("coincast-range_lstm", record(80, 100, beside(nan, nan)))
     assert (verdict.tone, verdict.words) == ("neutral", "Too early to tell")
     assert "nan" not in verdict.figures
 

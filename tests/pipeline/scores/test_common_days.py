@@ -199,10 +199,10 @@ def ranked(who: str, missing: Cells, how: str) -> Result:
 
 
 def walked(who: str, missing: Cells, how: str) -> Outcomes:
-    own, walk = (forecasts(name, who, missing, how) for name in (MODEL, WALK))
+    own, walk, har = (forecasts(name, who, missing, how) for name in (MODEL, WALK, HAR))
     days = np.datetime64(FIRST) + np.arange(DAYS)
     years = np.array([2025 + (day > 40) for day in range(DAYS)])
-    return Outcomes(years, days, np.full(DAYS, 100.0), truth(missing, how), own, walk, 1.5)
+    return Outcomes(years, days, np.full(DAYS, 100.0), truth(missing, how), own, walk, har, 1.5)
 
 
 def backtested(who: str, missing: Cells, how: str) -> Result:

@@ -53,9 +53,8 @@ def test_every_key_that_is_logged_is_in_the_table(simulated, simulated_grid):
     har = find_recipe("har-range")
     framing = frame(GUIDE_LSTM, simulated_grid)
     (span,) = plan_spans(simulated_grid, first=AS_OF, last=AS_OF, refit_every=1)
-    summary = summarise(
-        collect_outcomes(simulated, span.rows, walk_span(har, simulated, span, seed=1).quantiles), HORIZONS
-    )
+    said = walk_span(har, simulated, span, seed=1).quantiles
+    summary = summarise(collect_outcomes(simulated, span.rows, said, said), HORIZONS)
     keys = {
         *evaluate(har, simulated, as_of=AS_OF, seed=1).metrics,
         *score_points(framing, framing.targets),

@@ -11,7 +11,7 @@ from pipeline.scores.score_history import beside_random_walk, recent_forecasts, 
 from pipeline.scores.scorecard import build_scorecard
 
 BITCOIN = "binance/BTCUSDT/1d"
-MODEL, WALK = "coincast-range_lstm", "coincast-random_walk"
+MODEL, WALK, HAR = "coincast-range_lstm", "coincast-random_walk", "coincast-har_range"
 
 
 def score_rows(
@@ -83,6 +83,23 @@ def test_no_test_is_told_of_fewer_than_thirty_days(days: int, tested: bool) -> N
     assert line.skill is not None
     assert line.skill.n == days
     assert [bool(np.isfinite(value)) for value in (line.skill.dm_t, line.skill.dm_p)] == [tested, tested]
+
+
+def test_a_line_tells_how_far_it_is_from_both_baselines() -> None:
+    model, walk, har = (score_rows(200, model_id=name) for name in (MODEL, WALK, HAR))
+    lines = build_scorecard(pd.concat([model, walk, har.iloc[:150]])).lines
+    own, theirs = (next(line for line in lines if line.model_id == name) for name in (MODEL, HAR))
+    expected = (model["wis"] - har["wis"])[:150].mean() / walk["wis"][:150].mean()
+    found = own.beside(HAR)
+    assert found is not None
+    assert (found.days, found.value) == (150, pytest.approx(expected))
+    assert own.skill is not None
+    assert own.beside(WALK) is not None
+    assert own.beside(WALK).value == pytest.approx(own.skill.relative_wis - 1)
+    assert own.beside(WALK).value / own.beside(WALK).error == pytest.approx(-own.skill.dm_t)
+    assert [one.model_id for one in theirs.comparisons] == [WALK]
+    told = own.as_dict()["comparisons"][1]
+    assert told == {"model_id": HAR, **found._asdict(), "words": found.words}
 
 
 def test_skill_is_measured_on_the_days_that_both_were_scored() -> None:
