@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
+import pandas as pd
 import pytest
 
 from flows.edges.configuration import configuration
@@ -76,5 +77,5 @@ def test_a_version_is_a_fit_and_forecasts_until_the_next(daily_run: DailyRun) ->
     assert len(registered.versions()) == 3
 
 
-def rows_of(stores: Stores, as_of: date):  # type: ignore[no-untyped-def]
+def rows_of(stores: Stores, as_of: date) -> pd.DataFrame:
     return stores.ledger.forecasts(SERIES, since=as_of, until=as_of, model_ids=[MODEL])
