@@ -3,6 +3,7 @@
 import errno
 import sqlite3
 import sys
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -202,6 +203,8 @@ def _engine(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(address, connect_args={"timeout": _BUSY_LIMIT_MS / 1000})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    # Nobody closes an engine by hand; Python 3.13 warns of a connection that is left to the garbage collector.
+    weakref.finalize(engine, engine.pool.dispose)
     return engine
 
 
