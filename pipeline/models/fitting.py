@@ -110,7 +110,10 @@ def _last_hole(grid: FeatureGrid) -> str:
     if not len(outside):
         return ". Choose a later day."
     last = grid.days.number[outside[-1]].astype("datetime64[D]")
-    return f", and the last such hole ends with {last}. Choose a day before it or later, or have it filled (`fill_holes_from`)."
+    return (
+        f", and the last such hole ends with {last}. "
+        "Choose a day before it or later, or have it filled (`fill_holes_from`)."
+    )
 
 
 def issue(model: Model, grid: FeatureGrid, *, series: Series, as_of: date) -> Forecast:
