@@ -254,7 +254,7 @@ def _filling(account: Account, as_of: date) -> list[Check]:
         return []
     told = " ".join(describe_filling(account.filled_from, until=until))
     message = one_line(
-        f"Every candle is of the first source. {told} Look at why the first source lacks them."
+        f"Every candle is expected of the first source. {told} Look at why the first source lacks them."
     )
     return [
         Check("days_are_of_first_source", "warning", success=False, observed=len(days),

@@ -18,9 +18,8 @@ ENVIRONMENT_PREFIX: Final = "COINCAST_"
 # Values of what addresses refer to by {secret:NAME}; no settings.
 SECRET_PREFIX: Final = f"{ENVIRONMENT_PREFIX}SECRET_"
 # Read elsewhere: where state and settings lie, by what `up` knows its own, and what CI demands of the tests.
-_OTHER_VARIABLES: Final = frozenset(
-    {"COINCAST_HOME", "COINCAST_SETTINGS", "COINCAST_REQUIRE_SERVICES", "COINCAST_SERVICE"}
-)
+_PATHS: Final = ("COINCAST_HOME", "COINCAST_SETTINGS")
+_OTHER_VARIABLES: Final = frozenset({*_PATHS, "COINCAST_REQUIRE_SERVICES", "COINCAST_SERVICE"})
 _LISTS: Final = frozenset({"series", "sources"})
 
 
@@ -134,7 +133,9 @@ def read_settings(text: str, environment: Mapping[str, str]) -> Settings:
         key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
         if key not in Settings.model_fields:
             known = ", ".join(
-                sorted(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
+                sorted(
+                    [*_PATHS, *(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)]
+                )
             )
             raise SettingsError(f"{name} is not a setting; the variables are {known}.")
         values[key] = [part.strip() for part in value.split(",") if part.strip()] if key in _LISTS else value

@@ -54,7 +54,8 @@ def inspect(
     try:
         reading = _read(file, mapping, series, fetched_at)
     except CandleFileError as error:
-        _show(Account.of_refusal(str(error), rows_read=error.rows_read), as_json=as_json)
+        if as_json:
+            print_json(Account.of_refusal(str(error), rows_read=error.rows_read).as_dict())
         raise
     if out is not None:
         write_candles(reading.candles, out)

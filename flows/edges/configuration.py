@@ -19,6 +19,7 @@ class Places:
     """The folders and addresses of one deployment.
 
     Attributes:
+        settings: The coincast.toml in force, which need not be there; the working directory is not looked at.
         home: State folder; everything but MLflow's store lies in it.
         recipes: The operator's own recipes, TOML files beside coincast.toml.
         mlruns: MLflow's database and artifacts, where MLFLOW_TRACKING_URI is not set.
@@ -28,6 +29,7 @@ class Places:
         tracking_uri: MLflow's tracking URI.
     """
 
+    settings: Path
     home: Path
     recipes: Path
     mlruns: Path
@@ -71,6 +73,7 @@ def configuration(overrides: Mapping[str, Any] | None = None) -> Configuration:
     return Configuration(
         settings=settings,
         places=Places(
+            settings=_settings_path(),
             home=home,
             recipes=_settings_path().parent / "recipes",
             mlruns=mlruns,

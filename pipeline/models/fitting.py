@@ -104,6 +104,18 @@ def fit(
     return Model(recipe, as_of, seed, learned.fit(recipe, past, seed=seed, watch=watch))
 
 
+def _last_hole(grid: FeatureGrid) -> str:
+    """The newest hole that is too long to fill, and what can be done about it."""
+    outside = np.flatnonzero(np.isnan(grid.days.close))
+    if not len(outside):
+        return ". Choose a later day."
+    last = grid.days.number[outside[-1]].astype("datetime64[D]")
+    return (
+        f", and the last such hole ends with {last}. "
+        "Choose a day before it or later, or have it filled (`fill_holes_from`)."
+    )
+
+
 def issue(model: Model, grid: FeatureGrid, *, series: Series, as_of: date) -> Forecast:
     """The forecast made after the close of `as_of`, from the rows at or before it.
 
@@ -119,7 +131,7 @@ def issue(model: Model, grid: FeatureGrid, *, series: Series, as_of: date) -> Fo
     if not np.isfinite(returns).all():
         raise TooLittleHistoryError(
             f"{series} has too few days without a long hole before {as_of} for {model.recipe.name}; "
-            f"it needs about {MINIMUM_DAYS}. Choose a later day."
+            f"it needs about {MINIMUM_DAYS}{_last_hole(past)}"
         )
     close = float(newest["close"])
     return Forecast(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.candles.columns import CLOSE, HIGH, LOW, OPEN, VOLUMES
+from pipeline.candles.grid import MAX_FILL
 from pipeline.candles.row_filter import Columns, Mask, counted
 from pipeline.candles.values.rows import BAR
 from pipeline.candles.values.timestamps import spoken_instant
@@ -16,6 +17,7 @@ _JUMP: Final = 2.0
 _FLAT_RUN: Final = 3
 _SHORT: Final = 60
 _NAMED: Final = 3
+_DAY: Final = np.timedelta64(1, "D") // np.timedelta64(1, "us")
 
 
 def describe_oddities(rows: Columns, missing: Sequence[str], widened: Sequence[str]) -> tuple[str, ...]:
@@ -49,7 +51,9 @@ def describe_oddities(rows: Columns, missing: Sequence[str], widened: Sequence[s
             f"({_few(widened, len(widened))})."
         )
     if missing:
-        found.append(f"Missing: {counted(len(missing), 'candle')} ({_few(missing, len(missing))}).")
+        found.append(
+            f"Missing: {counted(len(missing), 'candle')} ({_few(missing, len(missing))}){_unfilled(dates)}."
+        )
     if len(dates) < _SHORT:
         found.append(f"Short file: {counted(len(dates), 'candle')}.")
     return tuple(found)
@@ -58,6 +62,16 @@ def describe_oddities(rows: Columns, missing: Sequence[str], widened: Sequence[s
 def _listed(dates: NDArray[np.int64]) -> str:
     days = [spoken_instant(int(date)) for date in dates[:_NAMED]]
     return f"{counted(len(dates), 'candle')} ({_few(days, len(dates))})"
+
+
+def _unfilled(dates: NDArray[np.int64]) -> str:
+    """What holes that are too long for a fill mean; empty where there is none."""
+    ends = np.flatnonzero(np.diff(dates) > (MAX_FILL + 1) * _DAY)
+    if not len(ends):
+        return ""
+    before = spoken_instant(int(dates[ends[-1]]))
+    holes = counted(len(ends), f"hole of more than {MAX_FILL} days", f"holes of more than {MAX_FILL} days")
+    return f"; {holes}, the last after {before}: not filled, no forecast looks across"
 
 
 def _few(days: Sequence[str], count: int) -> str:

@@ -24,6 +24,10 @@ _DAMAGE: Final = (fate.UNPARSEABLE, fate.INFINITE_VALUE, fate.NEGATIVE_VALUE, fa
 # Reasons that have no sentence of their own.
 _UNTOLD: Final = (*_DAMAGE[1:], fate.NO_PRICE, fate.ZERO_PRICE, fate.JUNK, fate.DUPLICATE)
 _CELL: Final = 30
+_AS_DOWNLOADED: Final = (
+    " Give the file as it was downloaded, before a spreadsheet wrote it, or write dates as YYYY-MM-DD and numbers as "
+    "1234.5."
+)
 _WRONG: Final[Mapping[str, Callable[[float], bool]]] = {
     fate.UNPARSEABLE: lambda number: bool(np.isnan(number)),
     fate.NO_PRICE: lambda number: bool(np.isnan(number)),
@@ -63,7 +67,8 @@ def refuse_nothing(row_filter: RowFilter, sheet: Sheet, what: str) -> None:
             f"{count} {reason}{example(row_filter, sheet, reason)}"
             for reason, count in row_filter.dropped.items()
         )
-        raise CandleFileError(f"The file {what}: of {row_filter.dropped.total()} rows, {fates}.")
+        advice = _AS_DOWNLOADED if row_filter.dropped[fate.UNPARSEABLE] else ""
+        raise CandleFileError(f"The file {what}: of {row_filter.dropped.total()} rows, {fates}.{advice}")
 
 
 def describe_losses(row_filter: RowFilter, sheet: Sheet) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pipeline.candles.text.names import CLOCK, VOLUME
 from pipeline.candles.text.roles import TIMES, mapped_columns
 from pipeline.candles.text.table import DELIMITERS, FIRST_LINES, LONGEST, Header, split_cells
 from pipeline.candles.text.time_cells import is_clock, is_time
+from pipeline.errors import CandleFileError
 
 _ROWS: Final = 20
 # So many of the rows looked at must be candles; one may be damaged.
@@ -69,6 +70,9 @@ def by_number(lines: Lines, mapping: Mapping[str, str]) -> Header | None:
     """The table whose time and close a mapping numbers from 1, with a header or without; None where it names them.
 
     Whatever stands above the first row that has digits in both is its header.
+
+    Raises:
+        CandleFileError: No row has.
     """
     if not (
         {*TIMES} & mapping.keys() and CLOSE in mapping and all(name.isdecimal() for name in mapping.values())
@@ -85,7 +89,7 @@ def by_number(lines: Lines, mapping: Mapping[str, str]) -> Header | None:
         and all(_DIGITS & {*cells[place]} for place in asked)
     ]
     if not found:
-        return None
+        raise CandleFileError(no_header(lines, mapping))
     widest = max(len(cells) for _, _, cells in found)
     number, delimiter, cells = next(one for one in found if len(one[2]) == widest)
     above = _cells(lines, number - 1, delimiter) if number else []
@@ -100,8 +104,10 @@ def no_header(lines: Lines, mapping: Mapping[str, str] | None) -> str:
     begins = f"the file begins with {ascii(line[:_SHOWN])[:80]}"
     advice = _advice(lines)
     if mapping:
-        wanted = ",".join(f"{role}={name}" for role, name in mapping.items())[:120]
-        return f"No line has all the columns of --map {wanted}; {begins}. {advice}"
+        wanted = ", ".join(f"{role} {name}" for role, name in mapping.items())[:120]
+        numbered = all(name.isdecimal() for name in mapping.values())
+        what = "digits in the columns (counted from 1)" if numbered else "all the columns"
+        return f"No line has {what} that --map names: {wanted}; {begins}. {advice}"
     return f"No header was found: expected a line that names a date (or unix time) and a close; {begins}. {advice}"
 
 
@@ -114,6 +120,8 @@ def _advice(lines: Lines) -> str:
             prices = [place for place, cell in enumerate(cells) if _price(cell) and place not in times]
             if times and prices:
                 close = _likely_close(lines, number, delimiter, prices)
+                if close is None:
+                    return "None of its named columns holds a close."
                 return (
                     "Number the columns that hold the date and the close, as in "
                     f"coincast inspect FILE --map date={times[0] + 1},close={close + 1} --out candles.csv"
@@ -124,18 +132,17 @@ def _advice(lines: Lines) -> str:
     return "Give a table of candles, a row a day or hour, with a date and a close in each."
 
 
-def _likely_close(lines: Lines, number: int, delimiter: str, prices: Sequence[int]) -> int:
-    """The column whose name says so, else of four prices the last that is neither the highest nor the lowest."""
+def _likely_close(lines: Lines, number: int, delimiter: str, prices: Sequence[int]) -> int | None:
+    """The column whose name says so, else of four prices the last that is neither the highest nor the lowest.
+
+    None where every column bears the name of something else.
+    """
     names = _cells(lines, number - 1, delimiter) if number else []
     known = {place: names[place].lower() for place in prices if place < len(names)}
-    named = [
-        place
-        for word in _CLOSING
-        for place, name in known.items()
-        if word in name and not _OTHERS.search(name)
-    ]
+    prices = [place for place in prices if not _OTHERS.search(known.get(place, ""))]
+    named = [place for word in _CLOSING for place, name in known.items() if place in prices and word in name]
     if named or len(prices) < len(PRICES):
-        return (named or prices)[0]
+        return next(iter(named or prices), None)
     below = [_cells(lines, place, delimiter) for place in range(number, min(number + _ROWS, len(lines)))]
     sums = {place: sum(_price(row[place]) for row in below if place < len(row)) for place in prices[:4]}
     return max(sorted(sums, key=lambda place: (sums[place], place))[1:-1])

@@ -123,7 +123,7 @@ class TestUnixTime:
         assert candles["date"].tolist() == prices["date"].tolist()
 
     def test_that_lost_digits_without_a_date(self):
-        with pytest.raises(CandleFileError, match="no usable row"):
+        with pytest.raises(CandleFileError, match=r"no usable row.*1.61093E\+12.*as it was downloaded"):
             read_candles(b"unix,close\n1.61093E+12,5\n1.61094E+12,6\n")
 
 
@@ -320,7 +320,7 @@ class TestMapping:
         assert_frame_equal(read_candles(data, mapping=names).candles, bars)
 
     def test_a_column_that_is_not_there(self):
-        with pytest.raises(CandleFileError, match="date=Tag"):
+        with pytest.raises(CandleFileError, match="date Tag"):
             read_candles(b"Day,Price\n2020-01-01,5\n", mapping={"date": "Tag", "close": "Price"})
 
     def test_a_role_that_is_not_there(self):

@@ -4,6 +4,7 @@ import math
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.errors import DateError, InputError, TooLittleHistoryError
@@ -72,8 +73,11 @@ def test_days_after_a_long_hole_have_no_forecast_until_their_window_is_whole(bro
     assert np.isfinite(quantiles[0]).all()
     assert np.isnan(quantiles[1]).all()
     assert np.isfinite(quantiles[2]).all()
-    with pytest.raises(TooLittleHistoryError, match="too few days"):
+    with pytest.raises(TooLittleHistoryError, match="too few days") as refused:
         issue(model, broken, series=SERIES, as_of=broken.table["date"].iloc[605].date())
+    dates = broken.table["date"]
+    after = dates[dates.diff() > pd.Timedelta(days=1)].iloc[-1]
+    assert f"hole ends with {after - pd.Timedelta(days=1):%Y-%m-%d}." in str(refused.value)
 
 
 def test_a_day_without_a_candle_is_no_as_of(broken):

@@ -103,8 +103,26 @@ class TestByNumber:
         assert by_all.candles["close"].tolist() == bars["close"].tolist()
 
     def test_a_number_that_no_line_has(self, bars):
-        with pytest.raises(CandleFileError, match="date=1,close=9"):
+        with pytest.raises(CandleFileError, match="date 1, close 9"):
             read_candles(lines(seconds(bars), *prices(bars)), mapping={"date": "1", "close": "9"})
+
+    def test_numbers_that_hold_no_time_are_not_taken_for_names(self):
+        data = b"Date,Close\n" + b"########,1\n" * 250
+        with pytest.raises(CandleFileError, match="No line has digits in the columns"):
+            read_candles(data, mapping={"date": "1", "close": "2"})
+
+    @pytest.mark.parametrize(
+        ("head", "advice"),
+        [
+            ("Day,Open,High,Low,Return", "None of its named columns holds a close"),
+            ("Day,Open,High,Low,Mine", "--map date=1,close=5 "),
+            ("Day,Open,Mine,Volume,Return", "--map date=1,close=3 "),
+        ],
+    )
+    def test_the_advice_never_numbers_a_column_of_another_name(self, head, advice):
+        last = "0.1%" if head.endswith("Return") else "4.5"
+        with pytest.raises(CandleFileError, match=advice):
+            read_candles(f"{head}\n2020-01-01,4,5,3,{last}\n2020-01-02,4,5,3,{last}\n".encode())
 
     def test_a_name_that_holds_commas(self, bars):
         rows = lines(bars["date"].dt.strftime("%Y-%m-%d"), bars["close"])
