@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pipeline.addresses.public import public_link
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
+from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
@@ -124,7 +125,8 @@ def series_entry(content: SeriesContent) -> Entry:
             "horizons": horizon_note(forecast, configured=content.gate.configured),
         },
         "gate": _gate(content.gate),
-        "alarms": list(content.alarms),
+        "alarms": [alarm.message for alarm in content.alarms],
+        **({"alarm_sentences": alarm_sentences(content.alarms)} if content.alarms else {}),
         "data": _health(content.health),
         "issue": _issue(content.issue),
         "attribution": content.attribution,

@@ -53,6 +53,8 @@ def _card(entry: Entry) -> dict[str, Any]:
     return {
         **_heading(entry, ageing=not told),
         "drawn": True,
+        # One that was published before there were such sentences has the operator's.
+        "alarms": entry.get("alarm_sentences", entry["alarms"]),
         "simulated_time": entry["issue"]["simulated_time"],
         "calibration": entry["verdicts"]["calibration"],
         "skill": entry["verdicts"]["skill"],

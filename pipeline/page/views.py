@@ -1,5 +1,6 @@
 """What the template of a series' page fills in: every figure as text, with the exact value beside it."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 from pipeline.addresses.public import public_link
 from pipeline.forecasts.columns import LIVE
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
+from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.content import DataHealth, Record, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
@@ -70,7 +72,7 @@ def _identity(content: SeriesContent) -> dict[str, Any]:
         "simulated_time": content.issue.simulated_time,
         "in_time": _in_time(content),
         "publish_truth": content.publish_truth,
-        "alarms": content.alarms,
+        "alarms": alarm_sentences(content.alarms),
         "attribution": content.attribution,
     }
 
@@ -166,7 +168,7 @@ def _health(health: DataHealth) -> dict[str, Any]:
     }
     return {
         "verdict": words[health.severity],
-        "source": health.source,
+        "source": _without_private(health.source),
         "candles": f"{health.candles:,}",
         "first": long_date(health.first),
         "last": long_date(health.last),
@@ -179,6 +181,11 @@ def _health(health: DataHealth) -> dict[str, Any]:
         "warnings": health.warnings,
         "checks": health.checks,
     }
+
+
+def _without_private(text: str) -> str:
+    """The text without addresses that lead nowhere for a reader."""
+    return re.sub(r"https?://\S+", lambda url: public_link(url[0]) or "an address of our own", text)
 
 
 def _restated(count: int | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from flows.edges.files.targets import publish
 from pipeline.forecasts.quantiles import HORIZONS, interval
+from pipeline.monitoring.alarms import Alarm
 from pipeline.monitoring.week import SeriesWeek
 from pipeline.page.content import SeriesContent
 from pipeline.page.sentences import reader_sentence
@@ -31,7 +32,7 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
 
 
 @pytest.fixture(scope="module")
-def contents(make_content: MakeContent) -> dict[str, SeriesContent]:
+def contents(make_content: MakeContent, late: Alarm) -> dict[str, SeriesContent]:
     """A year's record, a short one beside a backfill, and none at all."""
     return {
         BITCOIN: make_content(publish_truth=True),
@@ -44,7 +45,7 @@ def contents(make_content: MakeContent) -> dict[str, SeriesContent]:
             live=0,
             seed=8,
             simulated=True,
-            alarms=("No new candle for 3 days.",),
+            alarms=(late,),
         ),
     }
 
@@ -297,7 +298,7 @@ def test_a_record_that_is_not_there_is_said_so(visit: Callable[..., Any]) -> Non
     text = visit(ETHER).inner_text("body")
     for words in (
         "Simulated data: this market is made up.",
-        "No new candle for 3 days.",
+        "New prices have been overdue since 28 March 2026;",
         "there is no record of such ranges yet.",
         "No forecast issued in time has met its day yet.",
         "No record yet",
