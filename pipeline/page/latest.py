@@ -9,6 +9,7 @@ from typing import Any, Final
 from pipeline.addresses.public import public_link
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
 from pipeline.page.alarm_sentences import alarm_sentences
+from pipeline.page.changes import range_change
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
@@ -114,6 +115,7 @@ def series_entry(content: SeriesContent) -> Entry:
         "simulated": content.simulated,
         "as_of": forecast.as_of.isoformat(),
         "sentence": reader_sentence(content),
+        "change_80": list(range_change(forecast)),
         "model_id": forecast.model_id,
         "random_walk_from": forecast.random_walk_from,
         "levels": list(LEVELS),

@@ -9,6 +9,7 @@ from pipeline.addresses.public import public_link
 from pipeline.forecasts.columns import LIVE
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.page.alarm_sentences import alarm_sentences
+from pipeline.page.changes import change_line
 from pipeline.page.content import DataHealth, Record, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
@@ -62,6 +63,7 @@ def _identity(content: SeriesContent) -> dict[str, Any]:
         "market": market_name(content.series),
         "quote": content.series.quote,
         "sentence": sentence,
+        "change": change_line(content),
         "sentence_head": f"{head};",
         "sentence_tail": tail,
         "target_long": long_date(content.forecast.target_date(1)),

@@ -103,7 +103,7 @@ def test_any_part_of_the_scores_gives_a_page(
         mode: build_record(rows, series=BITCOIN, model_id=MODEL, mode=mode, as_of=as_of) for mode in MODES
     }
     alarms = record_alarms(rows, series=str(BITCOIN), model_id=MODEL)
-    shown = SeriesContent(**{**vars(content), **records, "alarms": tuple(alarm.message for alarm in alarms)})
+    shown = SeriesContent(**{**vars(content), **records, "alarms": alarms})
     files = site_files([full_page(shown)])
     document = json.loads(files["latest.json"])
     jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(document)

@@ -77,7 +77,6 @@ def test_words_from_elsewhere_stay_words(content: SeriesContent) -> None:
     changed = replace(
         content,
         issue=issue,
-        alarms=(evil,),
         attribution=evil,
         health=replace(content.health, source=evil, warnings=(evil,)),
         gate=replace(content.gate, reasons=(evil,)),
