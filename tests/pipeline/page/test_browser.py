@@ -310,3 +310,23 @@ def test_it_is_interactive_within_a_second(visit: Callable[..., Any]) -> None:
     """The best of five: the others measure what else the machine does."""
     script = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
     assert min(visit(BITCOIN, now=None).evaluate(script) for _ in range(5)) < 1000
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_table_loses_a_column_on_a_phone(visit: Callable[..., Any], name: str) -> None:
+    page = visit(name, viewport=PHONE)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    cut = page.eval_on_selector_all(
+        "tbody th, tbody td",
+        """cells => cells.filter(cell => {
+            const range = document.createRange(), table = cell.closest('.scroll').getBoundingClientRect();
+            range.selectNodeContents(cell);
+            const box = range.getBoundingClientRect();
+            return box.right > table.right + 1 || box.left < table.left - 1;
+        }).map(cell => cell.outerHTML.slice(0, 200))""",
+    )
+    assert cut == []
+    bars = page.eval_on_selector_all(
+        "[aria-label='The week ahead'] .span", "bars => bars.map(bar => bar.getBoundingClientRect().width)"
+    )
+    assert all(width > 300 for width in bars)
