@@ -67,7 +67,7 @@ def read_latest(document: bytes) -> Latest:
     """
     value = _read(document)
     return Latest(
-        series=_entries(value.get("series"), *_LISTED, "alarms", "issue", "verdicts"),
+        series=_entries(value.get("series"), *_LISTED, "alarms", "forecasts", "issue", "verdicts"),
         undrawn=_entries(value.get("undrawn"), *_LISTED, "forecasts", "simulated_time"),
         week=str(value.get("week", "")),
     )
