@@ -14,7 +14,7 @@ Change = tuple[float, float]
 def range_change(forecast: Forecast) -> Change:
     """Both ends of tomorrow's 80 percent range over the last close, minus 1, to two digits of the greater one.
 
-    Rounded no finer than that: with the range itself, more digits would give the close away.
+    No finer: with the range itself, more digits would give the close away exactly.
     """
     lower, upper = (float(end) / forecast.last_close - 1 for end in interval(forecast.quantiles[0], 80))
     digits = _digits((lower, upper))

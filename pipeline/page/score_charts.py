@@ -1,6 +1,7 @@
 """How often ranges held, where outcomes fell, and skill as it grew."""
 
 import math
+from itertools import pairwise
 from typing import Final
 
 from markupsafe import Markup
@@ -158,13 +159,12 @@ def skill_chart(record: Record, *, width: int) -> Markup:
 
 def _with_gaps(rows: list[Spec]) -> list[Spec]:
     """The rows, with one that has no value after each that is not followed by the next day's."""
-    after = [*(row["day"] for row in rows[1:]), None]
-    return [
-        one
-        for row, following in zip(rows, after, strict=True)
-        for one in (row, {"day": row["day"] + _A_DAY, "ratio": None, "lower": None, "upper": None})
-        if one is row or (following is not None and following > row["day"] + _A_DAY)
+    gaps = [
+        {"day": row["day"] + _A_DAY, "ratio": None, "lower": None, "upper": None}
+        for row, following in pairwise(rows)
+        if following["day"] > row["day"] + _A_DAY
     ]
+    return sorted([*rows, *gaps], key=lambda row: int(row["day"]))
 
 
 def _ink(record: Record) -> str:

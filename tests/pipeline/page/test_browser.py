@@ -145,7 +145,7 @@ def test_the_first_screen_answers(visit: Callable[..., Any], contents: dict[str,
     for heading in ("Tomorrow's range", "How sure", "How far to trust it"):
         box = page.get_by_role("heading", name=heading).bounding_box()
         assert box["y"] + 150 < DESK["height"]
-    assert page.get_by_text("No skill shown against the random walk", exact=True).first.is_visible()
+    assert page.get_by_text("No clear difference from the random walk", exact=True).first.is_visible()
 
 
 @pytest.mark.parametrize("name", [BITCOIN, SHIBA])

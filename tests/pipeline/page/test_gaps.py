@@ -9,6 +9,7 @@ import pytest
 from pipeline.page.content import SeriesContent
 from pipeline.page.drawing import WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
+from pipeline.page.rendering import render_series
 from pipeline.page.score_charts import skill_chart
 from pipeline.page.views import series_view
 
@@ -40,6 +41,7 @@ def test_days_without_a_score_are_gaps_in_the_skill(make_content: MakeContent) -
     assert live is not None
     path = list(live.skill_path)
     assert len(parts(skill_chart(live, width=WIDE), "--band-deep")) == 1
+    assert skill_chart(replace(live, skill_path=()), width=WIDE).startswith("<svg")
     del path[30:34]
     assert len(parts(skill_chart(replace(live, skill_path=tuple(path)), width=WIDE), "--band-deep")) == 2
 
@@ -58,3 +60,12 @@ def test_thirty_days_are_drawn_and_fewer_give_way_to_those_made_afterwards(
         for chart in ("reliability", "pit", "skill_chart"):
             assert ("var(--late)" in view[chart]["wide"] or "var(--muted)" in view[chart]["wide"]) or not late
             assert ("var(--band" in view[chart]["wide"]) is not late
+
+
+def test_a_few_days_in_time_keep_their_table_beside_the_grey_charts(make_content: MakeContent) -> None:
+    page = render_series(make_content(live=12, backfill=40)).decode()
+    captions = re.findall(r"<caption>(Ranges that held[^<]*)</caption>", page)
+    assert sorted(captions) == [
+        "Ranges that held, one day ahead",
+        "Ranges that held, one day ahead, made afterwards",
+    ]
