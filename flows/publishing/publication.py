@@ -34,6 +34,7 @@ from pipeline.forecasts.current import current_forecasts
 from pipeline.forecasts.manifest import Manifest
 from pipeline.hub.files import hub_files, join_hub_files, target_data_files
 from pipeline.models.registry import issued_recipes
+from pipeline.monitoring.alarms import Alarm
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
 from pipeline.page.latest import page_name
@@ -236,16 +237,15 @@ def _gate(stores: Stores, series: Series, choice: Choice | None, *, run_id: str)
     return GateDecision(promoted=tags["gate"] == "promoted", reasons=(tags["gate_reasons"],))
 
 
-def _alarms(job: Job, stores: Stores) -> tuple[str, ...]:
-    """Sentences that change once a day at most, so that publishing twice on a day changes nothing."""
-    found = series_alarms(
+def _alarms(job: Job, stores: Stores) -> tuple[Alarm, ...]:
+    """Alarms that change once a day at most, so that publishing twice on a day changes nothing."""
+    return series_alarms(
         stores.ledger,
         stores.snapshots,
         job.series,
         settings=job.configuration.settings,
         now=job.midnight,
     )
-    return tuple(alarm.message for alarm in found)
 
 
 def _hub(day: Day, rows: pd.DataFrame) -> dict[str, bytes]:

@@ -88,7 +88,7 @@ def sum_up_week(
         health=_health(
             series, stores, monday, verdicts=[one.get("data_contract", "") for one in tags.values()]
         ),
-        alarms=tuple(alarm.message for alarm in alarms),
+        alarms=alarms,
     )
     render_week([week])
     return week

@@ -20,6 +20,7 @@ from pipeline.forecasts.columns import (
     hit,
 )
 from pipeline.forecasts.quantiles import COVERAGES
+from pipeline.monitoring.alarms import Alarm
 from pipeline.scores.formulas import relative_wis_over_horizons
 from pipeline.scores.score_history import BASELINE_WIS, beside_random_walk
 from pipeline.series import Series
@@ -96,7 +97,7 @@ class SeriesWeek:
         backfill: Forecasts made afterwards; None without any.
         decisions: Of the gate, oldest first.
         health: State of the data.
-        alarms: That stand now, a sentence each.
+        alarms: That stand now.
     """
 
     series: Series
@@ -105,7 +106,7 @@ class SeriesWeek:
     backfill: WeekScore | None
     decisions: tuple[GateDay, ...]
     health: WeekHealth
-    alarms: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
 
     @property
     def name(self) -> str:
@@ -135,7 +136,8 @@ class SeriesWeek:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return {**asdict(self), "series": str(self.series), "week": self.name}
+        alarms = [alarm.message for alarm in self.alarms]
+        return {**asdict(self), "series": str(self.series), "week": self.name, "alarms": alarms}
 
 
 def week_name(monday: date) -> str:

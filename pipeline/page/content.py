@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from pipeline.forecasts.columns import mode_of
 from pipeline.forecasts.forecast import Forecast
+from pipeline.monitoring.alarms import Alarm
 from pipeline.scores.scorecard import Coverage, ScoreLine
 from pipeline.series import Series
 
@@ -207,7 +208,7 @@ class SeriesContent:
         random_walk: The baseline's forecast; None where the champion is the random walk itself.
         live: Record of forecasts issued in time; None before the first.
         backfill: Record of forecasts made afterwards; None without any.
-        alarms: Sentences that every reader must see.
+        alarms: Those that stand, which every reader must see.
         simulated: Whether the market is made up.
         publish_truth: Whether closes may be given as numbers; a chart is drawn either way.
         attribution: Where the data come from and on what terms, for the foot of the page.
@@ -222,7 +223,7 @@ class SeriesContent:
     random_walk: Forecast | None = None
     live: Record | None = None
     backfill: Record | None = None
-    alarms: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
     simulated: bool = False
     publish_truth: bool = False
     attribution: str = ""

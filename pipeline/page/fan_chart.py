@@ -103,15 +103,13 @@ class _Fan:
         }
 
     def closes(self) -> Spec:
-        """What happened, as a line."""
-        rows = [
-            {"day": instant(close.day), "price": close.price}
-            for close in self._content.closes
-            if self._first <= close.day <= self._content.forecast.as_of
-        ]
-        return self._layer(
-            rows, mark("line", color="var(--ink)", strokeWidth=1.6, interpolate="linear"), "price"
-        )
+        """What happened, as a line that has a gap where a day has no candle."""
+        prices = {close.day: close.price for close in self._content.closes if not close.filled}
+        days = (self._first + timedelta(days=number) for number in range(DAYS_SHOWN))
+        rows = [{"day": instant(day), "price": prices.get(day)} for day in days]
+        # A day alone between two gaps is a line without length, which only a round cap shows.
+        style = mark("line", color="var(--ink)", strokeWidth=1.6, strokeCap="round", interpolate="linear")
+        return self._layer(rows, style, "price")
 
     def misses(self, *, size: float) -> Spec:
         """Where the close left its range: a cross, told apart by its shape as by its colour."""

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from pipeline.addresses.public import public_link
 from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
+from pipeline.page.alarm_sentences import alarm_sentences
+from pipeline.page.changes import range_change
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
@@ -65,7 +67,7 @@ def read_latest(document: bytes) -> Latest:
     """
     value = _read(document)
     return Latest(
-        series=_entries(value.get("series"), *_LISTED, "alarms", "issue", "verdicts"),
+        series=_entries(value.get("series"), *_LISTED, "alarms", "forecasts", "issue", "verdicts"),
         undrawn=_entries(value.get("undrawn"), *_LISTED, "forecasts", "simulated_time"),
         week=str(value.get("week", "")),
     )
@@ -113,6 +115,7 @@ def series_entry(content: SeriesContent) -> Entry:
         "simulated": content.simulated,
         "as_of": forecast.as_of.isoformat(),
         "sentence": reader_sentence(content),
+        "change_80": list(range_change(forecast)),
         "model_id": forecast.model_id,
         "random_walk_from": forecast.random_walk_from,
         "levels": list(LEVELS),
@@ -124,7 +127,8 @@ def series_entry(content: SeriesContent) -> Entry:
             "horizons": horizon_note(forecast, configured=content.gate.configured),
         },
         "gate": _gate(content.gate),
-        "alarms": list(content.alarms),
+        "alarms": [alarm.message for alarm in content.alarms],
+        **({"alarm_sentences": alarm_sentences(content.alarms)} if content.alarms else {}),
         "data": _health(content.health),
         "issue": _issue(content.issue),
         "attribution": content.attribution,

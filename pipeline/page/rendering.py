@@ -12,9 +12,11 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pipeline.page.changes import change_words
 from pipeline.page.content import SeriesContent
 from pipeline.page.latest import Entry, Latest
-from pipeline.page.sentences import long_date
+from pipeline.page.sentences import long_date, short_date
+from pipeline.page.small_fan import small_fan
 from pipeline.page.views import series_view, stale_after
 
 INDEX: Final = "index.html"
@@ -53,7 +55,12 @@ def _card(entry: Entry) -> dict[str, Any]:
     return {
         **_heading(entry, ageing=not told),
         "drawn": True,
+        # One that was published before there were such sentences has the operator's.
+        "alarms": entry.get("alarm_sentences", entry["alarms"]),
         "simulated_time": entry["issue"]["simulated_time"],
+        # Published before there was such a thing: without.
+        "change": change_words(entry["change_80"]) if "change_80" in entry else "",
+        "fan": small_fan(entry),
         "calibration": entry["verdicts"]["calibration"],
         "skill": entry["verdicts"]["skill"],
     }
@@ -71,6 +78,7 @@ def _heading(entry: Entry, *, ageing: bool) -> dict[str, Any]:
     return {
         **entry,
         "as_of_long": long_date(as_of),
+        "as_of_short": short_date(as_of),
         "head": f"{head};",
         "tail": tail,
         "until": stale_after(as_of) if ageing else "",

@@ -1,10 +1,12 @@
 """How often ranges held, where outcomes fell, and skill as it grew."""
 
 import math
+from itertools import pairwise
 from typing import Final
 
 from markupsafe import Markup
 
+from pipeline.forecasts.columns import LIVE
 from pipeline.page.content import Record
 from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.sentences import days, percent, short_date
@@ -12,10 +14,11 @@ from pipeline.scores.scorecard import ScoreLine
 
 # A skill's first weeks are too rough to be worth an axis that shows them whole.
 _FEWEST_DAYS: Final = 10
+_A_DAY: Final = 86_400_000
 _SHARE: Final[Spec] = {"type": "quantitative", "scale": {"domain": [0.3, 1.0]}}
 
 
-def reliability_chart(line: ScoreLine, *, width: int) -> Markup:
+def reliability_chart(record: Record, line: ScoreLine, *, width: int) -> Markup:
     """Share of ranges that held against the share that should, with 95 percent intervals; honest is the diagonal."""
     rows = [
         {
@@ -48,19 +51,19 @@ def reliability_chart(line: ScoreLine, *, width: int) -> Markup:
         },
         {
             "data": {"values": rows},
-            "mark": mark("rule", color="var(--band-deep)", strokeWidth=2.5),
+            "mark": mark("rule", color=_ink(record), strokeWidth=2.5),
             "encoding": {"x": x, "y": {"field": "lower", **y}, "y2": {"field": "upper"}},
         },
         {
             "data": {"values": rows},
-            "mark": mark("circle", labelled=True, color="var(--band-deep)", size=110, opacity=1),
+            "mark": mark("circle", labelled=True, color=_ink(record), size=110, opacity=1),
             "encoding": {"x": x, "y": {"field": "share", **y}, "description": {"field": "label"}},
         },
     ]
     return draw({"width": width, "height": 270, "layer": layers}, f"reliability{width}")
 
 
-def pit_chart(line: ScoreLine, *, width: int) -> Markup:
+def pit_chart(record: Record, line: ScoreLine, *, width: int) -> Markup:
     """Outcomes in each tenth of the forecast distribution; the dashed line is the even share of honest forecasts."""
     rows = [
         {
@@ -81,7 +84,7 @@ def pit_chart(line: ScoreLine, *, width: int) -> Markup:
     layers = [
         {
             "data": {"values": rows},
-            "mark": mark("bar", labelled=True, color="var(--band)", width={"band": 0.86}),
+            "mark": mark("bar", labelled=True, color=_fill(record), width={"band": 0.86}),
             "encoding": {
                 "x": {**x, "axis": axis},
                 "y": {"field": "count", **y},
@@ -99,7 +102,7 @@ def pit_chart(line: ScoreLine, *, width: int) -> Markup:
 
 def skill_chart(record: Record, *, width: int) -> Markup:
     """Error as a multiple of the random walk's, over all days up to each; below the line of 1 is better."""
-    rows = [
+    settled = [
         {
             "day": instant(point.day),
             "ratio": point.relative_wis,
@@ -111,16 +114,17 @@ def skill_chart(record: Record, *, width: int) -> Markup:
         for point in record.skill_path[_FEWEST_DAYS - 1 :]
         if not math.isnan(point.lower)
     ]
+    rows = _with_gaps(settled)
     day = day_axis(width)
     ratio = {
         "type": "quantitative",
-        "scale": {"zero": False, "domain": _around_one(rows), "clamp": True},
+        "scale": {"zero": False, "domain": _around_one(settled), "clamp": True},
         "axis": {"title": None, "orient": "right", "format": ".2f", "tickCount": 6},
     }
     layers = [
         {
             "data": {"values": rows},
-            "mark": mark("area", color="var(--band)", opacity=0.4),
+            "mark": mark("area", color=_fill(record), opacity=0.4),
             "encoding": {"x": day, "y": {"field": "lower", **ratio}, "y2": {"field": "upper"}},
         },
         {
@@ -130,17 +134,17 @@ def skill_chart(record: Record, *, width: int) -> Markup:
         },
         {
             "data": {"values": rows},
-            "mark": mark("line", color="var(--band-deep)", strokeWidth=2),
+            "mark": mark("line", color=_ink(record), strokeWidth=2, strokeCap="round"),
             "encoding": {"x": day, "y": {"field": "ratio", **ratio}},
         },
         {
-            "data": {"values": rows},
+            "data": {"values": settled},
             "mark": mark(
                 "rule",
                 labelled=True,
                 stroke="var(--ink)",
                 strokeOpacity=0,
-                strokeWidth=max(3.0, width / max(len(rows), 1)),
+                strokeWidth=max(3.0, width / max(len(settled), 1)),
             ),
             "encoding": {
                 "x": day,
@@ -151,6 +155,25 @@ def skill_chart(record: Record, *, width: int) -> Markup:
     return draw(
         {"width": width, "height": 240 if width <= NARROW else 0.24 * width, "layer": layers}, f"skill{width}"
     )
+
+
+def _with_gaps(rows: list[Spec]) -> list[Spec]:
+    """The rows, with one that has no value after each that is not followed by the next day's."""
+    gaps = [
+        {"day": row["day"] + _A_DAY, "ratio": None, "lower": None, "upper": None}
+        for row, following in pairwise(rows)
+        if following["day"] > row["day"] + _A_DAY
+    ]
+    return sorted([*rows, *gaps], key=lambda row: int(row["day"]))
+
+
+def _ink(record: Record) -> str:
+    """Forecasts made afterwards are drawn in grey."""
+    return "var(--band-deep)" if record.mode == LIVE else "var(--muted)"
+
+
+def _fill(record: Record) -> str:
+    return "var(--band)" if record.mode == LIVE else "var(--late)"
 
 
 def _around_one(rows: list[Spec]) -> list[float]:

@@ -13,8 +13,8 @@ from pipeline.scores.differences import NO_CLEAR_DIFFERENCE, Difference
 from pipeline.scores.formulas import FEWEST_TESTED
 from pipeline.scores.scorecard import ScoreLine
 
-# Fewer outcomes than this are counted, not given in percent.
-_FEW: Final = 30
+# Fewer outcomes than this are counted, not given in percent, and not drawn.
+FEW: Final = 30
 
 Tone = Literal["good", "neutral", "bad"]
 
@@ -70,9 +70,12 @@ def calibration_verdict(record: Record | None) -> Verdict:
         )
     if line is None or coverage is None:
         return Verdict("neutral", "No record yet", "No range has been scored against what came.")
-    figures = f"80 % ranges held on {coverage.hits} of {days(line.n)} ({percent(coverage.share)})."
-    if line.n < _FEW:
-        return Verdict("neutral", "Too early to tell", figures)
+    if line.n < FEW:
+        held = f"80 % ranges held on {coverage.hits} of {days(line.n)}."
+        return Verdict("neutral", "Too early to tell", held)
+    lower, upper = (f"{100 * end:.0f}" for end in coverage.interval)
+    share = percent(coverage.share)
+    figures = f"80 % ranges held on {share} of {days(line.n)}; chance allows {lower} to {upper} %."
     if coverage.interval.lower <= coverage.nominal / 100 <= coverage.interval.upper:
         return Verdict("good", "Ranges hold as often as they should", figures)
     fault = "narrow" if coverage.share < coverage.nominal / 100 else "wide"
@@ -186,7 +189,7 @@ def _held(record: Record | None) -> str:
     coverage = record.coverage(80) if record else None
     if record is None or line is None or coverage is None:
         return "there is no record of such ranges yet"
-    if line.n < _FEW:
+    if line.n < FEW:
         return f"such ranges held on {coverage.hits} of the {days(line.n)} scored so far"
     if line.n == record.window_days:
         return f"such ranges held on {percent(coverage.share)} of the last {line.n} days"

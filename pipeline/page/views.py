@@ -1,5 +1,6 @@
 """What the template of a series' page fills in: every figure as text, with the exact value beside it."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -7,6 +8,8 @@ from typing import Any, Final
 from pipeline.addresses.public import public_link
 from pipeline.forecasts.columns import LIVE
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
+from pipeline.page.alarm_sentences import alarm_sentences
+from pipeline.page.changes import change_line
 from pipeline.page.content import DataHealth, Record, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
@@ -15,6 +18,7 @@ from pipeline.page.prices import coin_name, format_price, market_name, rounding_
 from pipeline.page.record_views import record_view, skill_path_view
 from pipeline.page.score_charts import pit_chart, reliability_chart, skill_chart
 from pipeline.page.sentences import (
+    FEW,
     Verdict,
     calibration_verdict,
     days,
@@ -60,6 +64,7 @@ def _identity(content: SeriesContent) -> dict[str, Any]:
         "market": market_name(content.series),
         "quote": content.series.quote,
         "sentence": sentence,
+        "change": change_line(content),
         "sentence_head": f"{head};",
         "sentence_tail": tail,
         "target_long": long_date(content.forecast.target_date(1)),
@@ -70,7 +75,7 @@ def _identity(content: SeriesContent) -> dict[str, Any]:
         "simulated_time": content.issue.simulated_time,
         "in_time": _in_time(content),
         "publish_truth": content.publish_truth,
-        "alarms": content.alarms,
+        "alarms": alarm_sentences(content.alarms),
         "attribution": content.attribution,
     }
 
@@ -95,25 +100,40 @@ def _answers(content: SeriesContent, step: float) -> dict[str, Any]:
 
 
 def _charts(content: SeriesContent, step: float) -> dict[str, Any]:
-    line = content.live.next_day if content.live else None
+    drawn = _drawn_record(content)
+    line = drawn.next_day if drawn else None
     name, first = coin_name(content.series), content.forecast.as_of - timedelta(days=DAYS_SHOWN - 1)
     both = (("wide", WIDE), ("narrow", NARROW))
     halves = (("wide", HALF), ("narrow", NARROW))
-    skill = content.live if content.live and content.live.skill_path else None
+    skill = drawn if drawn and drawn.skill_path else None
     return {
         "days_shown": DAYS_SHOWN,
         "fan": {key: fan_chart(content, width=width, step=step) for key, width in both},
         "fan_label": f"{name}: closes and forecast ranges since {long_date(first)}, and the week ahead; "
         "the numbers are in the table below.",
-        "reliability": {key: reliability_chart(line, width=width) for key, width in halves} if line else None,
-        "pit": {key: pit_chart(line, width=width) for key, width in halves} if line else None,
+        "reliability": {key: reliability_chart(drawn, line, width=width) for key, width in halves}
+        if drawn and line
+        else None,
+        "pit": {key: pit_chart(drawn, line, width=width) for key, width in halves}
+        if drawn and line
+        else None,
         "skill_chart": {key: skill_chart(skill, width=width) for key, width in both} if skill else None,
     }
 
 
+def _drawn_record(content: SeriesContent) -> Record | None:
+    """The record that is drawn: forecasts issued in time, or in grey those made afterwards; none of a few days."""
+    for record in (content.live, content.backfill):
+        if record and record.next_day and record.next_day.n >= FEW:
+            return record
+    return None
+
+
 def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
-    past = _past_rows(content, prices)
+    past, drawn = _past_rows(content, prices), _drawn_record(content)
     return {
+        "drawn_record": record_view(drawn, prices.cell) if drawn else None,
+        "drawn_late": drawn is not None and drawn is content.backfill,
         "has_late": any(row["late"] for row in past),
         "past": past,
         "last_rows": past[:LAST_SHOWN],
@@ -122,7 +142,7 @@ def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
         "backfill_record": record_view(content.backfill, prices.cell) if content.backfill else None,
         "backfill_calibration": calibration_verdict(content.backfill),
         "backfill_skill": _skill(content, content.backfill),
-        "skill_path": skill_path_view(content.live) if content.live else [],
+        "skill_path": skill_path_view(drawn) if drawn else [],
     }
 
 
@@ -166,7 +186,7 @@ def _health(health: DataHealth) -> dict[str, Any]:
     }
     return {
         "verdict": words[health.severity],
-        "source": health.source,
+        "source": _without_private(health.source),
         "candles": f"{health.candles:,}",
         "first": long_date(health.first),
         "last": long_date(health.last),
@@ -179,6 +199,11 @@ def _health(health: DataHealth) -> dict[str, Any]:
         "warnings": health.warnings,
         "checks": health.checks,
     }
+
+
+def _without_private(text: str) -> str:
+    """The text without addresses that lead nowhere for a reader."""
+    return re.sub(r"https?://\S+", lambda url: public_link(url[0]) or "an address of our own", text)
 
 
 def _restated(count: int | None) -> str:

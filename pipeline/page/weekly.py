@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pipeline.forecasts.quantiles import COVERAGES
 from pipeline.monitoring.week import DAYS, SeriesWeek, WeekScore
+from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.rendering import render
 from pipeline.page.sentences import days, long_date, percent, short_date
@@ -77,7 +78,7 @@ def week_markdown(weeks: Sequence[SeriesWeek], *, missing: Sequence[Series] = ()
     lines = [f"# {weeks[0].name}", ""]
     for week in weeks:
         lines.append(f"**{week.series}**: {week_sentence(week)} {_health(week)}")
-        lines += [f"- {alarm}" for alarm in week.alarms] + [""]
+        lines += [f"- {alarm.message}" for alarm in week.alarms] + [""]
     for series in missing:
         lines += [f"**{series}**: {missing_sentence(series)}", ""]
     return "\n".join(lines)
@@ -100,7 +101,7 @@ def _view(week: SeriesWeek) -> dict[str, Any]:
             for one in week.decisions
         ],
         "health": _health(week),
-        "alarms": week.alarms,
+        "alarms": alarm_sentences(week.alarms),
     }
 
 

@@ -14,6 +14,7 @@ from pipeline.candles.columns import CLOSE
 from pipeline.forecasts.columns import bounds, hit
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import COVERAGES, HORIZONS, LEVELS, MEDIAN, interval
+from pipeline.monitoring.alarms import STALE_SOURCE, Alarm
 from pipeline.monitoring.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 from pipeline.page.assembly import build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
@@ -25,10 +26,23 @@ AS_OF = date(2026, 3, 29)
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 MODEL, WALK = "coincast-range_lstm", "coincast-random_walk"
 
+LATE = Alarm(
+    "binance/BTCUSDT/1d",
+    STALE_SOURCE,
+    "The source (ab12cd) is late: run `coincast doctor`.",
+    date(2026, 3, 28),
+)
+
 
 @pytest.fixture(scope="session")
 def make_content() -> Callable[..., SeriesContent]:
     return _content
+
+
+@pytest.fixture(scope="session")
+def late() -> Alarm:
+    """An alarm in its operator's words."""
+    return LATE
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +62,7 @@ def week() -> SeriesWeek:
         backfill=late,
         decisions=(GateDay(date(2026, 3, 24), True, MODEL, "It beats the random walk."),),
         health=WeekHealth(candles=6, unforecast=(date(2026, 3, 26),), restated=2, contract="warning"),
-        alarms=("The source is late.",),
+        alarms=(LATE,),
     )
 
 

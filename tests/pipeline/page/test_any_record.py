@@ -19,6 +19,7 @@ from pipeline.monitoring.week import SeriesWeek, WeekHealth, score_week
 from pipeline.page import latest
 from pipeline.page.assembly import build_record
 from pipeline.page.content import SeriesContent
+from pipeline.page.sentences import FEW
 from pipeline.page.site import full_page, site_files
 from pipeline.page.weekly import render_week, week_markdown
 from pipeline.series import Series
@@ -76,7 +77,7 @@ def scores(request: pytest.FixtureRequest, make_scores: Callable[..., pd.DataFra
     steps = np.random.default_rng(7).normal(0, 0.03 if request.param == "moving" else 0.0, 500)
     days = pd.date_range(end="2026-03-29", periods=500)
     closes = pd.Series(60_000 * np.exp(steps.cumsum()), index=days)
-    return make_scores(closes, BITCOIN, live=DAYS // 2, backfill=DAYS // 2)
+    return make_scores(closes, BITCOIN, live=DAYS - 8, backfill=8)
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +104,16 @@ def test_any_part_of_the_scores_gives_a_page(
         mode: build_record(rows, series=BITCOIN, model_id=MODEL, mode=mode, as_of=as_of) for mode in MODES
     }
     alarms = record_alarms(rows, series=str(BITCOIN), model_id=MODEL)
-    shown = SeriesContent(**{**vars(content), **records, "alarms": tuple(alarm.message for alarm in alarms)})
+    shown = SeriesContent(**{**vars(content), **records, "alarms": alarms})
     files = site_files([full_page(shown)])
     document = json.loads(files["latest.json"])
     jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(document)
     page = files[f"{BITCOIN.slug}.html"].decode()
     live = records["live"]
     # What it lacks it says, what it has it shows.
-    assert ("Promise and outcome" in page) == (live is not None and live.next_day is not None)
+    scored = [record.next_day.n for record in records.values() if record and record.next_day]
+    assert ("Promise and outcome" in page) == any(count >= FEW for count in scored)
+    assert ("Ranges that held, one day ahead" in page) == (live is not None and live.next_day is not None)
     assert ("By days ahead, forecasts issued in time" in page) == (live is not None)
     assert ("Forecasts made afterwards" in page) == (records["backfill"] is not None)
     if live is None or live.next_day is None:

@@ -10,7 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pipeline.monitoring.alarms import Alarm
 from pipeline.page import latest
+from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.content import SeriesContent
 from pipeline.page.latest import Latest, read_latest, series_entry, write_latest
 from pipeline.page.sentences import reader_sentence
@@ -20,11 +22,11 @@ SCHEMA = json.loads((Path(latest.__file__).parent / "latest.schema.json").read_t
 
 
 @pytest.fixture(scope="module")
-def contents(make_content: MakeContent) -> list[SeriesContent]:
+def contents(make_content: MakeContent, late: Alarm) -> list[SeriesContent]:
     return [
         make_content(live=60, backfill=30),
         make_content("binance/SHIBUSDT/1d", price=0.00002, live=1, simulated=True),
-        make_content("kraken/ETHUSD/1d", price=2100.0, live=0, alarms=("No forecast today.",)),
+        make_content("kraken/ETHUSD/1d", price=2100.0, live=0, alarms=(late,)),
     ]
 
 
@@ -63,6 +65,12 @@ def test_it_says_what_the_forecast_says(contents: list[SeriesContent], document:
         assert [row["median"] for row in entry["forecasts"]] == content.forecast.median.tolist()
         assert entry["sentence"] == reader_sentence(content)
         assert [row["mode"] for row in entry["forecasts"]] == ["live"] * 7
+
+
+def test_an_alarm_is_told_to_whoever_runs_it_and_to_a_reader(document: Any, late: Alarm) -> None:
+    told = [(entry["alarms"], entry.get("alarm_sentences")) for entry in document["series"].values()]
+    assert told.count(([], None)) == 2
+    assert ([late.message], alarm_sentences([late])) in told
 
 
 def test_closes_are_not_in_it(contents: list[SeriesContent], latest: Latest) -> None:

@@ -59,7 +59,7 @@ def test_drawings_are_well_formed_and_their_ids_are_unique(page: str) -> None:
 def test_every_chart_has_a_table(page: str) -> None:
     figures = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
     assert len(figures) == 4
-    assert all("<table>" in figure.split("</svg>")[-1] for figure in figures)
+    assert all("<table" in figure.split("</svg>")[-1] for figure in figures)
 
 
 def test_closes_are_told_only_where_they_may_be(content: SeriesContent, page: str) -> None:
@@ -77,7 +77,6 @@ def test_words_from_elsewhere_stay_words(content: SeriesContent) -> None:
     changed = replace(
         content,
         issue=issue,
-        alarms=(evil,),
         attribution=evil,
         health=replace(content.health, source=evil, warnings=(evil,)),
         gate=replace(content.gate, reasons=(evil,)),

@@ -149,6 +149,14 @@ def test_the_figures_tell_the_difference_and_that_from_har_range(
     assert told.figures == figures + clause
 
 
+def test_a_share_comes_with_what_chance_allows() -> None:
+    assert (
+        calibration_verdict(record(22, 30)).figures
+        == "80 % ranges held on 73 % of 30 days; chance allows 56 to 86 %."
+    )
+    assert calibration_verdict(record(22, 29)).figures == "80 % ranges held on 22 of 29 days."
+
+
 def test_a_record_of_later_days_only_is_no_record_of_tomorrow() -> None:
     later = Record("live", 365, tuple(replace(line, horizon=2) for line in record(80, 100).lines))
     assert calibration_verdict(later).figures == "No range of the next day has been scored against what came."

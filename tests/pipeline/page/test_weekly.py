@@ -18,7 +18,7 @@ def test_the_page_says_what_the_week_was(week: SeriesWeek) -> None:
         "0.955 ×",
         "made afterwards 14 2",
         "6 of 7 candles; no forecast in time of 26 March; 2 days restated by the vendor; data contract: warning.",
-        "The source is late.",
+        "New prices have been overdue since 28 March 2026; the forecast rests on older ones.",
         "24 March 2026 promoted coincast-range_lstm It beats the random walk.",
     ):
         assert said in text, said
@@ -27,7 +27,7 @@ def test_the_page_says_what_the_week_was(week: SeriesWeek) -> None:
 
 def test_the_page_needs_nothing_from_elsewhere_and_words_stay_words(week: SeriesWeek) -> None:
     evil = "<script>alert(1)</script>"
-    page = render_week([replace(week, alarms=(evil,)), week]).decode()
+    page = render_week([replace(week, decisions=(replace(week.decisions[0], reasons=evil),)), week]).decode()
     assert set(re.findall(r'(?:src|href)="([^"]*)"', page)) == {
         "#main",
         "index.html",
@@ -71,4 +71,4 @@ def test_sentences(week: SeriesWeek) -> None:
     )
     told = week_markdown([week])
     assert "**binance/BTCUSDT/1d**" in told
-    assert "- The source is late." in told
+    assert f"- {week.alarms[0].message}" in told
