@@ -158,6 +158,7 @@ def test_prefect_toml_is_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         "server.analytics_enabled": False,
         "logging.extra_loggers": ["coincast"],
         "flows.heartbeat_frequency": 30,
+        "server.services.db_vacuum.enabled": {"events", "flow_runs"},
     }
 
 
