@@ -28,6 +28,8 @@ def run_name(flow: str, parameters: Mapping[str, Any], *, due: datetime) -> str:
         parameters: The run's, as Prefect or a caller gave them: nothing of them has been checked.
         due: When the run was to begin.
     """
+    if chunk := _listed(parameters.get("backfill_id")):
+        return f"{chunk} chunk {parameters.get('chunk', '')!s:.5}"
     days = _days(flow, parameters, due)
     recipes = _listed(parameters.get("recipes") or parameters.get("recipe"))
     series = parameters.get("series")

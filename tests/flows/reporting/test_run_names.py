@@ -27,6 +27,7 @@ JSON = st.recursive(
          "backfill 2025-01-01 to 2025-02-01 har-range"),
         ("compare", {"recipes": ["a", "b", "c", "d"], "series": "binance/BTCUSDT/1d"},
          "compare a, b, c and 1 more · binance/BTCUSDT/1d"),
+        ("backfill-chunk", {"backfill_id": "260401-1a2b3c", "chunk": 12}, "260401-1a2b3c chunk 12"),
         ("weekly-report", {"week": "2026-W13"}, "weekly-report 2026-W13"),
         ("score", {"series": ["http://user:pw@host/x?key=K"]}, "score"),
     ],
