@@ -56,7 +56,9 @@ def read_instants(
     twice = by_unix.told & by_date.told
     # A date without a time of day says nothing about the hour.
     days_only = by_date.written == Written.DAY
-    compared = np.where(days_only, by_unix.times // DAY_US * DAY_US, by_unix.times)
+    compared = by_unix.times
+    if days_only.any():
+        compared = np.where(days_only, compared // DAY_US * DAY_US, compared)
     distance = np.abs(np.where(twice, compared - by_date.times, 0))
     differ: Mask = distance >= HOUR_US
     off_the_hour = by_unix.times % HOUR_US != 0
@@ -76,6 +78,9 @@ def read_instants(
 
 def _days_of_a_zone(by_unix: Timestamps, by_date: Timestamps) -> Mask:
     """Rows whose unix time is midnight of a zone to the east and whose date is that zone's, where most rows are."""
+    later: Mask = by_date.times > by_unix.times
+    if 2 * np.count_nonzero(later) <= len(later):
+        return np.zeros(len(later), dtype=bool)
     after = by_unix.times % DAY_US
     mask: Mask = by_unix.told & by_unix.exact & by_date.told & opens_abroad(after)
     mask &= by_date.times == by_unix.times - after + DAY_US
