@@ -1,20 +1,17 @@
 """`coincast alarms`: which were raised, however long ago."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from flows.command import app
 from flows.command.options import JsonOption, SeriesOption, parse_series
-from flows.command.output import print_json, print_table
-
-if TYPE_CHECKING:
-    from flows.edges.ledger.alarm_record import RaisedAlarm
+from flows.command.output import console, print_json
 
 
 @app.command()
 def alarms(*, series: SeriesOption = None, as_json: JsonOption = False) -> None:
     """Show the alarms that were ever raised, the newest first; `coincast doctor` shows those that stand.
+
+    Without `--series` those of series that are no longer configured are among them.
 
     Example: coincast alarms --series binance/BTCUSDT/1d
     """
@@ -23,9 +20,8 @@ def alarms(*, series: SeriesOption = None, as_json: JsonOption = False) -> None:
     from flows.edges.sql.database import open_database
 
     current = configuration()
-    wanted = parse_series(series, current.settings.series)
-    record = Ledger(open_database(current.places.database_url)).alarms
-    found = [one for each in wanted for one in record.raised(each)]
+    wanted = parse_series(series, current.settings.series) if series else None
+    found = Ledger(open_database(current.places.database_url)).alarms.raised(wanted)
     if as_json:
         instants = ({"now": one.now.isoformat(), "raised_at": one.raised_at.isoformat()} for one in found)
         rows = [one.alarm.as_dict() | told for one, told in zip(found, instants, strict=True)]
@@ -34,9 +30,5 @@ def alarms(*, series: SeriesOption = None, as_json: JsonOption = False) -> None:
     if not found:
         typer.echo("No alarm was raised yet.")
         return
-    print_table("Alarms", ("raised (UTC)", "series", "kind", "since", "message"), map(_row, found))
-
-
-def _row(one: "RaisedAlarm") -> tuple[str, ...]:
-    alarm = one.alarm
-    return f"{one.raised_at:%Y-%m-%d %H:%M}", alarm.series, alarm.kind, str(alarm.since), alarm.message
+    for one in found:
+        console().print(f"{one.raised_at:%Y-%m-%d %H:%M} UTC  {one.alarm}")

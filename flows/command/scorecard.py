@@ -112,9 +112,7 @@ def _show(lines: "Sequence[ScoreLine]", alarms: "Sequence[Alarm]") -> None:
         title = f"{series}, {mode}, {first} to {last}{marks}"
         print_table(title, heads, [_cells(line) for line in group])
     for alarm in alarms:
-        console().print(
-            f"ALARM {alarm.series} {alarm.kind}, since {alarm.since}: {alarm.message}", markup=False
-        )
+        console().print(f"ALARM {alarm}")
     if lines and not alarms:
         console().print("No alarm stands.")
 

@@ -54,6 +54,9 @@ class Alarm:
         """JSON values."""
         return {**asdict(self), "since": self.since.isoformat()}
 
+    def __str__(self) -> str:
+        return f"{self.series} {self.kind}, since {self.since}: {self.message}"
+
 
 def missing_forecast(series: str, *, newest_as_of: date | None, now: datetime) -> Alarm | None:
     """An alarm where the newest complete day has no forecast six hours after it ended.

@@ -52,13 +52,15 @@ class AlarmRecord:
                     added += 1
         return added
 
-    def raised(self, series: Series) -> tuple[RaisedAlarm, ...]:
-        """Those of a series, the newest first.
+    def raised(self, series: Sequence[Series] | None = None) -> tuple[RaisedAlarm, ...]:
+        """Those of some series, or of all that ever were, the newest first.
 
         Raises:
             StoreError: The database refused.
         """
-        query = sa.select(alarms).where(alarms.c.series == str(series)).order_by(alarms.c.id.desc())
+        query = sa.select(alarms).order_by(alarms.c.id.desc())
+        if series is not None:
+            query = query.where(alarms.c.series.in_([str(one) for one in series]))
         with reading(self._engine) as connection:
             return tuple(
                 RaisedAlarm(Alarm(row.series, row.kind, row.message, row.since), row.now, row.raised_at)

@@ -18,6 +18,7 @@ from flows.edges.ledger.store import Ledger
 from flows.edges.sql.database import open_database
 from pipeline.forecasts.columns import IssueContext, quantile_matrix
 from pipeline.forecasts.forecast import Forecast
+from pipeline.monitoring.alarms import Alarm
 from pipeline.series import Series
 
 pytestmark = pytest.mark.slow
@@ -219,3 +220,32 @@ def test_a_damaged_series_is_told_and_hides_no_other(
     code, out, _ = run("forecast", *both)
     assert [one["series"] for one in json.loads(out)["forecasts"]] == [str(other), str(BITCOIN)]
     assert code in (0, None)
+
+
+@pytest.mark.usefixtures("filled")
+def test_alarms_are_those_of_every_series_that_ever_was_the_newest_first(run: Run, filled: Ledger) -> None:
+    gone = Series("kraken", "GONEUSD")
+    for hour, (series, kind) in enumerate(
+        ((gone, "stale-source"), (BITCOIN, "no-forecast"), (gone, "range-misses")), start=1
+    ):
+        alarm = Alarm(str(series), kind, f"{kind} of {series.symbol}", NEWEST)
+        now = datetime(2026, 3, 14, hour, tzinfo=UTC)
+        filled.alarms.keep([alarm], now=now, raised_at=now + timedelta(minutes=1))
+    code, out, _ = run("alarms", "--json")
+    said = json.loads(out)["alarms"]
+    assert code in (0, None)
+    assert [(one["series"], one["kind"]) for one in said] == [
+        (str(gone), "range-misses"),
+        (str(BITCOIN), "no-forecast"),
+        (str(gone), "stale-source"),
+    ]
+    assert (said[0]["now"], said[0]["raised_at"], said[0]["since"]) == (
+        "2026-03-14T03:00:00+00:00",
+        "2026-03-14T03:01:00+00:00",
+        NEWEST.isoformat(),
+    )
+    _, out, _ = run("alarms", "--series", str(BITCOIN))
+    assert "no-forecast of BTCUSDT" in " ".join(out.split())
+    assert "GONEUSD" not in out
+    _, out, _ = run("alarms", "--series", "binance/ETHUSDT/1d")
+    assert out.strip() == "No alarm was raised yet."

@@ -82,7 +82,7 @@ def test_what_was_raised_is_kept_once_in_its_first_words_after_it_is_over(
     again = Alarm(str(series), "skill", "Worse still.", DAY)
     raise_alarms(ledger, series, [again, new], now=second, simulated_time=False)
     raise_alarms(ledger, series, [], now=second, simulated_time=False)
-    kept = ledger.alarms.raised(series)
+    kept = ledger.alarms.raised([series])
     assert [(one.alarm, one.now) for one in kept] == [(new, second), (old, first)]
     assert all(one.raised_at > second for one in kept)
-    assert ledger.alarms.raised(Series("binance", "NOBODYUSDT")) == ()
+    assert ledger.alarms.raised([Series("binance", "NOBODYUSDT")]) == ()
