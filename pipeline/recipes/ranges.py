@@ -109,6 +109,8 @@ class BlendRecipe(MixedRecipe):
 class PooledRecipe(MixedRecipe):
     """The ridge regression learned from all series of a pool at once, and the pool's mean return is taken back."""
 
+    is_pooled: ClassVar[bool] = True
+
     kind: Literal["pooled"] = "pooled"
 
 

@@ -21,7 +21,10 @@ def test_the_last_400_days_give_the_same_bits_as_the_whole_file(end, simulated_g
     whole = FeatureGrid.of(simulated_grid.iloc[:end])
     recent = FeatureGrid.of(simulated_grid.iloc[end - MEMORY_DAYS : end])
     assert np.array_equal(of(recent)[-22:], of(whole)[-22:])
-    assert np.array_equal(reversal_inputs(recent.features.scaled_return)[-22:], reversal_inputs(whole.features.scaled_return)[-22:])
+    assert np.array_equal(
+        reversal_inputs(recent.features.scaled_return)[-22:],
+        reversal_inputs(whole.features.scaled_return)[-22:],
+    )
 
 
 @pytest.mark.parametrize("place", [420, 604, 911])
