@@ -114,8 +114,9 @@ def pooled_source(files: list[Path] | None, series: list[str] | None) -> PooledS
         raise InputError(
             f"Give several --file or several --series, not both; got {len(paths)} and {len(names)}."
         )
-    for file in paths or [None]:
-        check_source(file, names[0] if names else None)
+    check_source(paths[0] if paths else None, names[0] if names else None)
+    for file in paths[1:]:
+        check_source(file, None)
     for name in names[1:]:
         check_source(None, name)
     return PooledSource(

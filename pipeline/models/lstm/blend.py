@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class PooledRange(BlendedRange[PooledRecipe]):
         return bool(self.others_ > 0)
 
     def taken_back(self, grid: FeatureGrid) -> FloatArray:
-        """The market's, as it was seen by the fit and is by the grid after it; NaN where the grid sees no other series."""
+        """The market's: as the fit saw it, after the fit as the grid does; NaN where that has no other series."""
         if not self.reads_others:
             return super().taken_back(grid)
         number = grid.days.number
