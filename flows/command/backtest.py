@@ -10,6 +10,7 @@ from flows.command import app
 from flows.command.compare import FilesOption, PoolOption, pooled_source
 from flows.command.options import JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json, print_table, stacked
+from flows.inputs.arguments import require_pooled
 from pipeline.errors import DateError, InputError
 from pipeline.series import Series
 
@@ -64,7 +65,7 @@ def backtest(
     end = parse_date(last, option="--to") if last else None
     if begin and end and begin > end:
         raise DateError(f"--from {begin} is after --to {end}; turn them round.")
-    named_recipe(recipe, configuration().places)
+    require_pooled([named_recipe(recipe, configuration().places)], source.beside)
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.command.terminal import watched

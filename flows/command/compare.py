@@ -9,7 +9,7 @@ import typer
 from flows.command import app
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
 from flows.command.output import print_json, print_table
-from flows.inputs.arguments import require_daily
+from flows.inputs.arguments import require_daily, require_pooled
 from pipeline.errors import InputError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
@@ -68,7 +68,7 @@ def compare(
 
     source = pooled_source(files, series)
     names = split_names(recipes)
-    named_recipes(names, configuration().places)
+    require_pooled(named_recipes(names, configuration().places), source.beside)
     day = parse_date(as_of, option="--as-of") if as_of else None
     with ready_for_flows(quiet=quiet or as_json):
         from flows.compare import CompareRequest

@@ -8,6 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, QuietOption
 from flows.command.output import print_json
+from flows.inputs.arguments import require_pooled
 from pipeline.errors import LeakError
 from pipeline.models.callbacks import LARGEST_SEED
 
@@ -47,7 +48,6 @@ def leak_check(
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
-    from flows.inputs.arguments import require_pooled
     from flows.inputs.candle_file import read_file
 
     current = configuration()

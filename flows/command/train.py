@@ -15,6 +15,7 @@ from flows.command.compare import (
 )
 from flows.command.options import AsOfOption, JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json
+from flows.inputs.arguments import require_pooled
 
 
 @app.command()
@@ -46,7 +47,7 @@ def train(
     from flows.edges.files.recipe_files import named_recipe
 
     source = pooled_source(files, series)
-    named_recipe(recipe, configuration().places)
+    require_pooled([named_recipe(recipe, configuration().places)], source.beside)
     day = parse_date(as_of, option="--as-of") if as_of else None
     with ready_for_flows(quiet=quiet or as_json):
         from flows.train import TrainRequest
