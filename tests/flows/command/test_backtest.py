@@ -99,8 +99,8 @@ def test_a_pooled_recipe_is_walked_over_several_files(file, another, pooled, tmp
         assert done.exit_code == 0, done.output
         said[name] = json.loads(done.stdout)
     assert "pool" not in said["alone"]
-    assert list(said["pooled"]["pool"]) == ["binance-ethusdt-1d"]
-    assert said["pooled"]["series"] == said["alone"]["series"] == "binance-btcusdt-1d"
+    assert list(said["pooled"]["pool"]) == ["binance-ethusdt-d"]
+    assert said["pooled"]["series"] == said["alone"]["series"] == "binance-btcusdt-d"
     assert (tmp_path / "pooled.csv").read_bytes() != (tmp_path / "alone.csv").read_bytes()
 
 
