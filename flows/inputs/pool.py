@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from flows.edges.snapshots.store import Snapshot, SnapshotStore
@@ -40,9 +41,10 @@ def day_pool(job: Job, market: Market, snapshots: SnapshotStore) -> DayPool | No
         found = None if other in members else _member(job, other, market, snapshots)
         members |= {other: found} if found else {}
     keys = {series: (series, one.snapshot.sha256, market.as_of) for series, one in members.items()}
-    for series, one in members.items():
-        _keep(_grids, keys[series], lambda one=one: FeatureGrid.of(one.grid), most=_MOST_FILES)
-    grids = {series.slug: _grids[keys[series]] for series in members}
+    grids = {
+        series.slug: _keep(_grids, keys[series], partial(_features, one), most=_MOST_FILES)
+        for series, one in members.items()
+    }
     pool = _keep(_pools, tuple(sorted(keys.values(), key=str)), lambda: Pool.of(grids), most=_MOST_POOLS)
     return DayPool({series: one.snapshot.sha256 for series, one in members.items()}, pool)
 
@@ -63,6 +65,10 @@ def _member(job: Job, other: Series, market: Market, snapshots: SnapshotStore) -
         log.warning("%s: the pool is without %s: its file is younger than the run.", job.series, other)
         return None
     return found
+
+
+def _features(market: Market) -> FeatureGrid:
+    return FeatureGrid.of(market.grid)
 
 
 def _sound(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> Market:
