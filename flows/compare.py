@@ -10,7 +10,8 @@ from flows.edges.configuration import configuration
 from flows.edges.files.recipe_files import named_recipes
 from flows.edges.tracking.experiments import Experiment, open_tracking
 from flows.edges.tracking.run import Run
-from flows.inputs.history import History, history_of
+from flows.inputs.arguments import require_pooled
+from flows.inputs.history import History, history_of, with_others
 from flows.studies.comparison_report import Failure, Report, log_report, publish_artifact
 from flows.studies.recipe_runs import (
     Judged,
@@ -41,6 +42,7 @@ class CompareRequest(BaseModel):
         recipes: Names, or paths ending in .toml; the random walk is always there.
         file: Candle file; None reads the series' newest snapshot.
         series: What the candles are; None lets the file tell.
+        beside: Candle files or series whose newest snapshot is read: a pooled recipe learns from them too.
         as_of: Later candles are left out.
         seeds: Each recipe is fitted with 1 … seeds.
         epochs: Instead of the recipes', for a quick look.
@@ -53,6 +55,7 @@ class CompareRequest(BaseModel):
     recipes: tuple[str, ...] = Field(min_length=1)
     file: str | None = None
     series: str | None = None
+    beside: tuple[str, ...] = ()
     as_of: date | None = None
     seeds: int = Field(default=3, ge=1, le=LARGEST_SEED)
     epochs: int | None = Field(default=None, ge=1)
@@ -74,8 +77,9 @@ def compare(request: CompareRequest) -> dict[str, Any]:
     current = configuration()
     named = named_recipes(request.recipes, current.places)
     recipes = tuple(one.with_epochs(request.epochs) if request.epochs else one for one in named)
+    require_pooled(recipes, request.beside)
     trials = plan_trials(request, recipes)
-    history = history_of(request, current)
+    history = with_others(history_of(request, current), request.beside, current)
     require_enough(trials, history)
     experiment = open_tracking(current.places).experiment(history.name)
     name = f"compare {', '.join(recipe.name for recipe in recipes)} {history.as_of}"

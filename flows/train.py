@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.edges.configuration import configuration
 from flows.edges.files.recipe_files import named_recipe
 from flows.edges.tracking.experiments import open_tracking
-from flows.inputs.history import history_of
+from flows.inputs.arguments import require_pooled
+from flows.inputs.history import history_of, with_others
 from flows.studies.comparison_report import Report, publish_artifact
 from flows.studies.recipe_runs import (
     Trial,
@@ -30,6 +31,7 @@ class TrainRequest(BaseModel):
         recipe: Name, or a path ending in .toml.
         file: Candle file; None reads the series' newest snapshot.
         series: What the candles are; None lets the file tell.
+        beside: Candle files or series whose newest snapshot is read: a pooled recipe learns from them too.
         as_of: Later candles are left out.
         seed: Of the fit.
         epochs: Instead of the recipe's, for a quick look.
@@ -42,6 +44,7 @@ class TrainRequest(BaseModel):
     recipe: str
     file: str | None = None
     series: str | None = None
+    beside: tuple[str, ...] = ()
     as_of: date | None = None
     seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     epochs: int | None = Field(default=None, ge=1)
@@ -69,9 +72,10 @@ def train(request: TrainRequest) -> dict[str, Any]:
         raise InputError(
             f"{recipe.name} has no as-written variant: its text tells no leak; leave --as-written."
         )
+    require_pooled([recipe], request.beside)
     variant = AS_WRITTEN if request.as_written else LEAK_FREE
     trial = Trial(recipe, variant, request.seed, request.time_limit_s)
-    history = history_of(request, current)
+    history = with_others(history_of(request, current), request.beside, current)
     experiment = open_tracking(current.places).experiment(history.name)
     tags = trial_tags(trial) | {"kind": "train"}
     with study_run(experiment, f"train {trial.name}", history, tags=tags) as run:

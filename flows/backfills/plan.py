@@ -113,10 +113,15 @@ def ranged_recipe(request: BackfillRequest, configuration: Configuration) -> Rec
     """The recipe that is asked for.
 
     Raises:
-        InputError: There is none, or it forecasts no range.
+        InputError: There is none, it forecasts no range, or it is pooled.
     """
     recipe = named_recipe(request.recipe, configuration.places)
     require_range(recipe)
+    if recipe.is_pooled:
+        raise InputError(
+            f"{recipe.name} learns from several series, and a backfill makes each from its own file alone; backfill"
+            " another recipe, or walk this one by `coincast backtest` with several --series."
+        )
     return recipe
 
 

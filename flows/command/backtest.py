@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.command import app
-from flows.command.compare import FileOption, OneSeriesOption, check_source
+from flows.command.compare import FilesOption, PoolOption, pooled_source
 from flows.command.options import JsonOption, QuietOption, SeedOption, parse_date
 from flows.command.output import print_json, print_table, stacked
+from flows.inputs.arguments import require_pooled
 from pipeline.errors import DateError, InputError
 from pipeline.series import Series
 
@@ -23,8 +24,8 @@ def backtest(
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
     ] = "range-blend",
-    file: FileOption = None,
-    series: OneSeriesOption = None,
+    files: FilesOption = None,
+    series: PoolOption = None,
     first: Annotated[
         str | None,
         typer.Option("--from", help="First as_of (YYYY-MM-DD); default: as early as history allows."),
@@ -47,7 +48,8 @@ def backtest(
 ) -> None:
     """Forecast every day of a stretch as it would have been, and score it beside the random walk and har-range.
 
-    Each fit reads only rows up to its day. A killed backtest goes on where it was when asked again.
+    Each fit reads only rows up to its day. A killed backtest goes on where it was when asked again. A pooled recipe
+    learns from all files or series that are given; the first is the one that is forecast.
 
     Example: coincast backtest --file btc.csv --recipe har-range --from 2020-01-01 --out har.csv
     """
@@ -55,7 +57,7 @@ def backtest(
     from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
 
-    check_source(file, series)
+    source = pooled_source(files, series)
     chosen = parse_horizons(horizons)
     if not out.resolve().parent.is_dir():
         raise InputError(f"--out needs a folder that is there; {out.parent} is not.")
@@ -63,7 +65,7 @@ def backtest(
     end = parse_date(last, option="--to") if last else None
     if begin and end and begin > end:
         raise DateError(f"--from {begin} is after --to {end}; turn them round.")
-    named_recipe(recipe, configuration().places)
+    require_pooled([named_recipe(recipe, configuration().places)], source.beside)
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.command.terminal import watched
@@ -71,8 +73,9 @@ def backtest(
     from flows.studies.backtest import backtest as walk
 
     request = BacktestRequest(
-        file=file,
-        series=Series.parse(series) if series else None,
+        file=source.file,
+        series=Series.parse(source.series) if source.series else None,
+        beside=source.beside,
         recipe=recipe,
         first=begin,
         last=end,

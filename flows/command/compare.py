@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from flows.command import app
 from flows.command.options import AsOfOption, JsonOption, QuietOption, parse_date
 from flows.command.output import print_json, print_table
-from flows.inputs.arguments import require_daily
+from flows.inputs.arguments import require_daily, require_pooled
 from pipeline.errors import InputError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
@@ -17,6 +17,16 @@ from pipeline.series import Series
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
 OneSeriesOption = Annotated[
     str | None, typer.Option("--series", "-s", help="exchange/SYMBOL/1d: its newest snapshot.")
+]
+FilesOption = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", help="A candle file, as downloaded. Repeated: the others of a pool."),
+]
+PoolOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--series", "-s", help="exchange/SYMBOL/1d: its newest snapshot. Repeated: the others of a pool."
+    ),
 ]
 EpochsOption = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Instead of the recipe's, for a quick look.")
@@ -32,8 +42,8 @@ def compare(
     recipes: Annotated[
         list[str], typer.Option("--recipes", "-r", help="Names or .toml paths, separated by commas.")
     ],
-    file: FileOption = None,
-    series: OneSeriesOption = None,
+    files: FilesOption = None,
+    series: PoolOption = None,
     as_of: AsOfOption = None,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=LARGEST_SEED, help="Fits of each recipe: seeds 1 to N.")
@@ -48,15 +58,17 @@ def compare(
 ) -> None:
     """Fit recipes on the same candles and rank them beside the random walk; every fit is an MLflow run.
 
+    A pooled recipe learns from all files or series that are given; the first is the one that is judged.
+
     Example: coincast compare --file btc.csv --recipes guide-lstm,guide-mlp --seeds 3
     """
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipes
 
-    check_source(file, series)
+    source = pooled_source(files, series)
     names = split_names(recipes)
-    named_recipes(names, configuration().places)
+    require_pooled(named_recipes(names, configuration().places), source.beside)
     day = parse_date(as_of, option="--as-of") if as_of else None
     with ready_for_flows(quiet=quiet or as_json):
         from flows.compare import CompareRequest
@@ -64,8 +76,9 @@ def compare(
 
         request = CompareRequest(
             recipes=names,
-            file=str(file) if file else None,
-            series=series,
+            file=str(source.file) if source.file else None,
+            series=source.series,
+            beside=source.beside,
             as_of=day,
             seeds=seeds,
             epochs=epochs,
@@ -79,6 +92,38 @@ def compare(
         print_comparison(result)
     if result["failed"]:
         raise typer.Exit(1)
+
+
+class PooledSource(NamedTuple):
+    """What is judged, and the other series of its pool: files, or series."""
+
+    file: Path | None
+    series: str | None
+    beside: tuple[str, ...]
+
+
+def pooled_source(files: list[Path] | None, series: list[str] | None) -> PooledSource:
+    """The first file or series, and those beside it, checked before anything slow is started.
+
+    Raises:
+        InputError: None is given, a file is not there, or there are several files and series.
+        UnknownSeriesError: A series is none.
+    """
+    paths, names = files or [], series or []
+    if paths and names and len(paths) + len(names) > 2:
+        raise InputError(
+            f"Give several --file or several --series, not both; got {len(paths)} and {len(names)}."
+        )
+    check_source(paths[0] if paths else None, names[0] if names else None)
+    for file in paths[1:]:
+        check_source(file, None)
+    for name in names[1:]:
+        check_source(None, name)
+    return PooledSource(
+        paths[0] if paths else None,
+        names[0] if names else None,
+        tuple(str(one) for one in (paths[1:] or names[1:])),
+    )
 
 
 def check_source(file: Path | None, series: str | None) -> None:

@@ -8,6 +8,7 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, QuietOption
 from flows.command.output import print_json
+from flows.inputs.arguments import require_pooled
 from pipeline.errors import LeakError
 from pipeline.models.callbacks import LARGEST_SEED
 
@@ -20,8 +21,13 @@ def leak_check(
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A recipe's name, or a path ending in .toml.")
     ] = "range-blend",
-    file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="A daily candle file; default: a simulated market.")
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="A daily candle file; default: a simulated market. Repeated: the others of a pool.",
+        ),
     ] = None,
     days: Annotated[
         int, typer.Option("--days", min=1, max=10_000, help="As_of days to try.")
@@ -34,7 +40,8 @@ def leak_check(
 ) -> None:
     """Fit and forecast with every later row replaced by garbage, by nothing, and with the file's bytes cut.
 
-    The forecasts must be equal to the last bit. Exit 1 where one is not, and it is named.
+    The forecasts must be equal to the last bit. Exit 1 where one is not, and it is named. For a pooled recipe the
+    first file is forecast, and each file's later rows are replaced in turn.
 
     Example: coincast leak-check --recipe har-range --file btc.csv
     """
@@ -45,7 +52,8 @@ def leak_check(
 
     current = configuration()
     wanted = named_recipe(recipe, current.places)
-    data = read_file(file, current.settings) if file is not None else None
+    require_pooled([wanted], (files or ())[1:])
+    data = [read_file(file, current.settings) for file in files or ()]
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.studies.leak_check import check_recipe

@@ -1,7 +1,7 @@
 """Which fits are issued for a day, and what they forecast: one rule for the daily run and the backfill."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -71,25 +71,32 @@ def unregistered(job: Job, market: Market, model: Model) -> RegisteredFit:
     )
 
 
-def registered_fit(registered: RegisteredModel, version: ModelVersion) -> RegisteredFit | None:
-    """The version's fit; None, said in the log, where this coincast cannot load it any more."""
+def registered_fit(
+    registered: RegisteredModel, version: ModelVersion, grid: FeatureGrid
+) -> RegisteredFit | None:
+    """The version's fit; None, said in the log, where this coincast cannot load it, or not forecast `grid` by it."""
     try:
         folder = registered.bundle(version)
         manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        return RegisteredFit(load_bundle(folder), manifest, str(version.version))
+        model = load_bundle(folder)
+        if grid.pool is None and model.learned_.reads_others:
+            raise RegistryError(f"{model.recipe.name} forecasts from other series too, which the day lacks.")
+        return RegisteredFit(model, manifest, str(version.version))
     except (RegistryError, OSError) as error:
-        log.warning("Version %d of %s is no longer used: %s", version.version, registered.name, error)
+        log.warning("Version %d of %s is not used: %s", version.version, registered.name, error)
         return None
 
 
 def manifest_of(job: Job, market: Market, *, recipe: Recipe, fit_day: date) -> Manifest:
     """What a fit of `recipe` on this market is made of."""
+    learned_from = market.pool.snapshots if recipe.is_pooled and market.pool else {}
+    made_of = {job.series: market.snapshot.sha256, **learned_from}
     return Manifest(
         recipe=recipe.as_values(),
         seed=job.seed,
         trained_as_of=fit_day,
-        series=(str(job.series),),
-        snapshots=(market.snapshot.sha256,),
+        series=tuple(map(str, made_of)),
+        snapshots=tuple(made_of.values()),
         vintage=market.vintage,
         code=code_version(),
         packages=package_versions(),
@@ -115,7 +122,7 @@ def issue_context(
 ) -> IssueContext:
     """What the ledger keeps beside a fit's forecasts."""
     return IssueContext(
-        manifest=source.manifest,
+        manifest=_with_what_is_read(source, job, market),
         model_version=source.version,
         run_id=run_id,
         snapshot_sha256=market.snapshot.sha256,
@@ -126,3 +133,12 @@ def issue_context(
         simulated_data=job.series.simulated,
         backfilled=backfilled,
     )
+
+
+def _with_what_is_read(source: RegisteredFit, job: Job, market: Market) -> Manifest:
+    """The fit's manifest; of a pooled fit of an earlier day with the other series' snapshots of this one."""
+    is_later = market.as_of > source.model.trained_as_of
+    if market.pool is None or not (is_later and source.model.learned_.reads_others):
+        return source.manifest
+    others = {str(one): sha256 for one, sha256 in market.pool.snapshots.items() if one != job.series}
+    return replace(source.manifest, read=others)

@@ -96,7 +96,7 @@ def judge_fit(
     """
     full, evaluation = fits
     registered = RegisteredModel(stores.tracking, job.series, lock=locks_of(job.configuration.places))
-    incumbent = _incumbent(job, registered, as_of)
+    incumbent = _incumbent(job, registered, grid, as_of)
     trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
     newest = slice(-FEWEST_DAYS, None)
     rows = np.flatnonzero(grid.days.observed[grid.days.place])[newest]
@@ -122,11 +122,11 @@ def judge_fit(
     return JudgedFit(registered, decision, incumbent)
 
 
-def _incumbent(job: Job, registered: RegisteredModel, as_of: date) -> Incumbent:
+def _incumbent(job: Job, registered: RegisteredModel, grid: FeatureGrid, as_of: date) -> Incumbent:
     holder = registered.at(CHAMPION)
     is_younger = holder is not None and holder.tags.get("trained_as_of", "9999") > as_of.isoformat()
     # A champion that has seen days after this one must not speak of them, and stays where it is.
-    usable = None if holder is None or is_younger else registered_fit(registered, holder)
+    usable = None if holder is None or is_younger else registered_fit(registered, holder, grid)
     return Incumbent(
         recipe=_recipe_of(holder, job.configuration.places) if holder and usable else None,
         version=holder.version if holder else None,

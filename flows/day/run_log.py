@@ -94,7 +94,7 @@ On {evaluation.days_in_words}, one day ahead, by a fit that did not see them:
 {_table(evaluation.metrics)}
 
 Limits: it forecasts a range, not a direction; nobody forecasts tomorrow's price level noticeably better than as today.
-It knows nothing but this market's candles.
+It knows nothing but {"the candles of the series of its pool" if job.recipe.is_pooled else "this market's candles"}.
 """
 
 

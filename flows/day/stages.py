@@ -20,6 +20,7 @@ from flows.edges.sources.registry import chosen
 from flows.inputs.contract import check_market
 from flows.inputs.failures import kept
 from flows.inputs.market import read_market
+from flows.inputs.pool import day_pool
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import raise_alarms, series_alarms, suspect_source
@@ -78,6 +79,7 @@ def check(job: Job, stores: Stores, file: NewestFile) -> Day:
     verdict = check_market(job, market)
     artifacts.show_verdict(job.series, verdict)
     verdict.raise_if_critical()
+    market = replace(market, pool=day_pool(job, market, stores.snapshots))
     for sentence in describe_filling(market.account.filled_from, until=market.as_of.isoformat()):
         log.warning("%s: %s", job.series, sentence)
     log.info(
@@ -91,12 +93,12 @@ def check(job: Job, stores: Stores, file: NewestFile) -> Day:
 
 
 def features(day: Day) -> FeatureGrid:
-    """Every calendar day with its features, holes filled causally and flagged: built here, once for a day.
+    """Every calendar day with its features, holes filled causally and flagged, beside the pool's: once for a day.
 
     Raises:
         TooLittleHistoryError: There are too few candles to fit and to judge: said before anything is fitted.
     """
-    grid = FeatureGrid.of(day.market.grid)
+    grid = day.market.features(day.job.series)
     require_days(grid.table)
     return grid
 

@@ -35,7 +35,7 @@ def standing_fit(job: Job, stores: Stores, market: Market, grid: FeatureGrid) ->
     registered = RegisteredModel(stores.tracking, job.series, lock=locks_of(job.configuration.places))
     for version in _made_on(fit_day, job, registered):
         (decision, *_) = stores.ledger.decisions(job.series, run_id=version.run_id) or (None,)
-        fit = registered_fit(registered, version)
+        fit = registered_fit(registered, version, grid)
         if fit and decision and _is_of(fit, job, market, stores.snapshots):
             return _issued(job, stores, market, grid, stands=(fit, version, decision), registered=registered)
     return None
@@ -70,7 +70,7 @@ def _issued(
     registered: RegisteredModel,
 ) -> Registration | None:
     fit, version, decision = stands
-    champion = _champion(market, registered, fit, version)
+    champion = _champion(market, registered, grid, stands=(fit, version))
     publish = _published(decision, champion, version)
     if publish is None:
         return None
@@ -93,14 +93,19 @@ def _issued(
 
 
 def _champion(
-    market: Market, registered: RegisteredModel, fit: RegisteredFit, version: ModelVersion
+    market: Market,
+    registered: RegisteredModel,
+    grid: FeatureGrid,
+    *,
+    stands: tuple[RegisteredFit, ModelVersion],
 ) -> RegisteredFit | None:
     """The present champion's fit; None where there is none that may speak of the day."""
+    fit, version = stands
     holder = registered.at(CHAMPION)
     if holder is None or holder.version == version.version:
         return fit if holder else None
     has_seen_more = holder.tags.get("trained_as_of", "9999") > market.as_of.isoformat()
-    return None if has_seen_more else registered_fit(registered, holder)
+    return None if has_seen_more else registered_fit(registered, holder, grid)
 
 
 def _published(decision: GateRecord, champion: RegisteredFit | None, version: ModelVersion) -> str | None:

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from pipeline.errors import DateError, UnknownSeriesError
+from pipeline.errors import DateError, InputError, UnknownSeriesError
+from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
 # As a deployment's form has them: a date picker, and text that the server refuses before a run is made of it. What is
@@ -40,6 +41,19 @@ def require_daily(series: Sequence[Series]) -> None:
             raise UnknownSeriesError(
                 f"{one}: forecasts are of daily series; write {one.exchange}/{one.symbol}/1d."
             )
+
+
+def require_pooled(recipes: Sequence[Recipe], beside: Sequence[object]) -> None:
+    """Refuse other series beside recipes that each learn from one.
+
+    Raises:
+        InputError: They were given, and no recipe is pooled.
+    """
+    if beside and not any(recipe.is_pooled for recipe in recipes):
+        names = ", ".join(recipe.name for recipe in recipes)
+        raise InputError(
+            f"{names} learns from one series, got {1 + len(beside)}; give one, or a pooled recipe as pooled-blend."
+        )
 
 
 def parse_date(text: str, *, option: str) -> date:

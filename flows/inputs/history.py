@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from flows.inputs.candle_file import read_file
 from pipeline.candles import Reading, daily_grid, read_candles, resample_daily
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
-from pipeline.features.feature_grid import FeatureGrid
+from pipeline.features.feature_grid import FeatureGrid, Pool
 from pipeline.series import Series
 
 
@@ -29,6 +30,7 @@ class History:
         origin: Path or URL of the bytes.
         sha256: Of the bytes, in hex.
         candles: Complete daily candles, oldest first.
+        others: The other series of the pool that a pooled recipe learns from.
     """
 
     name: str
@@ -36,6 +38,7 @@ class History:
     origin: str
     sha256: str
     candles: pd.DataFrame
+    others: tuple["History", ...] = ()
 
     @cached_property
     def grid(self) -> pd.DataFrame:
@@ -44,8 +47,14 @@ class History:
 
     @cached_property
     def features(self) -> FeatureGrid:
-        """The grid with its features, built once."""
-        return FeatureGrid.of(self.grid)
+        """The grid with its features, built once, beside those of the pool up to its last day."""
+        grids = {one.name: FeatureGrid.of(one.grid) for one in (self, *self.others)}
+        return Pool.of(grids).until(self.as_of).grid(self.name)
+
+    @property
+    def pool(self) -> dict[str, str]:
+        """sha256 of the other series by name; empty where there is none."""
+        return {one.name: one.sha256 for one in self.others}
 
     @property
     def first(self) -> date:
@@ -122,6 +131,25 @@ def history_of(source: Source, configuration: Configuration) -> History:
         as_of=source.as_of,
         configuration=configuration,
     )
+
+
+def with_others(history: History, beside: Sequence[str], configuration: Configuration) -> History:
+    """The history with the other series of its pool, each a candle file or a series' newest snapshot.
+
+    Raises:
+        InputError: As `read_history`, or a series is there twice.
+    """
+    others = tuple(_other(text, configuration) for text in beside)
+    names = [history.name, *(one.name for one in others)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"{twice} is there twice; give each series of a pool once.")
+    return replace(history, others=others)
+
+
+def _other(text: str, configuration: Configuration) -> History:
+    file = Path(text) if Path(text).is_file() else None
+    series = None if file else Series.parse(text)
+    return read_history(file=file, series=series, as_of=None, configuration=configuration)
 
 
 def _until(candles: pd.DataFrame, as_of: date, origin: str) -> pd.DataFrame:

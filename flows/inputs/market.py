@@ -1,5 +1,6 @@
 """What a run knows of a series' market: the snapshot, its candles, and the day it may look up to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +13,21 @@ from flows.inputs.request import Job
 from pipeline.candles import Account, daily_grid
 from pipeline.candles.columns import DATE
 from pipeline.errors import DateError, InputError
+from pipeline.features.feature_grid import FeatureGrid, Pool
+from pipeline.series import Series
+
+
+@dataclass(frozen=True, eq=False)
+class DayPool:
+    """The series that a pooled recipe learns from on a day.
+
+    Attributes:
+        snapshots: By series, the bytes that each was read from; that of the day's own series is the first.
+        pool: Their days up to as_of.
+    """
+
+    snapshots: Mapping[Series, str]
+    pool: Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +41,7 @@ class Market:
         account: What became of every row of the file.
         as_of: The last complete candle that a forecast may see.
         vintage: `known` or `latest`.
+        pool: What a pooled recipe learns from; None for another recipe.
     """
 
     snapshot: Snapshot
@@ -33,11 +50,16 @@ class Market:
     account: Account
     as_of: date
     vintage: str
+    pool: DayPool | None = None
 
     @property
     def grid(self) -> pd.DataFrame:
         """Every calendar day up to `as_of`, holes filled causally and flagged."""
         return daily_grid(self.candles)
+
+    def features(self, series: Series) -> FeatureGrid:
+        """The grid with its features, beside the pool's where there is one; `series` is the market's own."""
+        return FeatureGrid.of(self.grid) if self.pool is None else self.pool.pool.grid(series.slug)
 
 
 def read_market(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> Market:

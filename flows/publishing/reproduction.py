@@ -15,7 +15,7 @@ from flows.edges.machine.versions import arithmetic, code_version, package_versi
 from flows.edges.snapshots.store import SnapshotStore
 from pipeline.candles import daily_grid
 from pipeline.errors import InputError, StoreError
-from pipeline.features.feature_grid import FeatureGrid
+from pipeline.features.feature_grid import FeatureGrid, Pool
 from pipeline.forecasts.manifest import Manifest
 from pipeline.models.fitting import Model, fit, issue
 from pipeline.models.registry import BASELINES, range_recipe
@@ -126,10 +126,12 @@ def _reproduce(
 ) -> Reproduction:
     first = rows.iloc[0]
     manifest = ledger.manifest(first["manifest_id"])
-    learned_from = _grid(manifest.snapshots[0], series, snapshots)
-    seen = learned_from
-    if first["snapshot_sha256"] != manifest.snapshots[0]:
-        seen = _grid(first["snapshot_sha256"], series, snapshots)
+    made_of = dict(zip(map(Series.parse, manifest.series), manifest.snapshots, strict=True))
+    learned_from = _grid(made_of, series, snapshots)
+    read = {series: first["snapshot_sha256"]} | {Series.parse(one): sha for one, sha in manifest.read.items()}
+    # Without other series of its own the day was forecast on the fit's day, or by a fit that has none.
+    seen_from = read if manifest.read else made_of | read
+    seen = learned_from if seen_from == made_of else _grid(seen_from, series, snapshots)
     model = _fit(manifest, learned_from)
     again = issue(model, seen, series=series, as_of=as_of)
     return Reproduction(
@@ -148,7 +150,14 @@ def _reproduce(
     )
 
 
-def _grid(sha256: str, series: Series, snapshots: SnapshotStore) -> FeatureGrid:
+def _grid(made_of: Mapping[Series, str], series: Series, snapshots: SnapshotStore) -> FeatureGrid:
+    """The series' days beside those of the others of its pool."""
+    return Pool.of({one.slug: _days(sha256, one, snapshots) for one, sha256 in made_of.items()}).grid(
+        series.slug
+    )
+
+
+def _days(sha256: str, series: Series, snapshots: SnapshotStore) -> FeatureGrid:
     snapshot = snapshots.find(sha256, series)
     if snapshot is None:
         raise StoreError(

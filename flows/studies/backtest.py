@@ -18,7 +18,8 @@ from flows.edges.files.staging import put_in_place, staged_file
 from flows.edges.machine.versions import code_version, package_versions
 from flows.edges.private_files import give_usual_mode
 from flows.edges.tracking.experiments import open_tracking, tracked_run
-from flows.inputs.history import History, read_history
+from flows.inputs.arguments import require_pooled
+from flows.inputs.history import History, read_history, with_others
 from flows.reporting.progress import watcher
 from flows.studies.backtest_parts import Parts
 from pipeline.errors import TooLittleHistoryError
@@ -47,6 +48,7 @@ class BacktestRequest:
         horizons: Which of 1 to 7.
         out: Where the forecasts go, as CSV.
         seed: Of every fit.
+        beside: Candle files or series whose newest snapshot is read: a pooled recipe learns from them too.
         track: Whether figures and numbers go to MLflow.
     """
 
@@ -59,6 +61,7 @@ class BacktestRequest:
     horizons: tuple[int, ...]
     out: Path
     seed: int = 1
+    beside: tuple[str, ...] = ()
     track: bool = True
 
 
@@ -74,7 +77,9 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
     """
     recipe = named_recipe(request.recipe, configuration.places)
     require_range(recipe)
-    history = read_history(file=request.file, series=request.series, as_of=None, configuration=configuration)
+    require_pooled([recipe], request.beside)
+    own = read_history(file=request.file, series=request.series, as_of=None, configuration=configuration)
+    history = with_others(own, request.beside, configuration)
     spans = plan_spans(
         history.grid,
         first=request.first or history.first,
@@ -149,6 +154,7 @@ def _identity(request: BacktestRequest, recipe: Recipe, history: History) -> dic
         "refit_every": request.refit_every,
         "sha256": history.sha256,
         "series": history.name,
+        "pool": history.pool,
         "code": code_version(),
         "packages": package_versions(),
     }
@@ -161,6 +167,7 @@ def _facts(
     return {
         "series": history.name,
         "sha256": history.sha256,
+        **({"pool": history.pool} if history.others else {}),
         "recipe": recipe.name,
         "model_id": recipe.model_id,
         "seed": request.seed,

@@ -184,6 +184,11 @@ def study_tags(history: History) -> dict[str, object]:
         "as_of": history.as_of,
         "vintage": "latest",
         "snapshot_sha256": history.sha256,
+        **(
+            {"pool": ", ".join(f"{name} {sha256}" for name, sha256 in history.pool.items())}
+            if history.others
+            else {}
+        ),
         "git_commit": code_version().partition("+")[2] or None,
         "versions": ", ".join(
             f"{k} {v}" for k, v in {"coincast": code_version(), **package_versions()}.items()

@@ -1,8 +1,8 @@
 """Does a forecast change with what came after its as_of? It must not, by a single bit."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from pipeline.candles import daily_grid, read_candles
 from pipeline.candles.columns import DATE, PRICES, TRADES, VOLUMES
 from pipeline.errors import CandleFileError
 from pipeline.features.day_axis import day_date
-from pipeline.features.feature_grid import FeatureGrid
+from pipeline.features.feature_grid import FeatureGrid, Pool
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.models.fitting import fit, issue
 from pipeline.recipes.base import Recipe
@@ -32,7 +32,8 @@ class Leak:
 
     Attributes:
         as_of: Its day.
-        change: What was done to the rows after it: `garbage`, `absence` or `bytes`.
+        change: What was done to the rows after it: `garbage`, `absence` or `bytes`, and to which series where it is
+            another one of the pool.
         largest: Largest relative change of a quantile; infinite where no forecast could be made.
     """
 
@@ -56,11 +57,28 @@ class LeakReport:
     leaks: tuple[Leak, ...]
 
 
-def recipe_forecaster(recipe: Recipe, *, series: Series, seed: int) -> Forecaster:
-    """Fit `recipe` on candles up to as_of and issue its quantiles, array of shape (7, 23), in price."""
+def recipe_forecaster(
+    recipe: Recipe,
+    *,
+    series: Series,
+    seed: int,
+    pool: Mapping[str, pd.DataFrame] | None = None,
+    altered: str | None = None,
+) -> Forecaster:
+    """Fit `recipe` on candles up to as_of and issue its quantiles, array of shape (7, 23), in price.
+
+    Args:
+        recipe: Of kind `range`, `baseline` or their like.
+        series: Whose forecast.
+        seed: Of the fit.
+        pool: Candles of the series that a pooled recipe learns from, by name; this one may be among them.
+        altered: Whose candles the forecaster is given; None for those of `series`.
+    """
 
     def forecast(candles: pd.DataFrame, as_of: date) -> FloatArray:
-        grid = FeatureGrid.of(daily_grid(candles))
+        tables = {**(pool or {}), altered or series.slug: candles}
+        grids = {name: FeatureGrid.of(daily_grid(table)) for name, table in tables.items()}
+        grid = Pool.of(grids).grid(series.slug)
         return issue(fit(recipe, grid, as_of=as_of, seed=seed), grid, series=series, as_of=as_of).quantiles
 
     return forecast
@@ -93,6 +111,35 @@ def check_leaks(
                 with np.errstate(all="ignore"):
                     largest = float(np.max(np.abs(found / expected - 1)))
                 leaks.append(Leak(as_of, change, largest))
+    return LeakReport(tuple(days), comparisons, tuple(leaks))
+
+
+def check_pool_leaks(
+    recipe: Recipe,
+    files: Mapping[str, tuple[pd.DataFrame, bytes]],
+    days: Sequence[date],
+    *,
+    series: Series,
+    seed: int,
+) -> LeakReport:
+    """`check_leaks` of one series' forecasts, with the later rows of each series of the pool altered in turn.
+
+    Args:
+        recipe: What is fitted.
+        files: Candles and the bytes that they were read from, by name: of `series`, and of the others of its pool.
+        days: As_of days; a series that begins after one is not altered for it.
+        series: Whose forecasts.
+        seed: Of the fits and of the garbage.
+    """
+    pool = {name: candles for name, (candles, _) in files.items()}
+    comparisons, leaks = 0, list[Leak]()
+    for name, (candles, data) in files.items():
+        forecaster = recipe_forecaster(recipe, series=series, seed=seed, pool=pool, altered=name)
+        begun = [day for day in days if candles[DATE].iloc[0] <= pd.Timestamp(day)]
+        report = check_leaks(forecaster, candles, begun, seed=seed, data=data)
+        where = "" if name == series.slug else f" in {name}"
+        leaks += [replace(leak, change=leak.change + where) for leak in report.leaks]
+        comparisons += report.comparisons
     return LeakReport(tuple(days), comparisons, tuple(leaks))
 
 

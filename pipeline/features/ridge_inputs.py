@@ -48,9 +48,9 @@ def ridge_inputs(days: DayAxis, features: Features) -> FloatArray:
     return np.concatenate([np.stack(columns, axis=1), weekdays], axis=1)
 
 
-def reversal_inputs(features: Features) -> FloatArray:
+def reversal_inputs(scaled_return: FloatArray) -> FloatArray:
     """Regressors of the coming return, array of shape (n_days, 3): scaled return, its week's mean, its losses."""
-    scaled = np.clip(features.scaled_return, -4.0, 4.0)
+    scaled = np.clip(scaled_return, -4.0, 4.0)
     return np.stack([scaled, rolling_mean(scaled, _WEEK), np.minimum(scaled, 0.0)], axis=1)
 
 

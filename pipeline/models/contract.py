@@ -91,6 +91,11 @@ class Learned(ABC, Generic[RecipeT]):
         """First horizon that is the random walk's, bit for bit; None if none is."""
         return None
 
+    @property
+    def reads_others(self) -> bool:
+        """Whether a forecast of a day after the fit needs the other series of the grid's pool."""
+        return False
+
     def days_read(self, age: int) -> int:
         """Days that a forecast `age` days after the fit depends on, where they are more than every forecast's 400."""
         return 0

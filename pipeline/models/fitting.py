@@ -128,6 +128,12 @@ def issue(model: Model, grid: FeatureGrid, *, series: Series, as_of: date) -> Fo
     if newest[DATE].date() != as_of or newest["filled"]:
         raise DateError(f"{series} has no candle of {as_of}; the nearest before it is {newest[DATE].date()}.")
     returns = model.log_return_quantiles(past, np.array([len(past.table) - 1]))[0]
+    if past.pool is None and model.learned_.reads_others and as_of > model.trained_as_of:
+        raise TooLittleHistoryError(
+            f"This fit of {model.recipe.name} learned from other series too, and forecasts days after"
+            f" {model.trained_as_of} from their candles; it has only {series}'s. Ask for {model.trained_as_of}, or"
+            f" use a fit of {as_of}."
+        )
     if not np.isfinite(returns).all():
         raise TooLittleHistoryError(
             f"{series} has too few days without a long hole before {as_of} for {model.recipe.name}; "

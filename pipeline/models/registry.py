@@ -9,15 +9,16 @@ from typing import Any, Final
 
 from pipeline.errors import InputError
 from pipeline.models.contract import Learned
-from pipeline.models.lstm.blend import BlendedRange
+from pipeline.models.lstm.blend import BlendedRange, PooledRange
 from pipeline.models.lstm.ensemble import LearnedRange
 from pipeline.models.random_walk import RANDOM_WALK, RandomWalk
 from pipeline.models.regression import EWMA_RANGE, HAR_RANGE, EwmaRange, HarRange
 from pipeline.recipes.base import Recipe
-from pipeline.recipes.ranges import RANGE_BLEND, RANGE_LSTM, TINY_RANGE
+from pipeline.recipes.ranges import POOLED_BLEND, RANGE_BLEND, RANGE_LSTM, TINY_RANGE
 
 _MODELS: Final[tuple[tuple[Recipe, type[Learned[Any]]], ...]] = (
     (RANGE_BLEND, BlendedRange),
+    (POOLED_BLEND, PooledRange),
     (RANGE_LSTM, LearnedRange),
     (RANDOM_WALK, RandomWalk),
     (HAR_RANGE, HarRange),

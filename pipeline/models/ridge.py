@@ -4,6 +4,7 @@ Hoerl and Kennard (1970): with a penalty, regressors that say nearly the same sh
 nothing cost little. Beside a network it errs elsewhere; their mean is better than either.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,29 +44,52 @@ class RidgeRange:
 
     @classmethod
     def learn(cls, past: FeatureGrid, *, penalty: float, half_life_days: float) -> "RidgeRange":
-        """Fit on all days of the grid, whose weight halves with age.
+        """`learn_together` of one series, whose own return is taken back."""
+        grids, returns = [past], [past.features.scaled_return]
+        return cls.learn_together(grids, returns, penalty=penalty, half_life_days=half_life_days)
+
+    @classmethod
+    def learn_together(
+        cls,
+        grids: Sequence[FeatureGrid],
+        returns: Sequence[FloatArray],
+        *,
+        penalty: float,
+        half_life_days: float,
+    ) -> "RidgeRange":
+        """Fit on all days of all grids, whose weight halves with age.
+
+        Args:
+            grids: The days of each series; the newest of all has the age 0.
+            returns: Of each day of each grid's axis, the scaled return that tomorrow's is expected to take back.
+            penalty: Of the squared coefficients.
+            half_life_days: Age at which a day counts half.
 
         Raises:
             TooLittleHistoryError: Fewer than 100 days have all regressors and an outcome.
         """
-        inputs = ridge_inputs(past.days, past.features)
+        past = grids[0]
+        inputs = np.concatenate([ridge_inputs(one.days, one.features) for one in grids])
         whole = np.isfinite(inputs).all(axis=1)
         if whole.sum() < FEWEST_ROWS:
             raise TooLittleHistoryError(what_is_lacking(past, int(whole.sum()), HORIZONS[0]))
         centre, spread = inputs[whole].mean(axis=0), np.maximum(inputs[whole].std(axis=0), _SMALLEST_SPREAD)
         scaled = _scaled(inputs, centre, spread)
-        weights = 0.5 ** (np.arange(len(inputs))[::-1] / half_life_days)
-        level = past.features.long_run[:, None]
-        targets = log_range_ahead(past.days, past.features.log_range) - level
+        day = np.concatenate([one.days.number for one in grids])
+        weights = 0.5 ** ((day.max() - day) / half_life_days)
+        level = np.concatenate([one.features.long_run for one in grids])[:, None]
+        targets = np.concatenate([log_range_ahead(one.days, one.features.log_range) for one in grids]) - level
         coefficients = np.stack([_ridge(scaled, target, weights, penalty) for target in targets.T])
         deviation = np.exp(_affine(scaled, coefficients) + level)
-        units = past.days.outcomes / deviation
+        units = np.concatenate([one.days.outcomes for one in grids]) / deviation
         for horizon, known in zip(HORIZONS, np.isfinite(units).sum(axis=0), strict=True):
             if known < FEWEST_ROWS:
                 raise TooLittleHistoryError(what_is_lacking(past, int(known), horizon))
         shape = np.stack([_symmetric_quantiles(column) for column in units.T])
         reversal = _through_zero(
-            reversal_inputs(past.features), np.clip(units[:, 0], -_RETURN_BOUND, _RETURN_BOUND), penalty
+            np.concatenate([reversal_inputs(one) for one in returns]),
+            np.clip(units[:, 0], -_RETURN_BOUND, _RETURN_BOUND),
+            penalty,
         )
         return cls(centre, spread, coefficients, shape, reversal)
 
@@ -78,9 +102,18 @@ class RidgeRange:
         """Symmetric log returns, array of shape (n, 7, 23), NaN where a regressor is missing."""
         return self.deviation(grid, places)[:, :, None] * self.shape_
 
-    def return_ahead(self, grid: FeatureGrid, places: IntArray) -> FloatArray:
-        """Log return that is expected of the next day, array of shape (n,)."""
-        expected = linear(reversal_inputs(grid.features)[places], self.reversal_)
+    def return_ahead(
+        self, grid: FeatureGrid, places: IntArray, scaled_return: FloatArray | None = None
+    ) -> FloatArray:
+        """Log return that is expected of the next day, array of shape (n,).
+
+        Args:
+            grid: The days.
+            places: Where on the axis.
+            scaled_return: Those of the axis that are taken back; None for the series' own.
+        """
+        taken_back = grid.features.scaled_return if scaled_return is None else scaled_return
+        expected = linear(reversal_inputs(taken_back)[places], self.reversal_)
         return expected * self.deviation(grid, places)[:, 0]
 
 

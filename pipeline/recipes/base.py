@@ -17,9 +17,11 @@ class Recipe(BaseModel):
         choices: What the source leaves open and we decided, a sentence each.
         is_baseline: Whether it is one of those that stand beside every forecast: published as configured, never
             judged nor registered.
+        is_pooled: Whether one fit learns from several series.
     """
 
     is_baseline: ClassVar[bool] = False
+    is_pooled: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

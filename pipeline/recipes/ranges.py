@@ -71,7 +71,7 @@ class RangeRecipe(NetworkRecipe):
     kind: Literal["range"] = "range"
 
 
-class BlendRecipe(NetworkRecipe):
+class MixedRecipe(NetworkRecipe):
     """The network's ranges, mixed with a ridge regression's, and moved one day ahead by what returns take back.
 
     Attributes:
@@ -82,7 +82,6 @@ class BlendRecipe(NetworkRecipe):
         reversal_share: How much of the expected return moves the quantiles of the first horizon.
     """
 
-    kind: Literal["blend"] = "blend"
     lookback: int = Field(default=12, ge=2, le=120)
     epochs: int = Field(default=8, ge=1, le=500)
     batch_size: int = Field(default=512, ge=8)
@@ -101,6 +100,20 @@ class BlendRecipe(NetworkRecipe):
     reversal_share: Share = 0.7
 
 
+class BlendRecipe(MixedRecipe):
+    """All of it learned from the series' own days."""
+
+    kind: Literal["blend"] = "blend"
+
+
+class PooledRecipe(MixedRecipe):
+    """The ridge regression learned from all series of a pool at once, and the pool's mean return is taken back."""
+
+    is_pooled: ClassVar[bool] = True
+
+    kind: Literal["pooled"] = "pooled"
+
+
 RANGE_LSTM: Final = RangeRecipe(
     name="range-lstm",
     title="Stacked LSTM that forecasts the ranges of the next seven closes.",
@@ -108,6 +121,10 @@ RANGE_LSTM: Final = RangeRecipe(
 RANGE_BLEND: Final = BlendRecipe(
     name="range-blend",
     title="Ranges of the next seven closes: half a stacked LSTM's, half a ridge regression's.",
+)
+POOLED_BLEND: Final = PooledRecipe(
+    name="pooled-blend",
+    title="range-blend whose ridge regression learns from all configured series, with the market's reversal.",
 )
 TINY_RANGE: Final = RangeRecipe(
     name="tiny-range",

@@ -17,4 +17,5 @@ def used_snapshots(engine: sa.Engine) -> frozenset[str]:
     with reading(engine) as connection:
         used = set(connection.execute(named).scalars())
         texts = connection.execute(sa.select(manifests.c.manifest)).scalars().all()
-    return frozenset(used.union(*(Manifest.from_json(text).snapshots for text in texts)))
+    made_of = [Manifest.from_json(text) for text in texts]
+    return frozenset(used.union(*((*one.snapshots, *one.read.values()) for one in made_of)))

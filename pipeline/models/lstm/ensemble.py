@@ -122,8 +122,8 @@ class LearnedRange(Learned[NetworkT]):
         """From arrays and networks."""
         return cls(**cls.restored(stored))
 
-    @staticmethod
-    def restored(stored: Stored[NetworkT]) -> dict[str, Any]:
+    @classmethod
+    def restored(cls, stored: Stored[NetworkT]) -> dict[str, Any]:
         """The fields of this class, by name."""
         arrays, recipe = stored.arrays, stored.recipe
         return {

@@ -71,3 +71,63 @@ def test_a_leak_is_an_error_that_names_the_day(file, monkeypatch):
     result = CliRunner().invoke(app, ["leak-check", "--recipe", "har-range", "--file", str(file)])
     assert isinstance(result.exception, LeakError)
     assert "2023-05-01 by garbage" in str(result.exception)
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory):
+    path = tmp_path_factory.mktemp("another") / "Binance_ETHUSDT_d.csv"
+    candles = simulate_candles(seed=9, first=date(2022, 6, 1), last=date(2023, 12, 31), price=10.0)
+    path.write_bytes(wire_format(candles, Series.parse("binance/ETHUSDT/1d")))
+    return path
+
+
+@pytest.fixture
+def pooled(tmp_path):
+    path = tmp_path / "tiny-pooled.toml"
+    path.write_text(
+        'name = "tiny-pooled"\nbased_on = "pooled-blend"\nlookback = 4\nunits = [4]\nepochs = 1\n'
+    )
+    return str(path)
+
+
+def test_a_pooled_recipe_is_walked_over_several_files(file, another, pooled, tmp_path):
+    said = {}
+    for name, files in {"alone": [file], "pooled": [file, another]}.items():
+        asked = ["backtest", "--recipe", pooled, *(f"--file={one}" for one in files), "--from", "2023-10-01"]
+        asked += ["--refit-every", "100", "--horizons", "1", "--out", str(tmp_path / f"{name}.csv")]
+        done = CliRunner().invoke(app, [*asked, "--no-track", "--json"])
+        assert done.exit_code == 0, done.output
+        said[name] = json.loads(done.stdout)
+    assert "pool" not in said["alone"]
+    assert list(said["pooled"]["pool"]) == ["binance-ethusdt-d"]
+    assert said["pooled"]["series"] == said["alone"]["series"] == "binance-btcusdt-d"
+    assert (tmp_path / "pooled.csv").read_bytes() != (tmp_path / "alone.csv").read_bytes()
+
+
+def test_a_leak_check_of_a_pool_alters_every_file(file, another, pooled):
+    asked = ["leak-check", "--recipe", pooled, "--file", str(file), "--file", str(another), "--days", "1"]
+    done = CliRunner().invoke(app, [*asked, "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["comparisons"] == 2 * 3
+
+
+@pytest.mark.parametrize("verb", ["backtest", "leak-check", "train", "compare"])
+def test_several_files_for_a_recipe_that_learns_from_one_are_refused(verb, file, another):
+    recipe = "--recipes" if verb == "compare" else "--recipe"
+    done = CliRunner().invoke(app, [verb, recipe, "har-range", "--file", str(file), "--file", str(another)])
+    assert isinstance(done.exception, InputError)
+    assert "learns from one series, got 2" in str(done.exception)
+
+
+def test_a_series_twice_in_a_pool_is_refused(file, pooled):
+    for verb in ("backtest", "leak-check"):
+        done = CliRunner().invoke(app, [verb, "--recipe", pooled, "--file", str(file), "--file", str(file)])
+        assert isinstance(done.exception, InputError)
+        assert "once" in str(done.exception)
+
+
+def test_files_and_series_of_a_pool_are_not_mixed(file, another, pooled):
+    asked = ["backtest", "--recipe", pooled, "--file", str(file), "--file", str(another)]
+    done = CliRunner().invoke(app, [*asked, "--series", "binance/SOLUSDT/1d"])
+    assert isinstance(done.exception, InputError)
+    assert "not both" in str(done.exception)

@@ -6,7 +6,7 @@ import pytest
 from flows.edges.configuration import configuration
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import open_database
-from flows.inputs.history import History, read_history
+from flows.inputs.history import History, read_history, with_others
 from pipeline.candles import read_candles
 from pipeline.errors import CandleFileError, DateError, InputError
 from pipeline.series import Series
@@ -77,3 +77,21 @@ def test_a_series_is_read_from_its_newest_snapshot(file: Path) -> None:
 def test_a_series_without_a_snapshot_says_how_to_get_one() -> None:
     with pytest.raises(InputError, match="coincast daily --series binance/BTCUSDT/1d"):
         read(None, series=SERIES)
+
+
+def test_the_others_of_a_pool_stand_beside_it_up_to_its_last_day(file: Path, tmp_path: Path) -> None:
+    ethereum = Series("binance", "ETHUSDT")
+    beside = tmp_path / "eth.csv"
+    longer = simulate_candles(seed=2, first=FIRST, last=date(2024, 5, 31), price=10.0)
+    beside.write_bytes(wire_format(longer, ethereum))
+    own = read(file, series=SERIES)
+    history = with_others(own, [str(beside)], configuration())
+    assert list(history.pool) == ["eth"]
+    pool = history.features.pool
+    assert pool is not None
+    assert {one.last_day for one in pool.members.values()} == {LAST}
+    assert own.features.pool is None
+    with pytest.raises(InputError, match="is there twice"):
+        with_others(own, [str(beside), str(beside)], configuration())
+    with pytest.raises(InputError, match="has no snapshot yet"):
+        with_others(own, ["binance/SOLUSDT/1d"], configuration())

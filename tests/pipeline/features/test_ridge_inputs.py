@@ -21,7 +21,10 @@ def test_the_last_400_days_give_the_same_bits_as_the_whole_file(end, simulated_g
     whole = FeatureGrid.of(simulated_grid.iloc[:end])
     recent = FeatureGrid.of(simulated_grid.iloc[end - MEMORY_DAYS : end])
     assert np.array_equal(of(recent)[-22:], of(whole)[-22:])
-    assert np.array_equal(reversal_inputs(recent.features)[-22:], reversal_inputs(whole.features)[-22:])
+    assert np.array_equal(
+        reversal_inputs(recent.features.scaled_return)[-22:],
+        reversal_inputs(whole.features.scaled_return)[-22:],
+    )
 
 
 @pytest.mark.parametrize("place", [420, 604, 911])
@@ -48,12 +51,12 @@ def test_each_column_is_that_of_a_naive_loop(place, simulated):
     assert found[15:].tolist() == [float(day == features.next_weekday[place]) for day in range(7)]
     returns = features.scaled_return
     expected = [returns[place], returns[place - 4 : place + 1].mean(), min(returns[place], 0)]
-    assert reversal_inputs(features)[place] == pytest.approx(expected)
+    assert reversal_inputs(features.scaled_return)[place] == pytest.approx(expected)
 
 
 def test_they_survive_what_files_have(broken):
     """Flat days, wicks and days without volume give numbers; a long hole gives none, nor the month after it."""
-    inputs = np.column_stack([of(broken), reversal_inputs(broken.features)])
+    inputs = np.column_stack([of(broken), reversal_inputs(broken.features.scaled_return)])
     assert inputs.shape[1] == N_RIDGE_INPUTS + N_REVERSAL_INPUTS
     whole = np.isfinite(inputs).all(axis=1)
     assert whole[100:600].all()

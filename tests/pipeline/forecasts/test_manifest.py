@@ -31,3 +31,10 @@ def test_days_of_another_source_are_told_and_a_manifest_without_any_stays_as_it_
     assert "filled_from" not in MANIFEST.as_json()
     # Computed with the manifest as it was before it could tell of other sources.
     assert MANIFEST.id == "e14e5718a754a6fce431c7c03684548b0b89a0f8aa78964bc65d9c84120bd8bd"
+
+
+def test_what_a_pooled_fit_read_later_is_told_and_only_then() -> None:
+    told = replace(MANIFEST, read={"binance/ETHUSDT/1d": "cd" * 32})
+    assert Manifest.from_json(told.as_json()) == told
+    assert told.id != MANIFEST.id
+    assert "read" not in MANIFEST.as_json()

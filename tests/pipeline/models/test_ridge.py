@@ -46,7 +46,10 @@ def test_it_is_scikit_learns_ridge_on_scaled_inputs_weighted_by_age(learned, sim
 
 def test_the_expected_return_is_a_ridge_through_zero_of_bounded_returns(learned, simulated):
     places = np.arange(100, 900)
-    inputs, deviation = reversal_inputs(simulated.features), learned.deviation(simulated, places)[:, 0]
+    inputs, deviation = (
+        reversal_inputs(simulated.features.scaled_return),
+        learned.deviation(simulated, places)[:, 0],
+    )
     whole = np.isfinite(inputs).all(axis=1) & np.isfinite(simulated.days.log_returns_ahead(1))
     rows = np.flatnonzero(whole & np.isfinite(ridge_inputs(simulated.days, simulated.features)).all(axis=1))
     units = simulated.days.log_returns_ahead(1)[rows] / learned.deviation(simulated, rows)[:, 0]
