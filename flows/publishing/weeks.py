@@ -69,7 +69,9 @@ def sum_up_week(
     """
     settings, last = configuration.settings, monday + timedelta(days=DAYS - 1)
     scores = stores.ledger.scores(series, since=monday, until=last)
-    published = _published(series, stores, since=monday - timedelta(days=max(HORIZONS)), until=last)
+    published = stores.ledger.published_models(
+        series, since=monday - timedelta(days=max(HORIZONS)), until=last
+    )
     live, backfill = (
         score_week(
             scores, series=series, monday=monday, mode=mode, published=published, usual=usual_model(settings)
@@ -128,12 +130,6 @@ def report_week(
     show_link("weekly-report-mlflow", report.run_url, f"{report.week}: mlflow")
     show_link("weekly-report-page", report.page, f"{report.week}: page")
     return report
-
-
-def _published(series: Series, stores: Stores, *, since: date, until: date) -> dict[date, str]:
-    days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
-    found = {day: stores.ledger.publication(series, as_of=day) for day in days}
-    return {day: one.model_id for day, one in found.items() if one is not None}
 
 
 def _run_tags(experiment: Experiment, monday: date) -> dict[date, dict[str, str]]:

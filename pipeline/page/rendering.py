@@ -97,7 +97,7 @@ def _environment() -> Environment:
     )
     environment.filters["unbroken"] = _unbroken
     script = f"\n{(_TEMPLATES / 'page.js').read_text(encoding='utf-8')}"
-    environment.globals |= {"script": Markup(script), "policy": _policy(script)}  # noqa: S704 - it is our own
+    environment.globals |= {"script": Markup(script), "policy": _policy(script), "root": ""}  # noqa: S704 - it is our own
     return environment
 
 

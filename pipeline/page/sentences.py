@@ -1,6 +1,6 @@
 """What the figures say, in whole sentences; the same ones on the page and in latest.json."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from math import isnan
 from typing import Final, Literal, NamedTuple
 
@@ -115,7 +115,7 @@ def _judge(line: ScoreLine) -> Verdict:
     if line.skill is None or walk is None or isnan(walk.value):
         figures = f"The random walk made no error over {days(line.n)}, so its error is no measure."
         return Verdict("neutral", "Too early to tell", figures)
-    error = f"Its error is {line.skill.relative_wis:.2f} times the random walk's"
+    error = f"Its error is {times_words(line.skill.relative_wis)} times the random walk's"
     if walk.days < FEWEST_TESTED:
         return Verdict("neutral", "Too early to tell", f"{error} over {days(walk.days)}.")
     figures = f"{error} (difference {walk.figures}, {days(walk.days)}){_beside_har_range(har)}."
@@ -171,6 +171,17 @@ def long_date(day: date) -> str:
 def short_date(day: date) -> str:
     """A date within the year: `30 March`."""
     return f"{day.day} {day:%B}"
+
+
+def instant_words(instant: datetime) -> str:
+    """An instant in words, in UTC: `30 March 2026, 00:21 UTC`."""
+    utc = instant.astimezone(UTC)
+    return f"{long_date(utc.date())}, {utc:%H:%M} UTC"
+
+
+def times_words(ratio: float) -> str:
+    """An error as a multiple of another: with three digits, since most lie near 1."""
+    return f"{ratio:.3f}"
 
 
 def days(count: int) -> str:

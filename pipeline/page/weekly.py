@@ -9,7 +9,7 @@ from pipeline.monitoring.week import DAYS, SeriesWeek, WeekScore
 from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.rendering import render
-from pipeline.page.sentences import days, long_date, percent, short_date
+from pipeline.page.sentences import days, long_date, percent, short_date, times_words
 from pipeline.series import Series
 
 WEEKLY: Final = "weekly.html"
@@ -55,7 +55,7 @@ def week_sentence(week: SeriesWeek) -> str:
         return f"{held}; what was published is the random walk itself."
     if live.relative_wis is None:
         return f"{held}."
-    return f"{held}; the error was {live.relative_wis:.2f} times the random walk's{_of_days(live)}."
+    return f"{held}; the error was {times_words(live.relative_wis)} times the random walk's{_of_days(live)}."
 
 
 def _of_days(score: WeekScore) -> str:
@@ -130,7 +130,7 @@ def _ratio(value: float | None, *, of: int, scored: int) -> dict[str, str] | Non
     """The figure, and how many forecasts it is of where that is not all that were scored."""
     if value is None:
         return None
-    return {"text": f"{value:.3f}", "value": repr(value), "of": "" if of == scored else f"of {of:,}"}
+    return {"text": times_words(value), "value": repr(value), "of": "" if of == scored else f"of {of:,}"}
 
 
 def _health(week: SeriesWeek) -> str:

@@ -145,7 +145,7 @@ def test_the_figures_tell_the_difference_and_that_from_har_range(
     har: tuple[str, Difference], clause: str
 ) -> None:
     told = skill_verdict("coincast-range_lstm", record(80, 100, beside(-0.025, 0.01), har))
-    figures = "Its error is 0.97 times the random walk's (difference −0.0250 ± 0.0100, 365 days)"
+    figures = "Its error is 0.975 times the random walk's (difference −0.0250 ± 0.0100, 365 days)"
     assert told.figures == figures + clause
 
 

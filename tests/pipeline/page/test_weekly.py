@@ -57,7 +57,7 @@ def test_a_simulated_week_says_so(week: SeriesWeek) -> None:
 
 def test_sentences(week: SeriesWeek) -> None:
     assert (
-        week_sentence(week) == "80 % ranges held on 5 of 7 days; the error was 0.93 times the random walk's."
+        week_sentence(week) == "80 % ranges held on 5 of 7 days; the error was 0.931 times the random walk's."
     )
     walk = replace(week, live=replace(week.live, of_random_walk=True))
     assert (
