@@ -155,7 +155,16 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         simulated=series.simulated,
         publish_truth=job.configuration.settings.publish_truth or series.simulated,
         attribution=attribution(series, _sources(day)),
-        former=read_former(stores.ledger, series, scores, as_of=market.as_of, usual=job.recipe.model_id),
+        former=read_former(
+            stores.ledger,
+            series,
+            scores,
+            # Whole months: a page of one is never cut.
+            since=(market.as_of - timedelta(days=WINDOW_DAYS)).replace(day=1),
+            until=market.as_of,
+            usual=job.recipe.model_id,
+        ),
+        site_url=job.configuration.settings.site_url,
     )
 
 

@@ -103,20 +103,20 @@ def read_published(
 
 
 def read_former(
-    ledger: Ledger, series: Series, scores: "DataFrame", *, as_of: date, usual: str
+    ledger: Ledger, series: Series, scores: "DataFrame", *, since: date, until: date, usual: str
 ) -> tuple[Former, ...]:
-    """What was published on each day of the year up to `as_of`, from the first of a month on.
+    """What was published on each of these days.
 
     Args:
         ledger: Where it is kept.
         series: Of what.
         scores: Of all models, of the same days at least.
-        as_of: The last day.
+        since: First as_of.
+        until: Last as_of.
         usual: model_id that stands for a day on which nothing was published, such as a backfilled one.
     """
-    since = (as_of - timedelta(days=WINDOW_DAYS)).replace(day=1)
-    published = ledger.published_models(series, since=since, until=as_of)
-    rows = ledger.forecasts(series, since=since, until=as_of, model_ids=[*{usual, *published.values()}])
+    published = ledger.published_models(series, since=since, until=until)
+    rows = ledger.forecasts(series, since=since, until=until, model_ids=[*{usual, *published.values()}])
     return former_forecasts(rows, scores, published=published, usual=usual)
 
 

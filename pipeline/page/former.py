@@ -82,6 +82,11 @@ class Former:
     snapshot: str
     horizons: tuple[FormerHorizon, ...]
 
+    @property
+    def next_day(self) -> tuple[FormerHorizon, ...]:
+        """One day ahead; nothing where the ledger has no such row."""
+        return tuple(row for row in self.horizons if row.horizon == 1)
+
 
 def permalink(slug: str, as_of: date) -> str:
     """Where a former forecast stands for good, from the site's root."""

@@ -42,6 +42,7 @@ def _joined(before: Latest, new: Latest, *, older: Collection[str]) -> Latest:
         series=_without(before.series, replaced) | _without(new.series, older),
         undrawn=_without(before.undrawn, replaced) | _without(new.undrawn, older),
         week=new.week or before.week,
+        weeks=tuple(sorted({*before.weeks, *new.weeks})),
     )
 
 

@@ -59,6 +59,7 @@ def _day(one: Former, content: SeriesContent) -> dict[str, Any]:
         "title": long_date(one.as_of),
         "issued": instant_words(one.issued_at),
         "simulated_time": one.simulated_time,
+        "outcome": one.horizons[0].outcome,
         "late": all(row.mode != LIVE for row in one.horizons),
         "rows": [_row(row, step) for row in one.horizons],
         "summary": _summary(one, step, quote=content.series.quote),
@@ -85,8 +86,15 @@ def _summary(one: Former, step: float, *, quote: str) -> str:
     """The next day's 80 percent range, and what came of it, in a sentence."""
     row = one.horizons[0]
     said = f"80 % range of {short_date(row.target_date)}: {_range(row.ranges[80], step)} {quote}".rstrip()
-    come = {"held": "the close was within it", "missed": "the close was outside it"}
-    return f"{said}; {come.get(row.outcome, 'what came is not known yet')}."
+    if row.outcome == "pending":
+        return f"{said}; what came is not known yet."
+    place = "within" if row.outcome == "held" else "outside"
+    error = (
+        ""
+        if row.relative_wis is None
+        else f", the error {times_words(row.relative_wis)} times the random walk's"
+    )
+    return f"{said}; the close was {place} it{error}."
 
 
 def _step(one: Former) -> float:

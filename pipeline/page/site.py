@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pipeline.page.content import SeriesContent
 from pipeline.page.formats import written
 from pipeline.page.latest import Entry, Latest, page_name, series_entry, write_latest
-from pipeline.page.months import month_pages
-from pipeline.page.rendering import render_series
+from pipeline.page.series_files import series_files
 from pipeline.page.short import ShortContent, render_short, short_entry
 
 
@@ -43,10 +42,8 @@ class SeriesPage:
 
 def full_page(content: SeriesContent) -> SeriesPage:
     """The whole page of a series; what cannot be drawn or written raises here, where it stops no other series."""
-    more = month_pages(content)
-    page = SeriesPage(
-        content.series.slug, render_series(content), series_entry(content), drawn=True, more=more
-    )
+    more, slug = series_files(content), content.series.slug
+    page = SeriesPage(slug, more.pop(page_name(slug)), series_entry(content), drawn=True, more=more)
     write_latest(page.latest)
     return page
 
