@@ -23,7 +23,11 @@ def test_a_list_in_a_variable_is_separated_by_commas() -> None:
         ("refit_every = 0", {}, "'refit_every'"),
         ("series = []", {}, "at least one series"),
         ("", {"COINCAST_SEDE": "1"}, "COINCAST_SEDE is not a setting"),
-        ("", {"COINCAST_CONFIG": "a"}, "COINCAST_SERIES, COINCAST_SETTINGS, COINCAST_SITE_URL, COINCAST_SNAPSHOTS_TO"),
+        (
+            "",
+            {"COINCAST_CONFIG": "a"},
+            "COINCAST_SERIES, COINCAST_SETTINGS, COINCAST_SITE_URL, COINCAST_SNAPSHOTS_TO",
+        ),
     ],
 )
 def test_what_is_not_a_setting_is_an_error(text: str, environment: dict[str, str], said: str) -> None:
