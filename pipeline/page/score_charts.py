@@ -120,7 +120,7 @@ def skill_chart(record: Record, *, width: int) -> Markup:
     ratio = {
         "type": "quantitative",
         "scale": {"zero": False, "domain": _around_one(settled), "clamp": True},
-        "axis": {"title": None, "orient": "right", "format": ".2f", "tickCount": 6},
+        "axis": {"title": None, "orient": "right", "format": ".3f", "tickCount": 6},
     }
     layers = [
         {

@@ -125,6 +125,7 @@ def week_markdown(weeks: Sequence[SeriesWeek], *, missing: Sequence[Series] = ()
 
 
 def _view(week: SeriesWeek) -> dict[str, Any]:
+    issued = {mark.day - timedelta(days=1) for mark in week.marks if mark.outcome != "none"}
     return {
         "name": coin_name(week.series),
         "market": market_name(week.series),
@@ -135,6 +136,7 @@ def _view(week: SeriesWeek) -> dict[str, Any]:
         "decisions": [
             {
                 "day": long_date(one.as_of),
+                "link": permalink(week.series.slug, one.as_of) if one.as_of in issued else "",
                 "words": "promoted" if one.promoted else "kept as it was",
                 "published": one.published,
                 "reasons": one.reasons,

@@ -46,9 +46,8 @@ def test_seven_marks_lead_to_their_forecasts_and_are_told_in_words(week: SeriesW
         ("pending", "live")
     ] * 3
     marks = tuple(DayMark(day, *one) for day, one in zip(week_days(week.monday), said, strict=True))
-    (strip,) = re.findall(
-        r'<ol class="week".*?</ol>', render_week([replace(week, marks=marks)]).decode(), re.DOTALL
-    )
+    page = render_week([replace(week, marks=marks)]).decode()
+    (strip,) = re.findall(r'<ol class="week".*?</ol>', page, re.DOTALL)
     days = ET.fromstring(strip).findall("li")
     assert [day[0].text for day in days] == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     told = [day[1].get("aria-label") or "".join(day[1].itertext()) for day in days]
@@ -59,6 +58,9 @@ def test_seven_marks_lead_to_their_forecasts_and_are_told_in_words(week: SeriesW
         "Bitcoin, 26 March 2026: within 80 %, made afterwards",
     ]
     assert [day[1].text for day in days if day[1].tag == "a"] == ["✓", "✕", "✓", "·", "·", "·"]
+    assert '<a href="binance-btcusdt-1d/2026-03.html#d2026-03-24">24 March 2026</a>' not in page, (
+        "nothing was said"
+    )
     assert days[0][1].get("href") == "binance-btcusdt-1d/2026-03.html#d2026-03-22"
 
 
