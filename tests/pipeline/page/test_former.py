@@ -39,7 +39,7 @@ def test_every_published_day_has_its_place(content: SeriesContent, pages: dict[s
     places = {
         f"{path}#{name}"
         for path, page in pages.items()
-        for name in re.findall(r'<section id="(d[^"]*)"', page)
+        for name in re.findall(r'<section class="day" id="(d[^"]*)"', page)
     }
     last = content.forecast.as_of
     assert places == {permalink("binance-btcusdt-1d", last - timedelta(days=back)) for back in range(71)}
@@ -51,7 +51,7 @@ def test_rows_of_the_page_lead_to_places_that_are_there(
 ) -> None:
     links = re.findall(r'<th scope="row"><a href="([^"]*)#([^"]*)">', render_series(content).decode())
     assert len(links) == 70 + 30, "the numbers of the chart, and the last thirty"
-    assert [link for link in links if f'<section id="{link[1]}"' not in pages[link[0]]] == []
+    assert [link for link in links if f'id="{link[1]}"' not in pages[link[0]]] == []
 
 
 def test_outcome_and_error_are_those_of_the_scores(content: SeriesContent, make_content: MakeContent) -> None:
