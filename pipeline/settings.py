@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 
 from pipeline.addresses.address import Address, WebhookAddress
 from pipeline.addresses.named_address import DEFAULT_SOURCE, SOURCE_NAMES, NamedAddress
+from pipeline.addresses.public import public_link
 from pipeline.errors import SettingsError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.monitoring.catch_up import CatchUp
@@ -38,6 +39,8 @@ class Settings(BaseModel):
         seed: Seed of every fit.
         refit_every: Days between fits on the refit calendar; 1 fits every day. Between them the last fit forecasts.
         publish_to: fsspec URL of the publication target; empty means `site/` under the state folder.
+        site_url: Public address of the published site, as `https://example.org/forecasts`: a link to a page then has
+            a picture where it is shared; empty for none.
         publish_truth: Whether closes may be published (the vendor's terms decide).
         database_url: SQLAlchemy URL of the ledger; empty means SQLite under the state folder.
         snapshots_to: fsspec URL of the snapshot store; empty means `snapshots/` under the state folder.
@@ -62,6 +65,7 @@ class Settings(BaseModel):
     seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     refit_every: int = Field(default=1, ge=1)
     publish_to: Address = Address()
+    site_url: str = ""
     publish_truth: bool = False
     database_url: Address = Address()
     snapshots_to: Address = Address()
@@ -89,6 +93,16 @@ class Settings(BaseModel):
         if address.fault:
             raise SettingsError(f"Setting {field.field_name!r}: {address.fault}.")
         return address
+
+    @field_validator("site_url")
+    @classmethod
+    def _site_is_public(cls, url: str) -> str:
+        if url and not public_link(url):
+            raise SettingsError(
+                "Setting 'site_url': expected the address at which everybody reads the site, as "
+                f"https://example.org/forecasts; got {str(Address(url))[:120]!r}. Leave it empty where there is none."
+            )
+        return url.rstrip("/")
 
     @field_validator("sources")
     @classmethod

@@ -202,7 +202,7 @@ def _missed_days(job: Job, stores: Stores, snapshot: Snapshot) -> tuple[date, ..
     reach = {"since": market.as_of - 2 * REACH, "until": market.as_of}
     # A day that another recipe published is no missed one.
     made = stores.ledger.complete_days(job.series, model_id=job.recipe.model_id, **reach)
-    made |= stores.ledger.published_days(job.series, **reach)
+    made |= stores.ledger.published_models(job.series, **reach).keys()
     due = days_due("all", meant=market.as_of, newest=market.as_of, candles=candles, made=made)
     if missed := due[:-1]:
         log.info("%s: catching up on %s", job.series, ", ".join(map(str, missed)))

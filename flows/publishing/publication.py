@@ -22,6 +22,7 @@ from flows.inputs.market import Market
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms
+from flows.publishing.reading import read_former
 from flows.publishing.series_pages import PublishedDays, draw_page, short_content
 from flows.reporting.progress import log
 from pipeline.addresses.address import Address
@@ -37,7 +38,6 @@ from pipeline.models.registry import issued_recipes
 from pipeline.monitoring.alarms import Alarm
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
-from pipeline.page.latest import page_name
 from pipeline.page.merging import merge_publication
 from pipeline.page.site import SeriesPage, full_page, site_files
 from pipeline.recipes.base import Recipe
@@ -96,13 +96,14 @@ def _without_taken(
     pages: list[SeriesPage], target: Address, failures: dict[str, CoincastError]
 ) -> list[SeriesPage]:
     """The pages whose names are ours to write; if none is, all of them, which the target then refuses."""
-    foreign = taken([page_name(one.slug) for one in pages], target)
-    free = [one for one in pages if page_name(one.slug) not in foreign]
+    foreign = taken([name for one in pages for name in one.names], target)
+    free = [one for one in pages if not foreign.keys() & set(one.names)]
     if not free:
         return pages
     for one in pages:
         if one not in free:
-            failures.setdefault(one.entry["series"], PublishError(foreign[page_name(one.slug)]))
+            refused = next(foreign[name] for name in one.names if name in foreign)
+            failures.setdefault(one.entry["series"], PublishError(refused))
     return free
 
 
@@ -154,6 +155,16 @@ def _content(day: Day, stores: Stores, rows: pd.DataFrame) -> SeriesContent:
         simulated=series.simulated,
         publish_truth=job.configuration.settings.publish_truth or series.simulated,
         attribution=attribution(series, _sources(day)),
+        former=read_former(
+            stores.ledger,
+            series,
+            scores,
+            # Whole months: a page of one is never cut.
+            since=(market.as_of - timedelta(days=WINDOW_DAYS)).replace(day=1),
+            until=market.as_of,
+            usual=job.recipe.model_id,
+        ),
+        site_url=job.configuration.settings.site_url,
     )
 
 

@@ -11,6 +11,7 @@ from pipeline.forecasts.current import current_forecasts, current_rows
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import COVERAGES, LEVELS, interval
 from pipeline.page.assembly import WINDOW_DAYS, build_record
+from pipeline.page.former import Former, former_forecasts
 from pipeline.page.sentences import range_sentence
 from pipeline.series import Series
 
@@ -99,6 +100,24 @@ def read_published(
         rows=rows[rows[MODEL_ID] == model_id],
         sentence=_sentence(ledger, said[model_id], now=now),
     )
+
+
+def read_former(
+    ledger: Ledger, series: Series, scores: "DataFrame", *, since: date, until: date, usual: str
+) -> tuple[Former, ...]:
+    """What was published on each of these days.
+
+    Args:
+        ledger: Where it is kept.
+        series: Of what.
+        scores: Of all models, of the same days at least.
+        since: First as_of.
+        until: Last as_of.
+        usual: model_id that stands for a day on which nothing was published, such as a backfilled one.
+    """
+    published = ledger.published_models(series, since=since, until=until)
+    rows = ledger.forecasts(series, since=since, until=until, model_ids=[*{usual, *published.values()}])
+    return former_forecasts(rows, scores, published=published, usual=usual)
 
 
 def _sentence(ledger: Ledger, forecast: Forecast, *, now: datetime) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flows.edges.configuration import Configuration
-from flows.edges.files.targets import publish
+from flows.edges.files.targets import publish, read_published
 from flows.edges.tracking.experiments import Experiment, tracked_run
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms, usual_model
+from flows.publishing.reading import read_former
 from flows.publishing.vendor_revisions import vendor_changes
 from flows.reporting.artifacts import show_link, show_note, show_table
 from pipeline.candles.columns import DATE
@@ -18,6 +19,7 @@ from pipeline.forecasts.columns import BACKFILL, BY_GATE, HORIZON, LIVE, TARGET_
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.monitoring.week import (
     DAYS,
+    DayMark,
     GateDay,
     SeriesWeek,
     WeekHealth,
@@ -26,10 +28,13 @@ from pipeline.monitoring.week import (
     week_days,
 )
 from pipeline.page.formats import written
-from pipeline.page.latest import Latest
+from pipeline.page.latest import LATEST, Latest, read_latest
 from pipeline.page.merging import merge_publication
-from pipeline.page.weekly import WEEKLY, render_week, week_markdown
+from pipeline.page.weekly import WEEKLY, render_week, week_files, week_markdown
 from pipeline.series import Series
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 EXPERIMENT: Final = "weekly-report"
 _ONE_DAY: Final = timedelta(days=1)
@@ -69,7 +74,9 @@ def sum_up_week(
     """
     settings, last = configuration.settings, monday + timedelta(days=DAYS - 1)
     scores = stores.ledger.scores(series, since=monday, until=last)
-    published = _published(series, stores, since=monday - timedelta(days=max(HORIZONS)), until=last)
+    published = stores.ledger.published_models(
+        series, since=monday - timedelta(days=max(HORIZONS)), until=last
+    )
     live, backfill = (
         score_week(
             scores, series=series, monday=monday, mode=mode, published=published, usual=usual_model(settings)
@@ -89,6 +96,7 @@ def sum_up_week(
             series, stores, monday, verdicts=[one.get("data_contract", "") for one in tags.values()]
         ),
         alarms=alarms,
+        marks=_marks(series, stores, monday, scores, usual=usual_model(settings)),
     )
     render_week([week])
     return week
@@ -111,11 +119,14 @@ def report_week(
         configuration: Where the page is published.
         missing: Series whose week could not be summed up.
     """
-    page, rows = render_week(weeks, missing=missing), tuple(week.as_row() for week in weeks)
+    rows = tuple(week.as_row() for week in weeks)
     week, markdown = weeks[0].name, week_markdown(weeks, missing=missing)
-    latest = Latest(week=week)
-    files = {WEEKLY: page, **written(latest)}
-    publication = publish(files, configuration.places.publish_url, merge=merge_publication)
+    target = configuration.places.publish_url
+    before = read_latest(read_published([LATEST], target).get(LATEST, b""))
+    pages = week_files(weeks, missing=missing, earlier=[one for one in before.weeks if one < week])
+    page = pages[WEEKLY]
+    files = {**pages, **written(Latest(week=week, weeks=(week,)))}
+    publication = publish(files, target, merge=merge_publication)
     report = WeekReport(
         week=week,
         outcome=publication.outcome,
@@ -130,10 +141,19 @@ def report_week(
     return report
 
 
-def _published(series: Series, stores: Stores, *, since: date, until: date) -> dict[date, str]:
-    days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
-    found = {day: stores.ledger.publication(series, as_of=day) for day in days}
-    return {day: one.model_id for day, one in found.items() if one is not None}
+def _marks(
+    series: Series, stores: Stores, monday: date, scores: "DataFrame", *, usual: str
+) -> tuple[DayMark, ...]:
+    """What became of the next day's range on each day of the week, of the model that was published."""
+    former = read_former(
+        stores.ledger, series, scores, since=monday - _ONE_DAY, until=monday + 5 * _ONE_DAY, usual=usual
+    )
+    said = {
+        row.target_date: DayMark(row.target_date, row.outcome, row.mode)
+        for one in former
+        for row in one.next_day
+    }
+    return tuple(said.get(day, DayMark(day)) for day in week_days(monday))
 
 
 def _run_tags(experiment: Experiment, monday: date) -> dict[date, dict[str, str]]:

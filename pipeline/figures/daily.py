@@ -23,9 +23,10 @@ def forecast_figure(table: pd.DataFrame, *, title: str) -> Figure:
     """One-day-ahead forecasts of the test days, with the 80 % range, against the closes that came.
 
     Args:
-        table: `Evaluation.table`.
+        table: `Evaluation.table`; a day that it lacks is a gap in every line.
         title: Above the figure.
     """
+    table = table.set_index("date").asfreq("D").reset_index()
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
     days = table["date"].to_numpy()

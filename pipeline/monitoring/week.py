@@ -87,6 +87,21 @@ class WeekHealth:
 
 
 @dataclass(frozen=True)
+class DayMark:
+    """What became of the 80 percent range that was published the day before a day of the week.
+
+    Attributes:
+        day: Which one.
+        outcome: `held`, `missed`, `pending`, or `none` where nothing was forecast.
+        mode: `live` or `backfill`.
+    """
+
+    day: date
+    outcome: str = "none"
+    mode: str = "live"
+
+
+@dataclass(frozen=True)
 class SeriesWeek:
     """One series' week.
 
@@ -98,6 +113,7 @@ class SeriesWeek:
         decisions: Of the gate, oldest first.
         health: State of the data.
         alarms: That stand now.
+        marks: One for each of the seven days.
     """
 
     series: Series
@@ -107,6 +123,7 @@ class SeriesWeek:
     decisions: tuple[GateDay, ...]
     health: WeekHealth
     alarms: tuple[Alarm, ...]
+    marks: tuple[DayMark, ...] = ()
 
     @property
     def name(self) -> str:

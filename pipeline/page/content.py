@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from pipeline.forecasts.columns import mode_of
 from pipeline.forecasts.forecast import Forecast
 from pipeline.monitoring.alarms import Alarm
+from pipeline.page.former import Former
 from pipeline.scores.scorecard import Coverage, ScoreLine
 from pipeline.series import Series
 
@@ -212,6 +213,8 @@ class SeriesContent:
         simulated: Whether the market is made up.
         publish_truth: Whether closes may be given as numbers; a chart is drawn either way.
         attribution: Where the data come from and on what terms, for the foot of the page.
+        former: What was published on each day up to as_of, oldest first.
+        site_url: Where the site is read; empty where that is not known.
     """
 
     series: Series
@@ -227,6 +230,8 @@ class SeriesContent:
     simulated: bool = False
     publish_truth: bool = False
     attribution: str = ""
+    former: tuple[Former, ...] = ()
+    site_url: str = ""
 
     def mode(self, horizon: int) -> str:
         """`live` if that horizon was issued before its target's candle was complete, else `backfill`."""

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from re import fullmatch
 from typing import Any, Final
 
 from pipeline.addresses.public import public_link
@@ -18,6 +19,10 @@ from pipeline.scores.scorecard import ScoreLine
 Entry = Mapping[str, Any]
 
 LATEST: Final = "latest.json"
+# In the series' folder: the picture that goes with a link to its page.
+CARD: Final = "card.png"
+# Days whose outcome is told one by one.
+OUTCOME_DAYS: Final = 90
 SCHEMA_VERSION: Final = 1
 
 # What the index says of a series; an entry that lacks one of them cannot be listed.
@@ -32,11 +37,13 @@ class Latest:
         series: The newest forecast of each series whose page is whole, by slug.
         undrawn: What is known of each series whose page could not be drawn, by slug; none is in both.
         week: Which one `weekly.html` is about, as `2026-W13`; empty where there is no such page.
+        weeks: Those that have a page of their own in `weeks/`, oldest first.
     """
 
     series: Mapping[str, Entry] = field(default_factory=dict)
     undrawn: Mapping[str, Entry] = field(default_factory=dict)
     week: str = ""
+    weeks: tuple[str, ...] = ()
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -54,6 +61,7 @@ def write_latest(latest: Latest) -> bytes:
         "schema_version": SCHEMA_VERSION,
         "simulated": any(entry["simulated"] for entry in latest.entries.values()),
         **({"week": latest.week} if latest.week else {}),
+        **({"weeks": list(latest.weeks)} if latest.weeks else {}),
         "series": dict(sorted(latest.series.items())),
         **({"undrawn": dict(sorted(latest.undrawn.items()))} if latest.undrawn else {}),
     }
@@ -70,7 +78,13 @@ def read_latest(document: bytes) -> Latest:
         series=_entries(value.get("series"), *_LISTED, "alarms", "forecasts", "issue", "verdicts"),
         undrawn=_entries(value.get("undrawn"), *_LISTED, "forecasts", "simulated_time"),
         week=str(value.get("week", "")),
+        weeks=_weeks(value.get("weeks")),
     )
+
+
+def series_folder(slug: str) -> str:
+    """Folder of a series' former forecasts and charts, from the site's root."""
+    return f"{slug}/"
 
 
 def page_name(slug: str) -> str:
@@ -89,6 +103,12 @@ def _read(document: bytes) -> dict[str, Any]:
 def _entries(value: Any, *needed: str) -> dict[str, Entry]:
     found = value.items() if isinstance(value, dict) else ()
     return {slug: entry for slug, entry in found if _is_whole(entry, needed)}
+
+
+def _weeks(value: Any) -> tuple[str, ...]:
+    """Names alone: they become links."""
+    named = value if isinstance(value, list) else []
+    return tuple(week for week in named if isinstance(week, str) and fullmatch(r"\d{4}-W\d{2}", week))
 
 
 def _is_whole(entry: Any, needed: tuple[str, ...]) -> bool:
@@ -112,6 +132,8 @@ def series_entry(content: SeriesContent) -> Entry:
         "market": market_name(series),
         "quote": series.quote,
         "page": page_name(series.slug),
+        "folder": series_folder(series.slug),
+        **public_addresses(content),
         "simulated": content.simulated,
         "as_of": forecast.as_of.isoformat(),
         "sentence": reader_sentence(content),
@@ -121,6 +143,7 @@ def series_entry(content: SeriesContent) -> Entry:
         "levels": list(LEVELS),
         "forecasts": forecast_rows(content),
         "record": {"live": _record(content.live), "backfill": _record(content.backfill)},
+        **({"outcomes": _outcomes(content)} if content.former else {}),
         "verdicts": {
             "calibration": calibration_verdict(content.live)._asdict(),
             "skill": _skill(content),
@@ -133,6 +156,24 @@ def series_entry(content: SeriesContent) -> Entry:
         "issue": _issue(content.issue),
         "attribution": content.attribution,
     }
+
+
+def public_addresses(content: SeriesContent) -> dict[str, str]:
+    """Where page and picture are read by everybody; nothing where the site's address is not known."""
+    if not content.site_url:
+        return {}
+    root, slug = content.site_url.rstrip("/"), content.series.slug
+    return {"url": f"{root}/{page_name(slug)}", "picture": f"{root}/{series_folder(slug)}{CARD}"}
+
+
+def _outcomes(content: SeriesContent) -> dict[str, dict[str, str]]:
+    """By mode and day: what became of the 80 percent range that was published the day before."""
+    first = content.forecast.as_of - timedelta(days=OUTCOME_DAYS - 1)
+    found: dict[str, dict[str, str]] = {"live": {}, "backfill": {}}
+    for row in (row for one in content.former for row in one.next_day):
+        if row.target_date >= first:
+            found[row.mode][row.target_date.isoformat()] = row.outcome
+    return found
 
 
 def _skill(content: SeriesContent) -> dict[str, Any]:

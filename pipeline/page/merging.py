@@ -10,8 +10,8 @@ from pipeline.page.latest import LATEST, Entry, Latest, page_name, read_latest
 def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files to publish: this run's, with what the same files said of other series and other days.
 
-    `latest.json` keeps the other series and, of each series, what is of the newer day; a page of an older day
-    than the published one is left out. A short page of the same or a newer day takes a whole one's place, and
+    `latest.json` keeps the other series and, of each series, what is of the newer day; the pages of an older day
+    than the published one are left out. A short page of the same or a newer day takes a whole one's place, and
     the other way round. The week that was reported last stays so. The files of every
     format are made anew of all of them.
 
@@ -24,9 +24,9 @@ def merge_publication(files: Mapping[str, bytes], published: Mapping[str, bytes]
     older = {
         slug for slug, entry in new.entries.items() if slug in known and entry["as_of"] < known[slug]["as_of"]
     }
-    outdated = {page_name(slug) for slug in older}
+    outdated = {name for slug in older for name in (page_name(slug), slug)}
     latest = _joined(before, new, older=older)
-    kept = {path: content for path, content in files.items() if path not in outdated}
+    kept = {path: content for path, content in files.items() if path.partition("/")[0] not in outdated}
     return {path: _merged(path, content, published) for path, content in kept.items()} | written(latest)
 
 
@@ -42,6 +42,7 @@ def _joined(before: Latest, new: Latest, *, older: Collection[str]) -> Latest:
         series=_without(before.series, replaced) | _without(new.series, older),
         undrawn=_without(before.undrawn, replaced) | _without(new.undrawn, older),
         week=new.week or before.week,
+        weeks=tuple(sorted({*before.weeks, *new.weeks})),
     )
 
 

@@ -58,9 +58,10 @@ class PriceCells:
             **{f"range_{coverage}": self.pair(interval(quantiles, coverage)) for coverage in _BARS},
         }
 
-    def past(self, past: PastForecast, *, late: bool) -> dict[str, Any]:
-        """A row of the past: what was forecast, what came, and whether the 80 % range held it."""
+    def past(self, past: PastForecast, *, late: bool, link: str = "") -> dict[str, Any]:
+        """A row of the past: what was forecast, what came, and whether the 80 % range held it; `link` leads there."""
         return {
+            "link": link,
             "day": long_date(past.target_date),
             "date": past.target_date,
             "late": late,

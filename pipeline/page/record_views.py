@@ -5,7 +5,7 @@ from math import isfinite, isnan
 from typing import Any, Final
 
 from pipeline.page.content import Record
-from pipeline.page.sentences import long_date, percent
+from pipeline.page.sentences import long_date, percent, times_words
 from pipeline.scores.scorecard import ScoreLine
 
 _A_WEEK: Final = 7
@@ -76,8 +76,8 @@ def _coverages(line: ScoreLine) -> dict[str, Any]:
 
 def _ratio(value: float) -> _Cell | None:
     """None where the random walk made no error to measure by."""
-    return {"text": f"{value:.3f}", "value": repr(value)} if isfinite(value) else None
+    return {"text": times_words(value), "value": repr(value)} if isfinite(value) else None
 
 
 def _interval(lower: float, upper: float) -> str:
-    return "" if isnan(lower) or isnan(upper) else f"{lower:.2f} to {upper:.2f}"
+    return "" if isnan(lower) or isnan(upper) else f"{times_words(lower)} to {times_words(upper)}"

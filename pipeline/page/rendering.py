@@ -45,6 +45,8 @@ def render_index(latest: Latest) -> bytes:
             "cards": cards,
             "week": latest.week,
             "simulated": bool(cards) and all(simulated),
+            # The index stands for all of them; one picture is enough.
+            "picture": next((card["picture"] for card in cards if card.get("picture")), ""),
             "attributions": list(dict.fromkeys(card["attribution"] for card in cards if card["attribution"])),
         },
     )
@@ -97,6 +99,8 @@ def _environment() -> Environment:
     )
     environment.filters["unbroken"] = _unbroken
     script = f"\n{(_TEMPLATES / 'page.js').read_text(encoding='utf-8')}"
+    # What a page leaves out; `root` leads from it to the site's root.
+    environment.globals |= {"root": "", "url": "", "picture": ""}
     environment.globals |= {"script": Markup(script), "policy": _policy(script)}  # noqa: S704 - it is our own
     return environment
 

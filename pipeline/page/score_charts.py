@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pipeline.forecasts.columns import LIVE
 from pipeline.page.content import Record
 from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
-from pipeline.page.sentences import days, percent, short_date
+from pipeline.page.sentences import days, percent, short_date, times_words
 from pipeline.scores.scorecard import ScoreLine
 
 # A skill's first weeks are too rough to be worth an axis that shows them whole.
@@ -108,7 +108,8 @@ def skill_chart(record: Record, *, width: int) -> Markup:
             "ratio": point.relative_wis,
             "lower": point.lower,
             "upper": point.upper,
-            "label": f"{short_date(point.day)}: {point.relative_wis:.3f}, {point.lower:.2f} to {point.upper:.2f}, "
+            "label": f"{short_date(point.day)}: {times_words(point.relative_wis)}, "
+            f"{times_words(point.lower)} to {times_words(point.upper)}, "
             f"{days(point.days)}",
         }
         for point in record.skill_path[_FEWEST_DAYS - 1 :]
@@ -119,7 +120,7 @@ def skill_chart(record: Record, *, width: int) -> Markup:
     ratio = {
         "type": "quantitative",
         "scale": {"zero": False, "domain": _around_one(settled), "clamp": True},
-        "axis": {"title": None, "orient": "right", "format": ".2f", "tickCount": 6},
+        "axis": {"title": None, "orient": "right", "format": ".3f", "tickCount": 6},
     }
     layers = [
         {

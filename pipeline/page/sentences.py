@@ -1,6 +1,6 @@
 """What the figures say, in whole sentences; the same ones on the page and in latest.json."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from math import isnan
 from typing import Final, Literal, NamedTuple
 
@@ -16,15 +16,20 @@ from pipeline.scores.scorecard import ScoreLine
 # Fewer outcomes than this are counted, not given in percent, and not drawn.
 FEW: Final = 30
 
+_HONEST: Final = "Do the ranges hold as often as they should?"
+_SKILFUL: Final = "Is it better than the random walk?"
+
 Tone = Literal["good", "neutral", "bad"]
 
 
 class Verdict(NamedTuple):
-    """A judgement: its tone, a few words, and the figures behind them as a sentence."""
+    """A judgement: its tone, a few words, the figures behind them as a sentence; the same as question and answer."""
 
     tone: Tone
     words: str
     figures: str
+    question: str = ""
+    answer: str = ""
 
 
 def reader_sentence(content: SeriesContent) -> str:
@@ -62,6 +67,12 @@ def range_clause(forecast: Forecast, *, mode: str) -> str:
 
 def calibration_verdict(record: Record | None) -> Verdict:
     """Whether the one-day-ahead ranges of a record are honest."""
+    verdict = _calibration(record)
+    answers = {"good": "Yes", "bad": f"No: {verdict.words[:1].lower()}{verdict.words[1:]}"}
+    return verdict._replace(question=_HONEST, answer=answers.get(verdict.tone, verdict.words))
+
+
+def _calibration(record: Record | None) -> Verdict:
     line = record.next_day if record else None
     coverage = record.coverage(80) if record else None
     if record is not None and line is None:
@@ -92,6 +103,26 @@ def skill_verdict(model_id: str, record: Record | None, *, configured: bool = Fa
         record: What became of them; None before the first.
         configured: The recipe is a baseline: then the random walk is what was asked for, not what was left.
     """
+    verdict = _skill(model_id, record, configured=configured)
+    line = record.next_day if record else None
+    walk = line.beside(RANDOM_WALK) if line else None
+    clear = walk is not None and not isnan(walk.value) and walk.days >= FEWEST_TESTED
+    answer = _answer(walk) if walk is not None and clear and model_id != RANDOM_WALK else verdict.words
+    return verdict._replace(question=_SKILFUL, answer=answer)
+
+
+def _answer(walk: Difference) -> str:
+    """By how much, in percent of the random walk's error, and its standard error."""
+    error = "" if isnan(walk.error) else f" ± {100 * walk.error:.1f}"
+    much = f"{100 * abs(walk.value):.1f} %{error}"
+    if walk.words == "better":
+        return f"Yes, by {much}"
+    if walk.words == "worse":
+        return f"No, it is worse by {much}"
+    return f"Not clearly: {'better' if walk.value < 0 else 'worse'} by {much}"
+
+
+def _skill(model_id: str, record: Record | None, *, configured: bool) -> Verdict:
     if model_id == RANDOM_WALK and configured:
         words = "It is published because it is the recipe, and is what models are compared with."
         return Verdict("neutral", "This is the random walk", words)
@@ -115,7 +146,7 @@ def _judge(line: ScoreLine) -> Verdict:
     if line.skill is None or walk is None or isnan(walk.value):
         figures = f"The random walk made no error over {days(line.n)}, so its error is no measure."
         return Verdict("neutral", "Too early to tell", figures)
-    error = f"Its error is {line.skill.relative_wis:.2f} times the random walk's"
+    error = f"Its error is {times_words(line.skill.relative_wis)} times the random walk's"
     if walk.days < FEWEST_TESTED:
         return Verdict("neutral", "Too early to tell", f"{error} over {days(walk.days)}.")
     figures = f"{error} (difference {walk.figures}, {days(walk.days)}){_beside_har_range(har)}."
@@ -171,6 +202,17 @@ def long_date(day: date) -> str:
 def short_date(day: date) -> str:
     """A date within the year: `30 March`."""
     return f"{day.day} {day:%B}"
+
+
+def instant_words(instant: datetime) -> str:
+    """An instant in words, in UTC: `30 March 2026, 00:21 UTC`."""
+    utc = instant.astimezone(UTC)
+    return f"{long_date(utc.date())}, {utc:%H:%M} UTC"
+
+
+def times_words(ratio: float) -> str:
+    """An error as a multiple of another: with three digits, since most lie near 1."""
+    return f"{ratio:.3f}"
 
 
 def days(count: int) -> str:

@@ -1,12 +1,12 @@
 """The files of a publication: a page for each series, whole or short, and those of all (`formats.py`)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pipeline.page.content import SeriesContent
 from pipeline.page.formats import written
 from pipeline.page.latest import Entry, Latest, page_name, series_entry, write_latest
-from pipeline.page.rendering import render_series
+from pipeline.page.series_files import series_files
 from pipeline.page.short import ShortContent, render_short, short_entry
 
 
@@ -19,12 +19,19 @@ class SeriesPage:
         page: The bytes of its page.
         entry: What latest.json says of it.
         drawn: Whether the page is whole; else it is a short one.
+        more: Its other files, in the folder `slug`: former forecasts, charts.
     """
 
     slug: str
     page: bytes
     entry: Entry
     drawn: bool
+    more: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What it takes of the site's folder."""
+        return page_name(self.slug), self.slug
 
     @property
     def latest(self) -> Latest:
@@ -35,7 +42,8 @@ class SeriesPage:
 
 def full_page(content: SeriesContent) -> SeriesPage:
     """The whole page of a series; what cannot be drawn or written raises here, where it stops no other series."""
-    page = SeriesPage(content.series.slug, render_series(content), series_entry(content), drawn=True)
+    more, slug = series_files(content), content.series.slug
+    page = SeriesPage(slug, more.pop(page_name(slug)), series_entry(content), drawn=True, more=more)
     write_latest(page.latest)
     return page
 
@@ -55,4 +63,6 @@ def site_files(pages: Sequence[SeriesPage]) -> dict[str, bytes]:
         series={one.slug: one.entry for one in pages if one.drawn},
         undrawn={one.slug: one.entry for one in pages if not one.drawn},
     )
-    return {page_name(one.slug): one.page for one in pages} | written(latest)
+    own = {page_name(one.slug): one.page for one in pages}
+    more = {path: content for one in pages for path, content in one.more.items()}
+    return own | more | written(latest)

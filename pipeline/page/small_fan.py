@@ -10,6 +10,7 @@ from pipeline.forecasts.quantiles import LEVELS, MEDIAN, interval_levels
 WIDTH: Final = 280
 HEIGHT: Final = 90
 _MARGIN: Final = 3
+_OPACITY: Final = {95: 0.3, 80: 0.55, 50: 0.9}
 # Where in LEVELS each coverage's ends are.
 _ENDS: Final = {
     coverage: tuple(LEVELS.index(level) for level in interval_levels(coverage)) for coverage in (95, 80, 50)
@@ -35,10 +36,12 @@ def small_fan(entry: Mapping[str, Any]) -> Markup:
         return _points([(row[index] - low) / ((high - low) or 1.0) for row in rows])
 
     bands = "".join(
-        f'<polygon class="f{coverage}" points="{" ".join([*points(lower), *reversed(points(upper))])}"/>'
+        f'<polygon class="f{coverage}" points="{" ".join([*points(lower), *reversed(points(upper))])}"'
+        f' fill="var(--band)" opacity="{_OPACITY[coverage]}"/>'
         for coverage, (lower, upper) in _ENDS.items()
     )
-    median = f'<polyline points="{" ".join(points(MEDIAN))}"/>'
+    line = 'fill="none" stroke="var(--median)" stroke-width="1.5" stroke-dasharray="4 3"'
+    median = f'<polyline points="{" ".join(points(MEDIAN))}" {line}/>'
     # Numbers alone, and our own words.
     return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{bands}{median}</svg>')  # noqa: S704
 

@@ -13,6 +13,8 @@ from pipeline.page.changes import change_line
 from pipeline.page.content import DataHealth, Record, SeriesContent
 from pipeline.page.drawing import HALF, NARROW, WIDE
 from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
+from pipeline.page.former import month_links, permalink
+from pipeline.page.latest import public_addresses, series_folder
 from pipeline.page.price_cells import PriceCells
 from pipeline.page.prices import coin_name, format_price, market_name, rounding_step
 from pipeline.page.record_views import record_view, skill_path_view
@@ -24,6 +26,7 @@ from pipeline.page.sentences import (
     days,
     horizon_note,
     in_time,
+    instant_words,
     long_date,
     reader_sentence,
     skill_verdict,
@@ -77,6 +80,8 @@ def _identity(content: SeriesContent) -> dict[str, Any]:
         "publish_truth": content.publish_truth,
         "alarms": alarm_sentences(content.alarms),
         "attribution": content.attribution,
+        "folder": series_folder(content.series.slug),
+        **public_addresses(content),
     }
 
 
@@ -100,7 +105,7 @@ def _answers(content: SeriesContent, step: float) -> dict[str, Any]:
 
 
 def _charts(content: SeriesContent, step: float) -> dict[str, Any]:
-    drawn = _drawn_record(content)
+    drawn = drawn_record(content)
     line = drawn.next_day if drawn else None
     name, first = coin_name(content.series), content.forecast.as_of - timedelta(days=DAYS_SHOWN - 1)
     both = (("wide", WIDE), ("narrow", NARROW))
@@ -121,7 +126,7 @@ def _charts(content: SeriesContent, step: float) -> dict[str, Any]:
     }
 
 
-def _drawn_record(content: SeriesContent) -> Record | None:
+def drawn_record(content: SeriesContent) -> Record | None:
     """The record that is drawn: forecasts issued in time, or in grey those made afterwards; none of a few days."""
     for record in (content.live, content.backfill):
         if record and record.next_day and record.next_day.n >= FEW:
@@ -130,13 +135,15 @@ def _drawn_record(content: SeriesContent) -> Record | None:
 
 
 def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
-    past, drawn = _past_rows(content, prices), _drawn_record(content)
+    past, drawn = _past_rows(content, prices), drawn_record(content)
     return {
         "drawn_record": record_view(drawn, prices.cell) if drawn else None,
         "drawn_late": drawn is not None and drawn is content.backfill,
         "has_late": any(row["late"] for row in past),
         "past": past,
+        "months": month_links(content.series.slug, content.former),
         "last_rows": past[:LAST_SHOWN],
+        "strip": _strip(past[:LAST_SHOWN]),
         "last_summary": _last_summary(past[:LAST_SHOWN], in_time=_in_time(content)),
         "live_record": record_view(content.live, prices.cell) if content.live else None,
         "backfill_record": record_view(content.backfill, prices.cell) if content.backfill else None,
@@ -153,12 +160,21 @@ def _skill(content: SeriesContent, record: Record | None) -> Verdict:
 def _past_rows(content: SeriesContent, prices: PriceCells) -> list[dict[str, Any]]:
     """Newest first; where a day has both, the forecast that was issued in time."""
     first = content.forecast.as_of - timedelta(days=DAYS_SHOWN - 1)
+    links = {one.as_of: permalink(content.series.slug, one.as_of) for one in content.former}
     rows: dict[date, dict[str, Any]] = {}
     for record in (content.backfill, content.live):
         for past in record.past if record else ():
             if past.target_date >= first:
-                rows[past.target_date] = prices.past(past, late=record is content.backfill)
+                link = links.get(past.target_date - timedelta(days=1), "")
+                rows[past.target_date] = prices.past(past, late=record is content.backfill, link=link)
     return [rows[day] for day in sorted(rows, reverse=True)]
+
+
+def _strip(rows: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """Day by day, oldest first; None where nothing is known of a day."""
+    by_day = {row["date"]: row for row in rows}
+    span = (max(by_day) - min(by_day)).days + 1 if by_day else 0
+    return [by_day.get(min(by_day) + timedelta(days=number)) for number in range(span)]
 
 
 def _in_time(content: SeriesContent) -> str:
@@ -194,7 +210,7 @@ def _health(health: DataHealth) -> dict[str, Any]:
         if health.missing_days
         else "none",
         "restated": _restated(health.restated_days),
-        "fetched_at": _instant(health.fetched_at),
+        "fetched_at": instant_words(health.fetched_at),
         "snapshot": health.snapshot,
         "warnings": health.warnings,
         "checks": health.checks,
@@ -226,18 +242,13 @@ def _origin(content: SeriesContent) -> dict[str, Any]:
         "run_id": issue.run_id,
         "run_url": public_link(issue.run_url),
         "manifest_id": issue.manifest_id,
-        "issued": _instant(issue.issued_at),
-        "now": _instant(issue.now),
+        "issued": instant_words(issue.issued_at),
+        "now": instant_words(issue.now),
         "simulated_time": issue.simulated_time,
         "vintage": vintages.get(issue.vintage, issue.vintage),
         "gate": content.gate,
     }
     return dict(values)
-
-
-def _instant(instant: datetime) -> str:
-    utc = instant.astimezone(UTC)
-    return f"{long_date(utc.date())}, {utc:%H:%M} UTC"
 
 
 def _count(number: int, noun: str) -> str:

@@ -23,7 +23,11 @@ def test_a_list_in_a_variable_is_separated_by_commas() -> None:
         ("refit_every = 0", {}, "'refit_every'"),
         ("series = []", {}, "at least one series"),
         ("", {"COINCAST_SEDE": "1"}, "COINCAST_SEDE is not a setting"),
-        ("", {"COINCAST_CONFIG": "a"}, "COINCAST_SERIES, COINCAST_SETTINGS, COINCAST_SNAPSHOTS_TO"),
+        (
+            "",
+            {"COINCAST_CONFIG": "a"},
+            "COINCAST_SERIES, COINCAST_SETTINGS, COINCAST_SITE_URL, COINCAST_SNAPSHOTS_TO",
+        ),
     ],
 )
 def test_what_is_not_a_setting_is_an_error(text: str, environment: dict[str, str], said: str) -> None:
@@ -79,3 +83,20 @@ def test_sources_are_named_once_and_known() -> None:
 def test_sources_that_are_none_are_refused(text: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         read_settings(text, {})
+
+
+def test_a_site_has_a_public_address_or_none() -> None:
+    assert (
+        read_settings('site_url = "https://example.org/forecasts/"', {}).site_url
+        == "https://example.org/forecasts"
+    )
+    assert read_settings("", {}).site_url == ""
+    for private in (
+        "http://127.0.0.1:8080",
+        "http://localhost/x",
+        "ftp://example.org",
+        "https://me:secret@example.org",
+    ):
+        with pytest.raises(SettingsError, match="site_url") as refused:
+            read_settings(f'site_url = "{private}"', {})
+        assert "secret" not in str(refused.value)

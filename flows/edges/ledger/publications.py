@@ -90,10 +90,15 @@ def select_publications(
     return query if chosen_by is None else query.where(columns.chosen_by == chosen_by)
 
 
-def select_published_days(series: Series, since: date, until: date) -> sa.Select[tuple[date]]:
-    """The days from `since` to `until` of which a forecast was published."""
+def select_published_models(series: Series, since: date, until: date) -> sa.Select[tuple[date, str]]:
+    """as_of and model_id of what was published from `since` to `until`, in the order of publication."""
     columns = publications.c
-    return sa.select(columns.as_of).where(columns.series == str(series), columns.as_of.between(since, until))
+    days = columns.as_of.between(since, until)
+    return (
+        sa.select(columns.as_of, columns.model_id)
+        .where(columns.series == str(series), days)
+        .order_by(columns.id)
+    )
 
 
 def select_decisions(

@@ -14,7 +14,7 @@ from flows.edges.ledger.publications import (
     Publication,
     select_decisions,
     select_publications,
-    select_published_days,
+    select_published_models,
 )
 from flows.edges.ledger.queries import Selection, select_forecasts, select_scores
 from flows.edges.ledger.scoring import ScoreReport, Truth, write_scores
@@ -196,10 +196,10 @@ class Ledger:
         with reading(self._engine) as connection:
             return select_decisions(connection, series, as_of=as_of, run_id=run_id)
 
-    def published_days(self, series: Series, *, since: date, until: date) -> frozenset[date]:
-        """The days from `since` to `until` of which a forecast was published."""
+    def published_models(self, series: Series, *, since: date, until: date) -> dict[date, str]:
+        """model_id of what was published last of each day from `since` to `until`, by as_of."""
         with reading(self._engine) as connection:
-            return frozenset(connection.execute(select_published_days(series, since, until)).scalars())
+            return dict(connection.execute(select_published_models(series, since, until)).tuples().all())
 
     def manifest(self, manifest_id: str) -> Manifest:
         """What a fit was made of.

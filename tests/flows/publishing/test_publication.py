@@ -2,6 +2,8 @@
 
 import json
 import logging
+import posixpath
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
@@ -166,15 +168,24 @@ def assert_the_week_names_what_it_lacks(home: Path, overrides: dict[str, Any]) -
     assert list(failed.value.failures) == [str(DAMAGED)]
     files = published()
     assert b"The week of Ether could not be summed up" in files["weekly.html"]
+    assert b'href="../simulated-btcusdt-1d/2026-03.html#d2026-03-28"' in files["weeks/2026-W13.html"]
+    assert json.loads(files["latest.json"])["weeks"] == ["2026-W13"]
+    # Every place that a page of the site leads to is there.
+    for path, page in ((path, page.decode()) for path, page in files.items() if path.endswith(".html")):
+        for link, place in re.findall(r'href="([^":#]+)(?:#([^"]*))?"', page):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
+            assert target in files, (path, link)
+            assert f'id="{place}"' in files[target].decode() if place else True, (path, link, place)
     assert b"Bitcoin" in files["weekly.html"]
     assert_whole(files, drawn={SOUND, DAMAGED}, undrawn=set())
     kept.write_bytes(whole)
 
 
-def test_a_file_of_ones_own_in_the_place_of_a_page_stops_its_series_only(night: Night) -> None:
+@pytest.mark.parametrize("name", [f"{DAMAGED.slug}.html", DAMAGED.slug])
+def test_a_file_of_ones_own_in_the_place_of_a_page_stops_its_series_only(name: str, night: Night) -> None:
     site = Path(configuration().places.publish_url)
     site.mkdir(parents=True)
-    foreign = site / f"{DAMAGED.slug}.html"
+    foreign = site / name
     foreign.write_text("mine")
     assert_fails(night, "was not published by coincast")
     assert foreign.read_text() == "mine"

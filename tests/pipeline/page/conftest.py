@@ -18,6 +18,7 @@ from pipeline.monitoring.alarms import STALE_SOURCE, Alarm
 from pipeline.monitoring.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 from pipeline.page.assembly import build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
+from pipeline.page.former import former_forecasts
 from pipeline.scores.formulas import probability_integral_transform, weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles
@@ -97,6 +98,35 @@ def _scores(
     return pd.DataFrame(rows)
 
 
+def forecast_rows(
+    closes: pd.Series, series: Series, *, live: int, backfill: int = 0, spread: float = 1.0
+) -> pd.DataFrame:
+    """Forecasts as the ledger gives them: of the days that `_scores` has scores of, and of AS_OF itself."""
+    rows = []
+    for back in range(live + backfill, -1, -1):
+        day = pd.Timestamp(AS_OF) - pd.Timedelta(days=back)
+        for model, memory, width in ((MODEL, 25, spread), (WALK, 365, 1.1)):
+            prices = quantiles_on(closes, day, spread=width, memory=memory)
+            rows += [
+                {
+                    "series": str(series),
+                    "as_of": day,
+                    "horizon": horizon,
+                    "model_id": model,
+                    "mode": "live" if back <= live else "backfill",
+                    "target_date": day + pd.Timedelta(days=horizon),
+                    "quantiles": prices[horizon - 1],
+                    "issued_at": (day + pd.Timedelta(days=1, minutes=21)).tz_localize(UTC),
+                    "simulated_time": False,
+                    "model_version": "14",
+                    "run_id": "6f0e2d6c9b6b4f0d8a54f3c6e2a1b7c9",
+                    "snapshot_sha256": "9d" * 32,
+                }
+                for horizon in HORIZONS
+            ]
+    return pd.DataFrame(rows)
+
+
 def _score(
     closes: pd.Series, series: Series, day: pd.Timestamp, prices: np.ndarray, horizon: int
 ) -> dict[str, Any]:
@@ -151,9 +181,11 @@ def _content(
         else None
         for mode in ("live", "backfill")
     }
+    rows = forecast_rows(closes, series, live=live, backfill=backfill, spread=spread)
     content = SeriesContent(
         series=series,
         forecast=forecast,
+        former=former_forecasts(rows, scores, published={}, usual=MODEL),
         random_walk=walk,
         issue=Issue(
             issued_at=datetime(2026, 3, 30, 0, 21, 5, tzinfo=UTC),

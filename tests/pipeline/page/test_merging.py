@@ -31,9 +31,12 @@ def ether(make_content: MakeContent) -> SeriesContent:
 @pytest.fixture(autouse=True)
 def quick_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """The charts are not what is tried here."""
-    monkeypatch.setattr(
-        site, "render_series", lambda content: f"page as of {content.forecast.as_of}".encode()
-    )
+
+    def files(content: SeriesContent) -> dict[str, bytes]:
+        slug, as_of = content.series.slug, content.forecast.as_of
+        return {f"{slug}.html": f"page as of {as_of}".encode(), f"{slug}/ranges.csv": f"{as_of}".encode()}
+
+    monkeypatch.setattr(site, "series_files", files)
 
 
 def files_of(*contents: SeriesContent) -> dict[str, bytes]:
@@ -149,6 +152,18 @@ def test_the_weeks_report_stays_on_the_index_until_the_next_one(bitcoin: SeriesC
     assert b"2026-W14" in reported("2026-W14", published)["index.html"]
     assert b"weekly.html" not in files_of(bitcoin)["index.html"]
     assert b"No series has been published yet." in reported("2026-W13", {})["index.html"]
+
+
+def test_weeks_with_a_page_of_their_own_add_up(bitcoin: SeriesContent) -> None:
+    published = files_of(bitcoin)
+    for week in ("2026-W13", "2026-W11", "2026-W14", "2026-W13"):
+        latest = write_latest(Latest(week=week, weeks=(week,)))
+        published |= merge_publication({f"weeks/{week}.html": b"", "latest.json": latest}, published)
+    published |= merge_publication(files_of(bitcoin), published)
+    assert json.loads(published["latest.json"])["weeks"] == ["2026-W11", "2026-W13", "2026-W14"]
+    damaged = {**json.loads(published["latest.json"]), "weeks": ["2026-W11", 7, "../../etc"]}
+    merged = merge_publication(files_of(bitcoin), {"latest.json": json.dumps(damaged).encode()})
+    assert json.loads(merged["latest.json"])["weeks"] == ["2026-W11"]
 
 
 def test_hub_files_add_up(bitcoin: SeriesContent) -> None:

@@ -133,6 +133,31 @@ def test_whether_there_is_skill(given: tuple[str, Difference] | None, tone: str,
 
 
 @pytest.mark.parametrize(
+    ("value", "error", "days", "answer"),
+    [
+        (-0.025, 0.01, 365, "Yes, by 2.5 % ± 1.0"),
+        (0.025, 0.01, 365, "No, it is worse by 2.5 % ± 1.0"),
+        (-0.015, 0.01, 365, "Not clearly: better by 1.5 % ± 1.0"),
+        (0.001, 0.01, 365, "Not clearly: worse by 0.1 % ± 1.0"),
+        (-0.025, nan, 12, "Too early to tell"),
+    ],
+)
+def test_a_chip_of_skill_is_question_and_answer(value: float, error: float, days: int, answer: str) -> None:
+    told = skill_verdict("coincast-range_lstm", record(80, 100, beside(value, error, days=days)))
+    assert (told.question, told.answer) == ("Is it better than the random walk?", answer)
+
+
+@pytest.mark.parametrize(
+    ("hits", "answer"),
+    [(80, "Yes"), (50, "No: ranges are too narrow"), (99, "No: ranges are too wide")],
+)
+def test_a_chip_of_calibration_is_question_and_answer(hits: int, answer: str) -> None:
+    told = calibration_verdict(record(hits, 100))
+    assert (told.question, told.answer) == ("Do the ranges hold as often as they should?", answer)
+    assert calibration_verdict(None).answer == "No record yet"
+
+
+@pytest.mark.parametrize(
     ("har", "clause"),
     [
         (beside(-0.004, 0.001, other=HAR), "; better than har-range's (−0.0040 ± 0.0010)."),
@@ -145,7 +170,7 @@ def test_the_figures_tell_the_difference_and_that_from_har_range(
     har: tuple[str, Difference], clause: str
 ) -> None:
     told = skill_verdict("coincast-range_lstm", record(80, 100, beside(-0.025, 0.01), har))
-    figures = "Its error is 0.97 times the random walk's (difference −0.0250 ± 0.0100, 365 days)"
+    figures = "Its error is 0.975 times the random walk's (difference −0.0250 ± 0.0100, 365 days)"
     assert told.figures == figures + clause
 
 

@@ -277,7 +277,7 @@ def test_the_gates_choice_stands_behind_a_baseline_that_was_configured(
     assert (newest.chosen_by, newest.run_id) == (BY_RECIPE, "")
     assert (by_gate.chosen_by, by_gate.run_id) == (BY_GATE, "judged")
     span = {"since": DAY - timedelta(days=9), "until": DAY}
-    assert ledger.published_days(series, **span) == frozenset([DAY])
+    assert ledger.published_models(series, **span) == {DAY: "coincast-har_range"}
 
 
 def test_a_decision_is_kept_once_for_each_fit_and_read_back_whole(
