@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flows.day.fits import fit_pool
 from flows.day.outcome import DayOutcome
 from flows.day.run import run_series
 from flows.day.waiting import Waiting
@@ -41,6 +42,7 @@ def daily(
     day = parse_date(as_of, option="as_of") if as_of else None
     jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     waiting = Waiting.of(current.settings) if wait else Waiting()
-    daily_run = run_series(jobs, open_stores(current.places), waiting)
+    with fit_pool(jobs) as pool:
+        daily_run = run_series(jobs, open_stores(current.places), waiting, pool)
     raise_failures(daily_run.outcomes, daily_run.failures)
     return daily_run.outcomes

@@ -48,6 +48,8 @@ class Settings(BaseModel):
         webhook_secret: Key of the announcement's HMAC-SHA256 signature.
         download_limit_mb: Largest file accepted from a source, in MiB.
         fit_limit_s: Seconds after which a fit is ended as failed.
+        fit_processes: Processes that make a run's fits side by side; 1 for none beside the run's own, 0 for as many
+            as there are processors (4 at most) where three or more series are to be fitted.
         stale_after_days: Days without a new candle after which a source is called stale.
         wait_for_source_minutes: How long the scheduled run waits for a late file before the day is called stale.
         poll_every_minutes: Minutes between two looks at a late file.
@@ -73,6 +75,7 @@ class Settings(BaseModel):
     webhook_secret: SecretStr = SecretStr("")
     download_limit_mb: int = Field(default=64, ge=1)
     fit_limit_s: float = Field(default=900.0, gt=0)
+    fit_processes: int = Field(default=0, ge=0, le=64)
     stale_after_days: int = Field(default=2, ge=1)
     wait_for_source_minutes: int = Field(default=320, ge=0, le=1200)
     poll_every_minutes: int = Field(default=10, ge=1, le=120)

@@ -11,14 +11,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
-from multiprocessing import get_context
 from typing import Any, Final
 
 from flows.backfills.execution import Execution
 from flows.backfills.worker import ChunkWorker, work_chunk
 from flows.edges.backfill_store.chunk_runs import BackfillRuns, open_backfill_runs
 from flows.edges.backfill_store.units import Backfill, BackfillUnits
-from flows.edges.machine.runtime import prepare_environment
+from flows.edges.machine.warm_processes import warm_processes
 from flows.reporting.progress import log
 from pipeline.errors import InputError, RunError
 
@@ -49,7 +48,7 @@ def in_processes(backfill_id: str, *, count: int, on_chunk: Callable[[], None]) 
     def run(chunks: Sequence[int]) -> None:
         waiting = list(chunks)
         with ExitStack() as pools:
-            idle = [pools.enter_context(_one_process()) for _ in waiting[:count]]
+            idle = [pools.enter_context(warm_processes(1)) for _ in waiting[:count]]
             going: dict[Future[int], ProcessPoolExecutor] = {}
             while waiting or going:
                 while waiting and idle:
@@ -57,14 +56,10 @@ def in_processes(backfill_id: str, *, count: int, on_chunk: Callable[[], None]) 
                     going[pool.submit(work_chunk, backfill_id, waiting.pop(0))] = pool
                 for done in wait(going, return_when=FIRST_COMPLETED).done:
                     pool = going.pop(done)
-                    idle.append(pool if _outlived(done) else pools.enter_context(_one_process()))
+                    idle.append(pool if _outlived(done) else pools.enter_context(warm_processes(1)))
                     on_chunk()
 
     return run
-
-
-def _one_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=prepare_environment)
 
 
 def _outlived(chunk: Future[int]) -> bool:

@@ -74,6 +74,7 @@ def run_daily(
         CoincastError: What was asked cannot be done, or a series failed.
     """
     from flows.command.flow_run import ready_for_flows
+    from flows.day.fits import fit_processes
     from flows.edges.configuration import configuration
     from flows.edges.sources.base import require_base
     from flows.inputs.request import plan_jobs
@@ -86,7 +87,9 @@ def run_daily(
     jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     require_base(current.settings.source)
     with ready_for_flows(
-        quiet=quiet or as_json, networks=lambda: is_fit_due(jobs, current.places), contract=True
+        quiet=quiet or as_json,
+        networks=lambda: fit_processes(jobs) == 1 and is_fit_due(jobs, current.places),
+        contract=True,
     ):
         from flows.daily import daily as flow
         from flows.inputs.failures import SeriesFailedError

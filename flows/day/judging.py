@@ -29,7 +29,7 @@ from pipeline.evaluation.trial import Trial, fit_baselines, try_models
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import BY_GATE
 from pipeline.forecasts.quantiles import HORIZONS
-from pipeline.models.fitting import Model, fit
+from pipeline.models.fitting import Fitter, Model, fit
 from pipeline.models.random_walk import RANDOM_WALK
 from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
@@ -80,6 +80,7 @@ def judge_fit(
     as_of: date,
     *,
     fits: tuple[Model, Evaluation],
+    fit: Fitter = fit,
 ) -> JudgedFit:
     """The gate's decision on a fit. Nothing is written.
 
@@ -89,6 +90,7 @@ def judge_fit(
         grid: The days; rows after `as_of` are not read.
         as_of: The last day whose close is known.
         fits: The fit on all rows, and the evaluation of the one that ended 90 days earlier.
+        fit: Who makes the trials' fits.
 
     Raises:
         RegistryError: MLflow refused.
@@ -97,10 +99,11 @@ def judge_fit(
     full, evaluation = fits
     registered = RegisteredModel(stores.tracking, job.series, lock=locks_of(job.configuration.places))
     incumbent = _incumbent(job, registered, grid, as_of)
-    trial = _trial(job, grid, as_of, days=TEST_DAYS, judged=evaluation.model, incumbent=incumbent)
+    trials = _Trials(job, grid, as_of, incumbent, fit)
+    trial = trials.of(TEST_DAYS, judged=evaluation.model)
     newest = slice(-FEWEST_DAYS, None)
     rows = np.flatnonzero(grid.days.observed[grid.days.place])[newest]
-    record = _record(job, stores, grid, as_of, incumbent)
+    record = _record(trials, stores)
     decision = decide(
         trial.scores(job.recipe.model_id, incumbent.model_id),
         record,
@@ -122,6 +125,13 @@ def judge_fit(
     return JudgedFit(registered, decision, incumbent)
 
 
+def fit_days_ahead(job: Job, stores: Stores, as_of: date) -> tuple[date, ...]:
+    """Last days of the candidate's fits that the gate will want, unless the champion changes that: one or two."""
+    kept = _ledger_record(job, stores, as_of, Incumbent())
+    enough = len(common_days(kept, RECORD_DAYS).candidate) >= FEWEST_DAYS
+    return tuple(as_of - timedelta(days=days) for days in (TEST_DAYS, *(() if enough else (RECORD_DAYS,))))
+
+
 def _incumbent(job: Job, registered: RegisteredModel, grid: FeatureGrid, as_of: date) -> Incumbent:
     holder = registered.at(CHAMPION)
     is_younger = holder is not None and holder.tags.get("trained_as_of", "9999") > as_of.isoformat()
@@ -137,34 +147,42 @@ def _incumbent(job: Job, registered: RegisteredModel, grid: FeatureGrid, as_of: 
     )
 
 
-def _trial(
-    job: Job, grid: FeatureGrid, as_of: date, *, days: int, judged: Model | None, incumbent: Incumbent
-) -> Trial:
-    """Candidate, champion's recipe and baselines, each fitted on the rows before the trial's days."""
-    fit_day, limit = as_of - timedelta(days=days), job.fit_limit_s
-    baselines = fit_baselines(grid, as_of=fit_day, seed=job.seed, time_limit_s=limit)
-    models = {model.model_id: model for model in baselines}
-    recipes = [job.recipe, *([incumbent.recipe] if incumbent.recipe else [])]
-    for recipe in recipes:
-        if judged is not None and recipe == judged.recipe:
-            models[recipe.model_id] = judged
-        elif recipe.model_id not in models:
-            models[recipe.model_id] = fit(recipe, grid, as_of=fit_day, seed=job.seed, time_limit_s=limit)
-    return try_models(models, grid, as_of=as_of, days=days)
+@dataclass(frozen=True, eq=False)
+class _Trials:
+    """A day's trials of candidate, champion's recipe and baselines; `fit` makes their fits."""
+
+    job: Job
+    grid: FeatureGrid
+    as_of: date
+    incumbent: Incumbent
+    fit: Fitter
+
+    def of(self, days: int, *, judged: Model | None = None) -> Trial:
+        """Each fitted on the rows before the newest `days`; a fit of its recipe that did not see them may be given."""
+        job, day, limit = self.job, self.as_of - timedelta(days=days), self.job.fit_limit_s
+        baselines = fit_baselines(self.grid, as_of=day, seed=job.seed, time_limit_s=limit)
+        models = {model.model_id: model for model in baselines}
+        for recipe in filter(None, (job.recipe, self.incumbent.recipe)):
+            if judged is not None and recipe == judged.recipe:
+                models[recipe.model_id] = judged
+            elif recipe.model_id not in models:
+                models[recipe.model_id] = self.fit(
+                    recipe, self.grid, as_of=day, seed=job.seed, time_limit_s=limit
+                )
+        return try_models(models, self.grid, as_of=self.as_of, days=days)
 
 
-def _record(job: Job, stores: Stores, grid: FeatureGrid, as_of: date, incumbent: Incumbent) -> Scores:
+def _record(trials: _Trials, stores: Stores) -> Scores:
     """Scores of forecasts issued before their targets: the ledger's, or one refit's where it is short.
 
     Where the history is too short for a refit a year ago the record is empty, and the gate says so.
     """
-    kept = _ledger_record(job, stores, as_of, incumbent)
+    job, incumbent = trials.job, trials.incumbent
+    kept = _ledger_record(job, stores, trials.as_of, incumbent)
     if len(common_days(kept, RECORD_DAYS).candidate) >= FEWEST_DAYS:
         return kept
     try:
-        return _trial(job, grid, as_of, days=RECORD_DAYS, judged=None, incumbent=incumbent).scores(
-            job.recipe.model_id, incumbent.model_id
-        )
+        return trials.of(RECORD_DAYS).scores(job.recipe.model_id, incumbent.model_id)
     except TooLittleHistoryError:
         return kept
 

@@ -1,7 +1,8 @@
 """One run over several series: each is forecast as soon as its file has the day, and none waits for another."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -9,26 +10,25 @@ from functools import partial
 from typing import Final
 
 from flows.day.outcome import DayOutcome, DoneDay, describe
-from flows.day.registration import Registration
+from flows.day.series_day import BegunDay, begin_day, finish_day
 from flows.day.waiting import Wait, Waiting
-from flows.edges.machine.runtime import import_networks
 from flows.edges.snapshots.store import Snapshot
 from flows.edges.threads import begin
 from flows.inputs.failures import kept
-from flows.inputs.market import is_issued, read_market, superseded_choice
+from flows.inputs.market import read_market
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
-from flows.publishing.publication import Day
 from flows.publishing.vendor_revisions import NewestFile
 from flows.reporting.flow_run import due_at
 from flows.reporting.progress import Stopwatch, log
 from flows.tasks import day as tasks
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError, ExpectationError
-from pipeline.features.feature_grid import FeatureGrid
 from pipeline.monitoring.catch_up import REACH, days_due
 from pipeline.series import Series
 
+# Series whose fits are begun while the first of them is finished: so many as keep four processes busy.
+_AHEAD: Final = 4
 # One publication of all series, unless a source takes longer than this.
 _TOGETHER_S: Final = 5.0
 
@@ -48,15 +48,18 @@ class DailyRun:
     failures: dict[str, CoincastError] = field(default_factory=dict)
 
 
-def run_series(jobs: Sequence[Job], stores: Stores, waiting: Waiting) -> DailyRun:
+def run_series(
+    jobs: Sequence[Job], stores: Stores, waiting: Waiting, pool: ProcessPoolExecutor | None = None
+) -> DailyRun:
     """Look at every source, forecast and publish what is there, rest, and look again for the others.
 
     Args:
         jobs: One for each series.
         stores: Where everything is kept.
         waiting: How long a late source is waited for.
+        pool: Processes that make the fits of the next series meanwhile; None where fits are made here.
     """
-    run = _Run(stores, Wait(waiting), {job.series: Stopwatch() for job in jobs})
+    run = _Run(stores, Wait(waiting), {job.series: Stopwatch() for job in jobs}, pool)
     pending = [job for job in jobs if _is_meant(job)]
     while pending:
         run.work(pending)
@@ -73,6 +76,7 @@ class _Run:
     stores: Stores
     wait: Wait
     watches: dict[Series, Stopwatch]
+    pool: ProcessPoolExecutor | None
     daily_run: DailyRun = field(default_factory=DailyRun)
     late: list[Job] = field(default_factory=list)
 
@@ -81,9 +85,14 @@ class _Run:
         looks = {begin(partial(self._look, job), name="look"): job for job in jobs}
         while looks:
             done: list[DoneDay] = []
+            begun: deque[_Begun] = deque()
             for look in _ready(looks):
                 with kept(self.daily_run.failures, str(looks[look].series)):
-                    done += self._take(looks.pop(look), look)
+                    begun.extend(self._take(looks.pop(look), look))
+                while len(begun) > (_AHEAD if self.pool else 0):
+                    done += self._finish(begun.popleft())
+            for one in begun:
+                done += self._finish(one)
             if done:
                 with kept(self.daily_run.failures, "publication"):
                     _publish(done, self.stores, self.daily_run)
@@ -91,96 +100,55 @@ class _Run:
     def _look(self, job: Job) -> NewestFile | None:
         return self.wait.look(self.wait.now(job), self.stores, self.watches[job.series])
 
-    def _take(self, job: Job, look: "Future[NewestFile | None]") -> Iterator[DoneDay]:
+    def _take(self, job: Job, look: "Future[NewestFile | None]") -> Iterator["_Begun"]:
         file = look.result()
         if file is None:
             self.late.append(job)
         else:
-            yield from self._forecast(job, file)
+            yield from self._begin(job, file)
 
-    def _forecast(self, job: Job, file: NewestFile) -> Iterator[DoneDay]:
+    def _begin(self, job: Job, file: NewestFile) -> Iterator["_Begun"]:
         """The newest day, and before it those that the settings catch up on; one that fails stops no other."""
-        present, watch = self.wait.now(job), self.watches[job.series]
-        failures = self.daily_run.failures
+        present = self.wait.now(job)
         days: tuple[date | None, ...] = (job.as_of,)
         if job.as_of is None and job.configuration.settings.catch_up == "all":
             days = (*_missed_days(present, self.stores, file.snapshot), None)
         for day in days:
             name = str(job.series) if day is job.as_of else f"{job.series} as of {day}"
-            with kept(failures, name):
+            with kept(self.daily_run.failures, name):
                 try:
-                    made, registration = forecast_day(
-                        replace(present, as_of=day), self.stores, file, watch=watch
-                    )
+                    meant, watch = replace(present, as_of=day), self.watches[job.series]
+                    begun = begin_day(meant, self.stores, file, watch=watch, pool=self.pool)
                 except ExpectationError as error:
                     if day is not None or not self.wait.outlasts(present, self.stores, error):
                         raise
                     self.late.append(job)
                     continue
-                scored = 0
-                # A forecast is published in time whether or not the ones before it can be scored.
-                with kept(failures, name), watch.stage(str(job.series), "score"):
-                    scored = tasks.score(made, self.stores)
-                warnings = (file.warning,) if file.warning else ()
-                yield DoneDay(name, made, registration, scored, watch, warnings)
+                yield _Begun(name, begun, watch, (file.warning,) if file.warning else ())
+
+    def _finish(self, begun: "_Begun") -> Iterator[DoneDay]:
+        """Forecast and score; whether or not the days before can be scored, the forecast is published in time."""
+        failures, watch = self.daily_run.failures, begun.watch
+        with kept(failures, begun.name):
+            registration = finish_day(begun.day, self.stores, watch=watch)
+            made, scored = begun.day.day, 0
+            with kept(failures, begun.name), watch.stage(str(made.job.series), "score"):
+                scored = tasks.score(made, self.stores)
+            yield DoneDay(begun.name, made, registration, scored, watch, begun.warnings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    name: str
+    day: BegunDay
+    watch: Stopwatch
+    warnings: tuple[str, ...]
 
 
 def _ready(looks: "dict[Future[NewestFile | None], Job]") -> "list[Future[NewestFile | None]]":
     """Those that are over, in the order of the series, as soon as there is one; usual ones end together."""
     over = wait_for(looks, timeout=_TOGETHER_S).done or wait_for(looks, return_when=FIRST_COMPLETED).done
     return [look for look in looks if look in over]
-
-
-def forecast_day(
-    job: Job, stores: Stores, file: NewestFile, *, watch: Stopwatch
-) -> tuple[Day, Registration | None]:
-    """One series' day from its file to its forecast; what the ledger holds already is not made again.
-
-    Returns:
-        The day, and the registration of its fit; None where the ledger held the forecast already.
-    """
-    name = str(job.series)
-    with watch.stage(name, "check"):
-        day = tasks.check(job, stores, file)
-    if not is_issued(job, day.market, stores.ledger):
-        return day, _fit_and_issue(day, stores, watch)
-    if (choice := superseded_choice(job, day.market, stores.ledger)) is not None:
-        with watch.stage(name, "forecast"):
-            tasks.choose_again(day, stores, choice)
-    return day, None
-
-
-def _fit_and_issue(day: Day, stores: Stores, watch: Stopwatch) -> Registration:
-    """From a checked day's candles to its forecasts in the ledger."""
-    job, as_of, name = day.job, day.market.as_of, str(day.job.series)
-    with watch.stage(name, "features"):
-        grid = tasks.features(day)
-    registration = None
-    if not job.recipe.is_baseline and job.fit_day(as_of) < as_of:
-        with watch.stage(name, "load"):
-            registration = tasks.load(day, stores, grid)
-    if registration is None:
-        registration = _fit(day, stores, grid, watch)
-    with watch.stage(name, "forecast"):
-        tasks.forecast(day, stores, registration)
-    return registration
-
-
-def _fit(day: Day, stores: Stores, grid: FeatureGrid, watch: Stopwatch) -> Registration:
-    """Fitted, judged and registered."""
-    import_networks()
-    job, as_of, name = day.job, day.market.as_of, str(day.job.series)
-    with watch.stage(name, "train"):
-        model = tasks.train(job, grid, job.fit_day(as_of))
-    with watch.stage(name, "evaluate"):
-        evaluation = tasks.evaluate(job, grid, as_of)
-    judged = None
-    # A baseline is published as configured: there is nothing to decide.
-    if not job.recipe.is_baseline:
-        with watch.stage(name, "judge"):
-            judged = tasks.judge(day, stores, grid, model=model, evaluation=evaluation)
-    with watch.stage(name, "register"):
-        return tasks.register(day, stores, grid, model=model, evaluation=evaluation, judged=judged)
 
 
 def _publish(done: Sequence[DoneDay], stores: Stores, daily_run: DailyRun) -> None:

@@ -35,7 +35,7 @@ from pipeline.evaluation.holdout import evaluate as evaluate_fit
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.forecast import Forecast
 from pipeline.models.callbacks import EpochListener
-from pipeline.models.fitting import Model, fit
+from pipeline.models.fitting import Fitter, Model, fit
 from pipeline.monitoring.alarms import Alarm
 
 
@@ -111,7 +111,7 @@ def load(day: Day, stores: Stores, grid: FeatureGrid) -> Registration | None:
     return registration
 
 
-def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:
+def train(job: Job, grid: FeatureGrid, fit_day: date, fit: Fitter = fit) -> Model:
     """The recipe fitted on the rows at or before `fit_day`."""
     with _epochs_shown(job, "train", f"{job.recipe.name} on rows up to {fit_day}") as on_epoch:
         return fit(
@@ -124,7 +124,7 @@ def train(job: Job, grid: FeatureGrid, fit_day: date) -> Model:
         )
 
 
-def evaluate(job: Job, grid: FeatureGrid, as_of: date) -> Evaluation:
+def evaluate(job: Job, grid: FeatureGrid, as_of: date, fit: Fitter = fit) -> Evaluation:
     """The same fit ended 90 days earlier, judged on those 90 days beside the random walk."""
     with _epochs_shown(job, "evaluate", f"{job.recipe.name} without the last {TEST_DAYS} days") as on_epoch:
         return evaluate_fit(
@@ -135,12 +135,15 @@ def evaluate(job: Job, grid: FeatureGrid, as_of: date) -> Evaluation:
             test_days=TEST_DAYS,
             time_limit_s=job.fit_limit_s,
             on_epoch=on_epoch,
+            fit=fit,
         )
 
 
-def judge(day: Day, stores: Stores, grid: FeatureGrid, *, model: Model, evaluation: Evaluation) -> JudgedFit:
+def judge(
+    day: Day, stores: Stores, grid: FeatureGrid, *, fits: tuple[Model, Evaluation], fit: Fitter = fit
+) -> JudgedFit:
     """The gate's decision on the fit, beside the champion and the baselines on days that none of them saw."""
-    return judge_fit(day.job, stores, grid, day.market.as_of, fits=(model, evaluation))
+    return judge_fit(day.job, stores, grid, day.market.as_of, fits=fits, fit=fit)
 
 
 def register(

@@ -14,7 +14,7 @@ from pipeline.features.day_axis import DayAxis, IntArray
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.quantiles import MEDIAN, FloatArray, interval
 from pipeline.models.callbacks import EpochListener
-from pipeline.models.fitting import MINIMUM_DAYS, Model, fit
+from pipeline.models.fitting import MINIMUM_DAYS, Fitter, Model, fit
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.recipes.base import Recipe
 from pipeline.scores.common_days import BoolArray, DayArray, chosen_days, common_cells
@@ -143,6 +143,7 @@ def evaluate(
     test_days: int = TEST_DAYS,
     time_limit_s: float | None = None,
     on_epoch: EpochListener | None = None,
+    fit: Fitter = fit,
 ) -> Evaluation:
     """Fit on the rows up to as_of − test_days and judge the forecasts of the closes after it.
 
@@ -154,6 +155,7 @@ def evaluate(
         test_days: Targets, the newest calendar days.
         time_limit_s: Seconds after which the fit fails.
         on_epoch: Told of each epoch.
+        fit: Who makes the fit.
 
     Raises:
         TooLittleHistoryError: Too few rows are left for the fit, or no test day has a candle.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -68,6 +68,23 @@ class Model:
             Array of shape (n, 7, 23), never crossing; NaN for a row with too little history before it.
         """
         return self.learned_.quantiles(grid, grid.days.place[np.asarray(rows)])
+
+
+class Fitter(Protocol):
+    """Whoever makes a fit as `fit` does: the same arguments, and the same bytes."""
+
+    def __call__(
+        self,
+        recipe: Recipe,
+        grid: FeatureGrid,
+        *,
+        as_of: date,
+        seed: int,
+        time_limit_s: float | None = None,
+        on_epoch: EpochListener | None = None,
+        watched: FeatureGrid | None = None,
+    ) -> Model:
+        """The recipe fitted on the rows at or before `as_of`."""
 
 
 def fit(
