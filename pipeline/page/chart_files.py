@@ -40,14 +40,14 @@ def chart_files(content: SeriesContent, view: Mapping[str, Any]) -> dict[str, by
         "pit": view["pit"],
         "skill": view["skill_chart"],
     }
-    made_up = " (simulated data)" if content.simulated else ""
+    made_up = content.simulated
     files: dict[str, bytes] = {}
     for chart, drawing in drawings.items():
         if drawing is not None:
             files[f"{folder}{chart}.svg"] = svg_file(
-                drawing["wide"], title=f"{name}: {_TITLES[chart]}{made_up}"
+                drawing["wide"], title=f"{name}: {_TITLES[chart]}", simulated=made_up
             )
-            files[f"{folder}{chart}.csv"] = _csv(_rows(chart, content))
+            files[f"{folder}{chart}.csv"] = _csv(_rows(chart, content), simulated=made_up)
     return files
 
 
@@ -119,7 +119,10 @@ def _skill(record: Record) -> Iterator[_Row]:
         yield [point.day, record.mode, point.days, *("" if isnan(one) else one for one in figures)]
 
 
-def _csv(rows: Iterable[_Row]) -> bytes:
+def _csv(rows: Iterable[_Row], *, simulated: bool) -> bytes:
+    """The table; of a made-up market with a column that says so."""
+    if simulated:
+        rows = [[*row, "simulated_data" if place == 0 else 1] for place, row in enumerate(rows)]
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

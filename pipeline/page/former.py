@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from pipeline.forecasts.columns import (
     ACTUAL_CLOSE,
     AS_OF,
+    BACKFILL,
     HORIZON,
+    LIVE,
     MODE,
     MODEL_ID,
     QUANTILES,
@@ -107,6 +109,16 @@ def month_links(slug: str, former: Sequence[Former]) -> list[dict[str, str]]:
     """Name and path of every month that has a page, the newest first."""
     names = {month_page(slug, one.as_of): f"{one.as_of:%B %Y}" for one in former}
     return [{"name": name, "path": path} for path, name in reversed(names.items())]
+
+
+def outcomes_by_mode(former: Sequence[Former], *, days: int) -> dict[str, dict[str, str]]:
+    """By mode and day: what became of the 80 percent range that was published the day before, for the last days."""
+    first = former[-1].as_of - timedelta(days=days - 1)
+    found: dict[str, dict[str, str]] = {LIVE: {}, BACKFILL: {}}
+    for row in (row for one in former for row in one.next_day):
+        if row.target_date >= first:
+            found[row.mode][row.target_date.isoformat()] = row.outcome
+    return found
 
 
 def former_forecasts(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from re import fullmatch
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
 from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.changes import range_change
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
+from pipeline.page.former import outcomes_by_mode
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
 from pipeline.scores.scorecard import ScoreLine
@@ -143,7 +144,7 @@ def series_entry(content: SeriesContent) -> Entry:
         "levels": list(LEVELS),
         "forecasts": forecast_rows(content),
         "record": {"live": _record(content.live), "backfill": _record(content.backfill)},
-        **({"outcomes": _outcomes(content)} if content.former else {}),
+        **({"outcomes": outcomes_by_mode(content.former, days=OUTCOME_DAYS)} if content.former else {}),
         "verdicts": {
             "calibration": calibration_verdict(content.live)._asdict(),
             "skill": _skill(content),
@@ -164,16 +165,6 @@ def public_addresses(content: SeriesContent) -> dict[str, str]:
         return {}
     root, slug = content.site_url.rstrip("/"), content.series.slug
     return {"url": f"{root}/{page_name(slug)}", "picture": f"{root}/{series_folder(slug)}{CARD}"}
-
-
-def _outcomes(content: SeriesContent) -> dict[str, dict[str, str]]:
-    """By mode and day: what became of the 80 percent range that was published the day before."""
-    first = content.forecast.as_of - timedelta(days=OUTCOME_DAYS - 1)
-    found: dict[str, dict[str, str]] = {"live": {}, "backfill": {}}
-    for row in (row for one in content.former for row in one.next_day):
-        if row.target_date >= first:
-            found[row.mode][row.target_date.isoformat()] = row.outcome
-    return found
 
 
 def _skill(content: SeriesContent) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Scores as table rows: what held, how well, how sure."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from math import isfinite, isnan
 from typing import Any, Final
 
@@ -43,6 +44,13 @@ def skill_path_view(record: Record) -> list[dict[str, Any]]:
         }
         for point in record.skill_path[::-_A_WEEK]
     ]
+
+
+def day_strip(rows: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """Day by day, oldest first; None where nothing is known of a day."""
+    by_day = {row["date"]: row for row in rows}
+    span = (max(by_day) - min(by_day)).days + 1 if by_day else 0
+    return [by_day.get(min(by_day) + timedelta(days=number)) for number in range(span)]
 
 
 def _line(line: ScoreLine, price: Callable[[float], _Cell]) -> dict[str, Any]:

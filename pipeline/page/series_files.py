@@ -16,7 +16,11 @@ def series_files(content: SeriesContent) -> dict[str, bytes]:
     """Its page, former forecasts and charts, by path from the site's root; the same bytes for the same content."""
     view = series_view(content)
     folder = series_folder(content.series.slug)
-    week = svg_file(small_fan(series_entry(content)), title=f"{coin_name(content.series)}: the week ahead")
+    week = svg_file(
+        small_fan(series_entry(content)),
+        title=f"{coin_name(content.series)}: the week ahead",
+        simulated=content.simulated,
+    )
     # Whoever shows a link's picture asks for an absolute address: without one nobody would ever see it.
     cards = {f"{folder}{CARD}": picture(content, view["fan"]["wide"])} if content.site_url else {}
     return {

@@ -10,19 +10,25 @@ from markupsafe import Markup, escape
 _STYLE: Final = Path(__file__).parent / "templates" / "style.css"
 _COLOUR: Final = re.compile(r"var\((--[\w-]+)\)")
 
+_MADE_UP: Final = (
+    '<text x="4" y="13" font-family="sans-serif" font-size="11" fill="var(--muted)">Simulated data</text>'
+)
 
-def svg_file(drawing: str, *, title: str) -> bytes:
+
+def svg_file(drawing: str, *, title: str, simulated: bool = False) -> bytes:
     """A drawing in the page's light colours, on its paper, with a size and a title.
 
     Args:
         drawing: SVG with a `viewBox`, whose colours are those of the page, as `var(--band)`.
         title: What it shows.
+        simulated: Whether its market is made up; then the title and the picture say so.
     """
+    title = f"{title} (simulated data)" if simulated else title
     head, _, rest = drawing.partition(">")
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head)
     width, height = found.groups() if found else ("100%", "100%")
     namespace = "" if "xmlns=" in head else ' xmlns="http://www.w3.org/2000/svg"'
-    paper = f'<rect width="{width}" height="{height}" fill="var(--card)"/>'
+    paper = f'<rect width="{width}" height="{height}" fill="var(--card)"/>{_MADE_UP if simulated else ""}'
     svg = f'{head}{namespace} width="{width}" height="{height}"><title>{escape(title)}</title>{paper}{rest}'
     return f"{coloured(svg)}\n".encode()
 

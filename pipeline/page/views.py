@@ -17,7 +17,7 @@ from pipeline.page.former import month_links, permalink
 from pipeline.page.latest import public_addresses, series_folder
 from pipeline.page.price_cells import PriceCells
 from pipeline.page.prices import coin_name, format_price, market_name, rounding_step
-from pipeline.page.record_views import record_view, skill_path_view
+from pipeline.page.record_views import day_strip, record_view, skill_path_view
 from pipeline.page.score_charts import pit_chart, reliability_chart, skill_chart
 from pipeline.page.sentences import (
     FEW,
@@ -143,7 +143,7 @@ def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
         "past": past,
         "months": month_links(content.series.slug, content.former),
         "last_rows": past[:LAST_SHOWN],
-        "strip": _strip(past[:LAST_SHOWN]),
+        "strip": day_strip(past[:LAST_SHOWN]),
         "last_summary": _last_summary(past[:LAST_SHOWN], in_time=_in_time(content)),
         "live_record": record_view(content.live, prices.cell) if content.live else None,
         "backfill_record": record_view(content.backfill, prices.cell) if content.backfill else None,
@@ -168,13 +168,6 @@ def _past_rows(content: SeriesContent, prices: PriceCells) -> list[dict[str, Any
                 link = links.get(past.target_date - timedelta(days=1), "")
                 rows[past.target_date] = prices.past(past, late=record is content.backfill, link=link)
     return [rows[day] for day in sorted(rows, reverse=True)]
-
-
-def _strip(rows: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
-    """Day by day, oldest first; None where nothing is known of a day."""
-    by_day = {row["date"]: row for row in rows}
-    span = (max(by_day) - min(by_day)).days + 1 if by_day else 0
-    return [by_day.get(min(by_day) + timedelta(days=number)) for number in range(span)]
 
 
 def _in_time(content: SeriesContent) -> str:

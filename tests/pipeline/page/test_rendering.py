@@ -96,9 +96,18 @@ def test_words_from_elsewhere_stay_words(content: SeriesContent) -> None:
 def test_a_made_up_market_is_branded_everywhere(make_content: MakeContent) -> None:
     files = site_of(make_content(live=0, simulated=True))
     del files["latest.json"]
-    for text in files.values():
-        assert b"Simulated data: this market is made up." in text
+    kinds = {path.rpartition(".")[2] for path in files}
+    assert kinds == {"html", "svg", "csv"}
+    for path, text in files.items():
+        if path.endswith(".csv"):
+            rows = text.decode().splitlines()
+            assert rows[0].endswith(",simulated_data")
+            assert all(row.endswith(",1") for row in rows[1:])
+            continue
         assert b"(simulated data)</title>" in text
+        assert (
+            b"Simulated data: this market is made up." if path.endswith(".html") else b">Simulated data<"
+        ) in text
 
 
 def test_a_mixed_index_brands_the_made_up_series(make_content: MakeContent) -> None:
