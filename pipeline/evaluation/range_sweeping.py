@@ -21,7 +21,7 @@ from pipeline.recipes.point import PointRecipe
 from pipeline.scores.common_days import BoolArray
 
 # Fields of a recipe that say what it is, not how it is fitted.
-_NAMES: Final = frozenset({"name", "kind", "title", "source", "choices", "method"})
+_NAMES: Final = frozenset({"name", "kind", "title", "source", "choices", "method", "library"})
 Walk = Callable[[Recipe, FeatureGrid, Span], SpanForecasts]
 
 
