@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from flows.inputs.arguments import require_daily
 from pipeline.errors import InputError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
+
+if TYPE_CHECKING:
+    from pipeline.scores.metrics import Metric
 
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
 OneSeriesOption = Annotated[
@@ -129,7 +132,7 @@ def print_together(result: dict[str, Any]) -> None:
         [
             row["recipe"],
             row["rank"],
-            *(_with_error(row[metric.name], row[f"{metric.name}_error"]) for metric in TOGETHER),
+            *(_with_error(metric, row) for metric in TOGETHER),
             f"{row['fit_seconds']:.1f}",
             f"{row['predict_seconds']:.2f}",
         ]
@@ -139,10 +142,12 @@ def print_together(result: dict[str, Any]) -> None:
     print_table(title, ("recipe", "#", *(metric.title for metric in TOGETHER), "fit s", "predict s"), rows)
 
 
-def _with_error(value: float | None, error: float | None) -> str:
+def _with_error(metric: "Metric[Any]", row: dict[str, Any]) -> str:
+    value, error = row[metric.name], row[f"{metric.name}_error"]
     if value is None:
         return "–"
-    return _number(value) if error is None else f"{_number(value)} ± {_number(error)}"
+    spell = metric.text if metric.form.endswith("f") else _number
+    return spell(value) if error is None else f"{spell(value)} ± {spell(error)}"
 
 
 def print_ending(result: dict[str, Any]) -> None:
