@@ -27,8 +27,9 @@ from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
 from pipeline.evaluation.holdout import require_days
 from pipeline.evaluation.outcome_days import on_common_days
+from pipeline.evaluation.together import rank_together
 from pipeline.models.callbacks import LARGEST_SEED
-from pipeline.models.registry import is_seeded
+from pipeline.models.registry import is_seeded, require_installed
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import PointRecipe
@@ -71,7 +72,7 @@ def compare(request: CompareRequest) -> dict[str, Any]:
         The leaderboards as JSON values, `tables` by variant and setting; what failed is in `failed`.
 
     Raises:
-        InputError: A recipe, the file or the series is not usable; nothing was fitted.
+        InputError: A recipe, the file or the series is not usable and nothing was fitted, or the fits share no day.
         TrainingError: Every fit failed.
     """
     current = configuration()
@@ -87,6 +88,7 @@ def compare(request: CompareRequest) -> dict[str, Any]:
         judged, failed = _fit_all(trials, history, experiment, parent)
         walks = _walks(judged) or (random_walk_of(frame_of(GUIDE_LSTM, history)),)
         outcomes = on_common_days([*(each.outcome for each in judged), *walks])
+        require_common_day(outcomes)
         log_common_days(judged, outcomes[: len(judged)])
         _track_walks(outcomes[len(judged) :], history, experiment, parent)
         report = Report(
@@ -109,6 +111,7 @@ def plan_trials(request: CompareRequest, recipes: Sequence[Recipe]) -> tuple[Tri
     """
     trials = []
     for recipe in recipes:
+        require_installed(recipe)
         if recipe.name == RANDOM_WALK:
             continue
         leaks = request.as_written and recipe.tells_a_leak
@@ -136,6 +139,21 @@ def require_enough(trials: Sequence[Trial], history: History) -> None:
                 require_days(history.grid)
         except TooLittleHistoryError as error:
             raise TooLittleHistoryError(f"{trial.recipe.name}: {error}") from error
+
+
+def require_common_day(outcomes: Sequence[Outcome]) -> None:
+    """Refuse to rank what shares no day.
+
+    Raises:
+        InputError: No recipe has a forecast of a day that the others have too.
+    """
+    ranked = {place.recipe for place in rank_together(outcomes).places}
+    asked = {outcome.recipe for outcome in outcomes}
+    if not ranked or (ranked == {RANDOM_WALK} and asked != ranked):
+        raise InputError(
+            "No day has a forecast by every recipe, so nothing can be ranked: expected days in common among their test"
+            " days, got none. Compare recipes with shorter windows, or use a file with fewer holes."
+        )
 
 
 def _fit_all(

@@ -1,6 +1,6 @@
-"""The flow `sweep`: variations of a recipe, chosen on validation rows, the chosen one judged on test rows once."""
+"""The flow `sweep`: variations of a recipe, chosen on some days, the chosen one judged on others once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -8,40 +8,25 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.edges.configuration import Configuration, configuration
-from flows.edges.files.recipe_files import named_recipe
+from flows.edges.files.recipe_files import keep_recipe, named_recipe, require_free_name
 from flows.edges.tracking.experiments import open_tracking
 from flows.edges.tracking.run import Run
-from flows.inputs.history import History, history_of
+from flows.inputs.history import history_of
 from flows.reporting.artifacts import show_table
 from flows.reporting.progress import log, watcher
 from flows.studies.comparison_report import Failure
-from flows.studies.sweep_runs import (
-    AS_GIVEN,
-    CHOSEN,
-    SCORE,
-    Sweep,
-    compared_days,
-    parent_run,
-    require_one_choice,
-    tried_before,
-)
+from flows.studies.point_sweep import PointSweep, point_days
+from flows.studies.range_sweep import RangeSweep
+from flows.studies.sweep_runs import AS_GIVEN, CHOSEN, Sweep, parent_run, require_one_choice, tried_before
 from flows.tasks import studies
 from flows.tasks.flow_policy import flow
-from pipeline.errors import InputError, TooLittleHistoryError, TrainingError
+from pipeline.errors import InputError, TrainingError
+from pipeline.evaluation.range_sweeping import check_days, checked_vary, plan_stretches, range_variation
 from pipeline.figures.texts import effect_figure
+from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.models.callbacks import LARGEST_SEED
-from pipeline.point.framing import Cut, frame
-from pipeline.point.sweeping import (
-    Sampler,
-    Tried,
-    best,
-    cut_of,
-    days_of_part,
-    framed_apart,
-    name_of,
-    next_settings,
-)
-from pipeline.point.variation import grid, parse_vary, variation
+from pipeline.point.sweeping import Sampler, Tried, best, name_of, next_settings
+from pipeline.point.variation import grid
 from pipeline.recipes.point import PointRecipe
 
 
@@ -49,7 +34,7 @@ class SweepRequest(BaseModel):
     """What to sweep.
 
     Attributes:
-        recipe: Name of a point recipe, or a path ending in .toml.
+        recipe: Name of a point or range recipe, or a path ending in .toml.
         vary: Settings with their values, as `window=3,7,14`.
         file: Candle file; None reads the series' newest snapshot.
         series: What the candles are; None lets the file tell.
@@ -58,8 +43,13 @@ class SweepRequest(BaseModel):
         trials: At most so many variations; None tries all.
         seed: Of every fit and of the sampler.
         epochs: Instead of the recipe's, for a quick look.
-        validation: Fraction of the training windows, the newest, to choose by.
+        validation: Of a point recipe: fraction of the training windows, the newest, to choose by; None for 0.15.
         time_limit_s: Seconds for each fit.
+        choose_until: Of a range recipe: the last day whose close a choice may see; the later days judge it.
+        first: Of a range recipe: first as_of; None for the first with enough history.
+        refit_every: Of a range recipe: days between fits on the refit calendar.
+        horizons: Of a range recipe: whose relative WIS is averaged to choose by.
+        write: Name of a recipe of your own to write the chosen values to; None writes none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,13 +63,18 @@ class SweepRequest(BaseModel):
     trials: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0, le=LARGEST_SEED)
     epochs: int | None = Field(default=None, ge=1)
-    validation: float = Field(default=0.15, gt=0, lt=1)
+    validation: float | None = Field(default=None, gt=0, lt=1)
     time_limit_s: float | None = Field(default=None, gt=0)
+    choose_until: date | None = None
+    first: date | None = None
+    refit_every: int = Field(default=365, ge=1)
+    horizons: tuple[int, ...] = HORIZONS
+    write: str | None = None
 
 
 @flow(name="sweep")
 def sweep(request: SweepRequest) -> dict[str, Any]:
-    """Try variations, choose by validation, judge the chosen and the given recipe on the test rows once.
+    """Try variations, choose, and judge the chosen and the given recipe once on days that chose nothing.
 
     The same request goes on where an earlier one was cut off, and repeats no fit.
 
@@ -91,7 +86,8 @@ def sweep(request: SweepRequest) -> dict[str, Any]:
             after fewer trials.
         TrainingError: Every variation failed.
     """
-    plan = plan_sweep(request, configuration())
+    current = configuration()
+    plan = plan_sweep(request, current)
     total = min(request.trials or len(grid(plan.vary)), len(grid(plan.vary)))
     require_one_choice(plan, trials=total)
     with parent_run(plan) as parent:
@@ -103,7 +99,10 @@ def sweep(request: SweepRequest) -> dict[str, Any]:
             )
         judged, failed = _judge_both(plan, chosen, parent)
         result = _result(plan, tried, parent) | {"judged": judged, "failed": failed}
-        _log(result, tried, parent)
+        _log(result, parent)
+    if request.write:
+        values = plan.variation(chosen.settings).as_values()
+        result["written"] = str(keep_recipe(request.write, values=values, places=current.places))
     _publish(result, plan)
     return result
 
@@ -115,49 +114,50 @@ def plan_sweep(request: SweepRequest, current: Configuration) -> Sweep:
         InputError: A setting, the recipe, the file or the series is not usable.
     """
     recipe = named_recipe(request.recipe, current.places)
-    if not isinstance(recipe, PointRecipe):
-        raise InputError(f"{recipe.name} is no point recipe; `coincast recipes list` shows which are.")
-    vary = parse_vary(request.vary)
+    if request.write:
+        require_free_name(request.write, current.places)
+    vary = checked_vary(recipe, request.vary)
+    check_days(recipe, choose_until=request.choose_until, first=request.first, validation=request.validation)
     if request.epochs is not None and "epochs" in vary:
         raise InputError("Give --epochs or --vary epochs=…, not both.")
-    epochs = {} if request.epochs is None else {"epochs": request.epochs}
-    given = recipe.varied(fitting=epochs)
-    varied = given.varied(fitting={"validation": request.validation})
     history = history_of(request, current)
-    cut = cut_of(frame(varied, history.grid), validation=request.validation)
-    _require_possible(varied, vary, history, cut)
-    return Sweep(
-        given=given,
-        recipe=varied,
-        cut=cut,
-        days=compared_days(given, framed_apart(varied, vary), history=history, cut=cut),
-        vary=vary,
-        sampler=request.sampler,
-        seed=request.seed,
-        time_limit_s=request.time_limit_s,
-        history=history,
-        experiment=open_tracking(current.places).experiment(history.name),
+    shared: dict[str, Any] = {
+        "given": recipe if request.epochs is None else recipe.with_epochs(request.epochs),
+        "vary": vary,
+        "sampler": request.sampler,
+        "seed": request.seed,
+        "time_limit_s": request.time_limit_s,
+        "history": history,
+    }
+    days = (_point_days if isinstance(recipe, PointRecipe) else _range_days)(request, shared)
+    experiment = open_tracking(current.places).experiment(history.name)
+    kind = PointSweep if isinstance(recipe, PointRecipe) else RangeSweep
+    return kind(**shared, **days, experiment=experiment)
+
+
+def _point_days(request: SweepRequest, shared: dict[str, Any]) -> dict[str, Any]:
+    validation = 0.15 if request.validation is None else request.validation
+    varied = shared["given"].varied(fitting={"validation": validation})
+    cut, days = point_days(shared["given"], varied, shared["vary"], shared["history"])
+    return {"recipe": varied, "cut": cut, "days": days}
+
+
+def _range_days(request: SweepRequest, shared: dict[str, Any]) -> dict[str, Any]:
+    recipe = shared["given"]
+    variations = [range_variation(recipe, settings) for settings in grid(shared["vary"])]
+    choosing, judging = plan_stretches(
+        shared["history"].features,
+        [recipe, *variations],
+        first=request.first,
+        until=request.choose_until or shared["history"].as_of,
+        refit_every=request.refit_every,
     )
-
-
-def _require_possible(
-    recipe: PointRecipe, vary: Mapping[str, Sequence[str]], history: History, cut: Cut
-) -> None:
-    """Frame the recipe with each value, and make every combination of them.
-
-    Raises:
-        InputError: A value is none that its setting can have, alone or with the others.
-        TooLittleHistoryError: The candles are too few for a value.
-    """
-    days = history.grid
-    for name, values in vary.items():
-        for value in values:
-            try:
-                frame(variation(recipe, {name: value}), days, cut=cut)
-            except TooLittleHistoryError as error:
-                raise TooLittleHistoryError(f"--vary {name}={value}: {error}") from error
-    for settings in grid(vary):
-        variation(recipe, settings)
+    return {
+        "choosing": choosing,
+        "judging": judging,
+        "horizons": request.horizons,
+        "refit_every": request.refit_every,
+    }
 
 
 def _try_all(plan: Sweep, parent: Run, *, total: int) -> tuple[Tried, ...]:
@@ -182,29 +182,31 @@ def _judge_both(plan: Sweep, chosen: Tried, parent: Run) -> tuple[list[dict[str,
     failed = []
     for role, settings in ((CHOSEN, chosen.settings), (AS_GIVEN, {})):
         try:
-            watcher.get().stage(plan.history.name, f"{role} on the test rows")
+            watcher.get().stage(plan.history.name, f"{role} on {plan.judged_on}")
             judged.append(studies.judge(plan, role, settings, parent))
         except TrainingError as error:
-            log.warning("The recipe %s has no test score: %s", role, error)
+            log.warning("The recipe %s has no score on %s: %s", role, plan.judged_on, error)
             failed.append(vars(Failure(role, str(error))))
     return judged, failed
 
 
 def _result(plan: Sweep, tried: Sequence[Tried], parent: Run) -> dict[str, Any]:
-    cut = plan.cut
     return {
         "series": str(plan.history.series or plan.history.name),
         "source": plan.history.origin,
         "as_of": plan.history.as_of.isoformat(),
         "recipe": plan.given.name,
         "vary": {name: list(values) for name, values in plan.vary.items()},
-        "validation": {
-            "first": str(cut.validation),
-            "before": str(cut.test),
-            "days": len(days_of_part(plan.days, cut, "validation")),
-        },
+        "score": plan.score_name,
+        "lower_is_better": plan.lower_is_better,
+        "validation": plan.validation(),
         "trials": [
-            {"settings": dict(each.settings), SCORE: each.score, "failure": each.failure} for each in tried
+            {
+                "settings": dict(each.settings),
+                plan.score_name: plan.shown(each.score),
+                "failure": each.failure,
+            }
+            for each in tried
         ],
         "mlflow": {
             "run_id": parent.id,
@@ -214,27 +216,25 @@ def _result(plan: Sweep, tried: Sequence[Tried], parent: Run) -> dict[str, Any]:
     }
 
 
-def _log(result: dict[str, Any], tried: Sequence[Tried], parent: Run) -> None:
+def _log(result: dict[str, Any], parent: Run) -> None:
     """The trials as a table, the effect of each setting as a figure, the result as JSON and in words."""
-    rows = _rows(tried)
-    scored = pd.DataFrame([row for row in rows if row[SCORE] is not None])
+    score = result["score"]
+    rows = [{**trial["settings"], score: trial[score]} for trial in result["trials"]]
+    scored = pd.DataFrame([row for row in rows if row[score] is not None])
     parent.log_table(rows, "trials")
-    parent.log_figure(effect_figure(scored, list(result["vary"]), score=SCORE), "effect")
+    parent.log_figure(effect_figure(scored, list(result["vary"]), score=score), "effect")
     parent.log_json(result, "sweep")
     parent.set_note("\n\n".join(_sentences(result)))
 
 
 def _publish(result: dict[str, Any], plan: Sweep) -> None:
+    score = plan.score_name
     table = [
-        {**trial["settings"], SCORE: "failed" if trial["failure"] else trial[SCORE]}
+        {**trial["settings"], score: "failed" if trial["failure"] else trial[score]}
         for trial in result["trials"]
     ]
     note = "\n\n".join([f"[MLflow run]({result['mlflow']['url']})", *_sentences(result)])
     show_table(f"sweep-{plan.history.name}", table, note)
-
-
-def _rows(tried: Sequence[Tried]) -> list[dict[str, Any]]:
-    return [{**each.settings, SCORE: each.score} for each in tried]
 
 
 def _sentences(result: dict[str, Any]) -> list[str]:

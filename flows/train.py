@@ -21,6 +21,7 @@ from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError
 from pipeline.evaluation.comparison import RANDOM_WALK
 from pipeline.models.callbacks import LARGEST_SEED
+from pipeline.models.registry import refuse_peer
 from pipeline.point.framing import AS_WRITTEN, LEAK_FREE
 
 
@@ -73,6 +74,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
             f"{recipe.name} has no as-written variant: its text tells no leak; leave --as-written."
         )
     require_pooled([recipe], request.beside)
+    refuse_peer(recipe)
     variant = AS_WRITTEN if request.as_written else LEAK_FREE
     trial = Trial(recipe, variant, request.seed, request.time_limit_s)
     history = with_others(history_of(request, current), request.beside, current)

@@ -56,6 +56,7 @@ def backtest(
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
+    from pipeline.models.registry import require_installed
 
     source = pooled_source(files, series)
     chosen = parse_horizons(horizons)
@@ -66,6 +67,7 @@ def backtest(
     if begin and end and begin > end:
         raise DateError(f"--from {begin} is after --to {end}; turn them round.")
     require_pooled([named_recipe(recipe, configuration().places)], source.beside)
+    require_installed(named_recipe(recipe, configuration().places))
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.command.terminal import watched
@@ -118,6 +120,10 @@ def _print(result: dict[str, Any], *, by_year: bool) -> None:
         periods = {**result["years"], "all": {horizon: result["overall"][horizon]}}
         rows = [_row(period, cells[horizon]) for period, cells in periods.items()]
         print_table(f"{title}, {horizon} day(s) ahead", _heads("year"), rows)
+    typer.echo(
+        f"{len(result['fits'])} fits in {result['fit_seconds']:.1f} s, their forecasts in"
+        f" {result['predict_seconds']:.1f} s"
+    )
     typer.echo(f"{result['forecasts']['rows']} rows in {result['forecasts']['file']}")
     if "mlflow" in result:
         typer.echo(f"MLflow run: {result['mlflow']['url']}")

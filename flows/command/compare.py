@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,6 +13,9 @@ from flows.inputs.arguments import require_daily, require_pooled
 from pipeline.errors import InputError
 from pipeline.models.callbacks import LARGEST_SEED
 from pipeline.series import Series
+
+if TYPE_CHECKING:
+    from pipeline.scores.metrics import Metric
 
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="A candle file, as downloaded.")]
 OneSeriesOption = Annotated[
@@ -65,10 +68,14 @@ def compare(
     from flows.command.flow_run import ready_for_flows
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipes
+    from pipeline.models.registry import require_installed
 
     source = pooled_source(files, series)
     names = split_names(recipes)
-    require_pooled(named_recipes(names, configuration().places), source.beside)
+    asked = named_recipes(names, configuration().places)
+    require_pooled(asked, source.beside)
+    for recipe in asked:
+        require_installed(recipe)
     day = parse_date(as_of, option="--as-of") if as_of else None
     with ready_for_flows(quiet=quiet or as_json):
         from flows.compare import CompareRequest
@@ -148,7 +155,8 @@ def split_names(texts: list[str]) -> tuple[str, ...]:
 
 
 def print_comparison(result: dict[str, Any]) -> None:
-    """The leaderboards, then each verdict in a sentence, then what failed and where the runs are."""
+    """The leaderboard of all, those of each setting, each verdict in a sentence, what failed and where the runs are."""
+    print_together(result)
     for table in result["tables"]:
         for unit, columns in _tables().items():
             title = f"{result['series']} up to {result['as_of']}, {table['variant']}, {unit}"
@@ -158,6 +166,35 @@ def print_comparison(result: dict[str, Any]) -> None:
             typer.echo(f"  {row['rank']}. {row['recipe']}: {row['verdict']}; {row['setting']}.")
         typer.echo("")
     print_ending(result)
+
+
+def print_together(result: dict[str, Any]) -> None:
+    """Ranges and points in one table, each loss with the standard error of its difference from the random walk's."""
+    from pipeline.scores.metrics import TOGETHER
+
+    board = result["leaderboard"]
+    if not board["rows"]:
+        return
+    rows = [
+        [
+            row["recipe"],
+            row["rank"],
+            *(_with_error(metric, row) for metric in TOGETHER),
+            f"{row['fit_seconds']:.1f}",
+            f"{row['predict_seconds']:.2f}",
+        ]
+        for row in board["rows"]
+    ]
+    title = f"{result['series']}, the {board['days']} days from {board['first']} to {board['last']} that all forecast"
+    print_table(title, ("recipe", "#", *(metric.title for metric in TOGETHER), "fit s", "predict s"), rows)
+
+
+def _with_error(metric: "Metric[Any]", row: dict[str, Any]) -> str:
+    value, error = row[metric.name], row[f"{metric.name}_error"]
+    if value is None:
+        return "–"
+    spell = metric.text if metric.form.endswith("f") else _number
+    return spell(value) if error is None else f"{spell(value)} ± {spell(error)}"
 
 
 def print_ending(result: dict[str, Any]) -> None:

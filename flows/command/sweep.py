@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.command import app
+from flows.command.backtest import parse_horizons
 from flows.command.compare import (
     EpochsOption,
     FileOption,
@@ -20,7 +21,9 @@ from flows.command.output import print_json, print_table
 @app.command()
 def sweep(
     *,
-    recipe: Annotated[str, typer.Option("--recipe", "-r", help="A point recipe's name, or a .toml path.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="A point or range recipe's name, or a .toml path.")
+    ],
     vary: Annotated[
         list[str], typer.Option("--vary", help="SETTING=VALUE,VALUE; repeat it for more settings.")
     ],
@@ -34,19 +37,32 @@ def sweep(
     seed: SeedOption = 1,
     epochs: EpochsOption = None,
     validation: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--validation", min=0.01, max=0.9, help="Fraction of the training windows to choose by."
+            "--validation", min=0.01, max=0.9, help="Point: fraction of the training windows to choose by."
         ),
-    ] = 0.15,
+    ] = None,
+    choose_until: Annotated[
+        str | None,
+        typer.Option("--choose-until", help="Range: last day to choose by (YYYY-MM-DD); later ones judge."),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="Range: first as_of; default: as early as history allows.")
+    ] = None,
+    refit_every: Annotated[int, typer.Option("--refit-every", min=1, help="Range: days between fits.")] = 365,
+    horizons: Annotated[str, typer.Option("--horizons", help="Range: as 1-7, or 1.")] = "1-7",
+    write: Annotated[
+        str | None, typer.Option("--write", help="Keep the chosen recipe as recipes/NAME.toml.")
+    ] = None,
     time_limit: LimitOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Try settings of a recipe; choose on validation rows, judge the chosen one on the test rows once.
+    """Try settings of a recipe; choose by some days, and judge the chosen one on others once.
 
-    Settings: window, target, scaler, layers (2, or 64x32), units, cell, dropout, optimizer, learning_rate,
-    batch, epochs, clip_norm, clip_value, shuffle, patience. The same command goes on after a kill.
+    Of a point recipe: window, target, scaler, layers (2, or 64x32), units, cell, dropout, optimizer, learning_rate,
+    batch, epochs, clip_norm, clip_value, shuffle, patience. Of a range recipe: its fields, as lookback, units (16x16),
+    members, ridge_penalty, ridge_shares; walked forward, by relative WIS. The same command goes on after a kill.
 
     Example: coincast sweep --recipe guide-lstm --file btc.csv --vary window=3,7,14 --vary optimizer=adam,sgd
     """
@@ -54,19 +70,18 @@ def sweep(
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipe
     from pipeline.errors import InputError
-    from pipeline.point.variation import parse_vary, variation
-    from pipeline.recipes.point import PointRecipe
+    from pipeline.evaluation.range_sweeping import check_days, checked_vary
 
     check_source(file, series)
     given = named_recipe(recipe, configuration().places)
-    if not isinstance(given, PointRecipe):
-        raise InputError(f"{given.name} is no point recipe; `coincast recipes list` shows which are.")
-    for name, values in parse_vary(vary).items():
-        for value in values:
-            variation(given, {name: value})
+    checked_vary(given, vary)
     if sampler not in ("grid", "tpe"):
         raise InputError(f"--sampler is grid or tpe; got {sampler[:20]!r}.")
     day = parse_date(as_of, option="--as-of") if as_of else None
+    until = parse_date(choose_until, option="--choose-until") if choose_until else None
+    begin = parse_date(first, option="--from") if first else None
+    chosen = parse_horizons(horizons)
+    check_days(given, choose_until=until, first=begin, validation=validation)
     with ready_for_flows(quiet=quiet or as_json):
         from flows.sweep import SweepRequest
         from flows.sweep import sweep as sweep_flow
@@ -83,6 +98,11 @@ def sweep(
             epochs=epochs,
             validation=validation,
             time_limit_s=time_limit,
+            choose_until=until,
+            first=begin,
+            refit_every=refit_every,
+            horizons=chosen,
+            write=write,
         )
         result = sweep_flow(request)
     if as_json:
@@ -94,27 +114,29 @@ def sweep(
 
 
 def print_sweep(result: dict[str, Any]) -> None:
-    """Every trial, best first, then what the test rows say of the chosen and the given recipe."""
-    from pipeline.scores.metrics import SKILL
-
-    names, score = list(result["vary"]), f"validation_{SKILL.name}"
-    ranked = sorted(result["trials"], key=lambda trial: -_sortable(trial[score]))
-    validation = result["validation"]
-    title = f"{result['recipe']} on {result['series']}, {validation['days']} validation days from {validation['first']}"
+    """Every trial, best first, then what the days kept back say of the chosen and the given recipe."""
+    names, score = list(result["vary"]), result["score"]
+    sign = -1 if result["lower_is_better"] else 1
+    ranked = sorted(result["trials"], key=lambda trial: -_sortable(trial[score], sign))
+    days = result["validation"]
+    title = (
+        f"{result['recipe']} on {result['series']}, {days['days']} validation days from {days['first']}"
+        f" to before {days['before']}"
+    )
+    form = ".4f" if result["lower_is_better"] else "+.3f"
     rows = [
         [
             *(trial["settings"][name] for name in names),
-            _unscored(trial) if trial[score] is None else f"{trial[score]:+.3f}",
+            _unscored(trial) if trial[score] is None else format(trial[score], form),
         ]
         for trial in ranked
     ]
-    print_table(title, (*names, "skill on validation"), rows)
+    print_table(title, (*names, "relative WIS" if sign < 0 else "skill on validation"), rows)
     for judged in result["judged"]:
         settings = ", ".join(f"{name} {value}" for name, value in judged["settings"].items()) or "as it is"
-        skill = _skill(judged["metrics"].get(SKILL.name))
-        typer.echo(
-            f"  {judged['role']} ({settings}): test skill {skill}, {judged['verdict']}; {judged['setting']}."
-        )
+        typer.echo(f"  {judged['role']} ({settings}): {_told(judged)}; {judged['setting']}.")
+    if "written" in result:
+        typer.echo(f"The chosen recipe is in {result['written']}")
     print_ending(result)
 
 
@@ -122,10 +144,15 @@ def _unscored(trial: dict[str, Any]) -> str:
     return "failed" if trial["failure"] else "–"
 
 
-def _skill(value: float | None) -> str:
-    """A skill is not defined where the price stood still."""
-    return "–" if value is None else f"{value:+.3f}"
+def _told(judged: dict[str, Any]) -> str:
+    """The verdict, with the test skill of a point recipe before it; one is not defined where the price stood still."""
+    from pipeline.scores.metrics import SKILL
+
+    if "test_relative_wis" in judged["metrics"]:
+        return str(judged["verdict"])
+    skill = judged["metrics"].get(SKILL.name)
+    return f"test skill {'–' if skill is None else f'{skill:+.3f}'}, {judged['verdict']}"
 
 
-def _sortable(score: float | None) -> float:
-    return float("-inf") if score is None else score
+def _sortable(score: float | None, sign: int) -> float:
+    return float("-inf") if score is None else sign * score

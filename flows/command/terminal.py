@@ -3,15 +3,20 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from flows.edges.clock import clock
 from flows.reporting.progress import Watcher, log, watcher
+
+# A pace is none before.
+_SOONEST_S: Final = 1.0
 
 
 class Terminal:
@@ -20,31 +25,49 @@ class Terminal:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._lines: dict[str, TaskID] = {}
+        self._begun: dict[TaskID, float] = {}
         self._current: ContextVar[TaskID | None] = ContextVar("line", default=None)
 
     def stage(self, series: str, name: str) -> None:
         """Finish the series' line of the stage before and begin the next."""
         self.ended(series)
-        line = self._progress.add_task(f"{series}  {name}", total=None, what="")
+        line = self._progress.add_task(f"{series}  {name}", total=None, what="", left="")
         self._lines[series] = line
+        self._begun[line] = time.monotonic()
         self._current.set(line)
 
     def advance(self, what: str, done: float, total: float | None) -> None:
         """Move the bar of the current stage."""
         line = self._current.get()
         if line is not None:
-            self._progress.update(line, completed=done, total=total, what=what)
+            left = time_left(time.monotonic() - self._begun[line], done, total)
+            self._progress.update(line, completed=done, total=total, what=what, left=left)
 
     def ended(self, series: str) -> None:
         """Mark the series' line as done."""
         line = self._lines.pop(series, None)
         if line is not None:
-            self._progress.update(line, total=1, completed=1, what="")
+            self._progress.update(line, total=1, completed=1, what="", left="")
 
     def finish(self) -> None:
         """Mark every line as done."""
         for series in tuple(self._lines):
             self.ended(series)
+
+
+def time_left(elapsed: float, done: float, total: float | None) -> str:
+    """An estimate as `about 2:05 left`, at the pace so far; empty where nothing is to tell it by.
+
+    Args:
+        elapsed: Seconds since the stage began.
+        done: Of `total`, in any unit.
+        total: None where it is not known.
+    """
+    if not total or not 0 < done < total or elapsed < _SOONEST_S:
+        return ""
+    minutes, seconds = divmod(round(elapsed * (total - done) / done), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"about {f'{hours}:{minutes:02}' if hours else minutes}:{seconds:02} left"
 
 
 class Log:
@@ -91,6 +114,7 @@ def _progress_told() -> Iterator[None]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[what]}", markup=False),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
     )
     # A copy of the descriptor: the imports in the background silence the original for a moment.
     with os.fdopen(os.dup(2), "w") as screen, Progress(*columns, console=Console(file=screen)) as progress:

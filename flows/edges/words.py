@@ -50,6 +50,8 @@ def without_arguments(text: str, arguments: Iterable[str]) -> str:
 
 def _as_said(argument: str, text: str) -> str:
     """The argument, or the longest beginning of it that stands in the text: messages are cut short."""
-    shortest = argument.find(":/") + _TELLING
+    # What stands before `=` is the name of a field: by itself it tells nothing.
+    scheme = argument.find(":/")
+    shortest = scheme + _TELLING if scheme >= 0 else max(_TELLING, argument.find("=") + 2)
     lengths = range(len(argument), min(shortest, len(argument) - 1), -1)
     return next((argument[:length] for length in lengths if argument[:length] in text), argument)

@@ -76,7 +76,7 @@ def backtest(request: BacktestRequest, configuration: Configuration) -> dict[str
         TrainingError: A fit diverged.
     """
     recipe = named_recipe(request.recipe, configuration.places)
-    require_range(recipe)
+    require_range(recipe, peers=True)
     require_pooled([recipe], request.beside)
     own = read_history(file=request.file, series=request.series, as_of=None, configuration=configuration)
     history = with_others(own, request.beside, configuration)
@@ -178,6 +178,8 @@ def _facts(
             {"as_of": one.span.fit_as_of.isoformat(), "random_walk_from": one.random_walk_from}
             for one in walked
         ],
+        "fit_seconds": sum(one.fit_seconds for one in walked),
+        "predict_seconds": sum(one.predict_seconds for one in walked),
         "random_walk": "empirical quantiles of the returns of the last 365 days",
         "horizons": list(request.horizons),
     }
@@ -228,7 +230,8 @@ def backtest_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
     everywhere = ((name, h) for name in (RELATIVE_WIS.name, DAYS.name) for h in overall)
     own = ((metric.name, shortest) for metric in BACKTEST if not metric.name.endswith("_random_walk"))
     values = {f"backtest_{name}_h{h}": overall[h][name] for name, h in (*everywhere, *own)}
-    return {name: float(value) for name, value in values.items() if value is not None}
+    seconds = {name: summary[name] for name in ("fit_seconds", "predict_seconds") if name in summary}
+    return {name: float(value) for name, value in (values | seconds).items() if value is not None}
 
 
 def _rows(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

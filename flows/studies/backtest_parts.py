@@ -29,11 +29,12 @@ class Parts:
         try:
             with np.load(self._path(span), allow_pickle=False) as kept:
                 rows, quantiles, start = kept["rows"], kept["quantiles"], int(kept["random_walk_from"])
+                seconds = kept["seconds"].tolist()
         except (OSError, ValueError, KeyError):
             return None
         if not np.array_equal(rows, span.rows):
             return None
-        return SpanForecasts(span, quantiles, start or None)
+        return SpanForecasts(span, quantiles, start or None, *seconds)
 
     def keep(self, forecasts: SpanForecasts) -> None:
         """Write the span's file whole or not at all."""
@@ -43,6 +44,7 @@ class Parts:
                 rows=forecasts.span.rows,
                 quantiles=forecasts.quantiles,
                 random_walk_from=np.array(forecasts.random_walk_from or 0),
+                seconds=np.array([forecasts.fit_seconds, forecasts.predict_seconds]),
             )
             put_in_place(file, self._path(forecasts.span))
 

@@ -13,12 +13,14 @@ from flows.reporting.progress import watcher
 from flows.studies.recipe_runs import frame_of, log_figures
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome
 from pipeline.evaluation.leaderboard import Standing, rank
+from pipeline.evaluation.together import Together, rank_together
 from pipeline.figures.texts import closes_figure, gradient_figure, scaled_figure
 from pipeline.forecasts.quantiles import FloatArray
 from pipeline.point.framing import AS_WRITTEN, Variant
 from pipeline.point.gradients import CELLS, gradient_by_lag
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import PointRecipe, Recurrent
+from pipeline.scores.formulas import p_in_words
 
 # The gradient figure looks at the newest training windows, before and after so many epochs at most.
 _GRADIENT_WINDOWS: Final = 512
@@ -80,6 +82,11 @@ class Report:
         tables = [_table(variant, rank(outcomes)) for (variant, _), outcomes in together.items()]
         return tuple(sorted(tables, key=lambda table: table.variant == AS_WRITTEN))
 
+    @property
+    def together(self) -> Together:
+        """Every recipe, of ranges and of points, on the days that all have."""
+        return rank_together(self.outcomes)
+
     def as_values(self) -> dict[str, Any]:
         """JSON values, the same for programs, tests and the terminal."""
         tracking = self.experiment.tracking
@@ -91,6 +98,7 @@ class Report:
             "first": self.history.first.isoformat(),
             "as_of": self.history.as_of.isoformat(),
             "rows": len(self.history.candles),
+            "leaderboard": self.together.as_values(),
             "tables": [table.as_values() for table in self.tables],
             "failed": [vars(failure) for failure in self.failed],
             "mlflow": {"run_id": self.run.id, "url": self.run.url, "open_with": tracking.ui_command},
@@ -101,7 +109,8 @@ class Report:
 def log_report(report: Report, *, recipes: Sequence[Recipe]) -> None:
     """The leaderboards as a table, a note and JSON, and the figures, on the parent run."""
     run = report.run
-    run.log_table(_rows(report), "leaderboard")
+    run.log_table(_together_rows(report), "leaderboard")
+    run.log_table(_rows(report), "settings")
     run.log_json(report.as_values(), "comparison")
     run.set_note(_note(report))
     run.set_tags({"failed": ", ".join(failure.trial for failure in report.failed) or None})
@@ -118,14 +127,19 @@ def log_report(report: Report, *, recipes: Sequence[Recipe]) -> None:
 
 def publish_artifact(report: Report, *, name: str) -> None:
     """The leaderboards as a table in Prefect's UI, with the way to the MLflow run."""
-    show_table(
-        f"{name}-{report.history.name}", _rows(report), f"[MLflow run]({report.run.url})\n\n{_note(report)}"
-    )
+    note = f"[MLflow run]({report.run.url})\n\n{_note(report)}"
+    show_table(f"{name}-{report.history.name}", _together_rows(report) or _rows(report), note)
 
 
 def _table(variant: Variant, standings: tuple[Standing, ...]) -> Table:
     """Named by the days that are compared: the last ranks may be of recipes that forecast none."""
     return Table(variant, standings[0].setting, standings)
+
+
+def _together_rows(report: Report) -> list[dict[str, Any]]:
+    """The one leaderboard as plain finite values; what there is not is an empty text."""
+    rows = report.together.as_values()["rows"]
+    return [{name: "" if value is None else value for name, value in row.items()} for row in rows]
 
 
 def _rows(report: Report) -> list[dict[str, Any]]:
@@ -138,7 +152,7 @@ def _rows(report: Report) -> list[dict[str, Any]]:
             "recipe": standing.recipe,
             "seeds": len(standing.seeds),
             **{name: str(standing.metrics.get(name, "")) for name in names},
-            "diebold_mariano_p": "" if standing.p is None else f"{standing.p:.3g}",
+            "diebold_mariano_p": "" if standing.p is None else p_in_words(standing.p),
             "verdict": standing.verdict,
             "setting": standing.setting,
         }

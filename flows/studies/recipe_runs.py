@@ -129,7 +129,8 @@ def log_recipe(run: Run, recipe: Recipe, **more: object) -> None:
 
 def log_outcome(run: Run, outcome: Outcome) -> None:
     """Metrics, the verdict, curves by epoch, the predictions as a table, and their figures."""
-    run.log_metrics(dict(outcome.metrics) | ({"fit_seconds": outcome.seconds} if outcome.seconds else {}))
+    seconds = {"fit_seconds": outcome.seconds, "predict_seconds": outcome.predict_seconds}
+    run.log_metrics(dict(outcome.metrics) | (seconds if outcome.seconds else {}))
     for name, values in outcome.history.items():
         # Told apart from the score of the same name, which is taken once the fit has ended.
         run.log_curve(f"epoch_{name}", values)
@@ -205,7 +206,6 @@ def trial_tags(trial: Trial) -> dict[str, object]:
 
 
 def _run_ranges(trial: Trial, history: History) -> Judged:
-    started = time.perf_counter()
     outcome, walk = ranges_of(
         trial.recipe,
         history.features,
@@ -213,7 +213,7 @@ def _run_ranges(trial: Trial, history: History) -> Judged:
         time_limit_s=trial.time_limit_s,
         on_epoch=epoch_report(trial.recipe.total_epochs),
     )
-    return Judged(replace(outcome, seconds=time.perf_counter() - started), walk, None)
+    return Judged(outcome, walk, None)
 
 
 def epoch_report(total: int | None) -> EpochListener:

@@ -3,30 +3,24 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Final
-
-import numpy as np
+from typing import Any, ClassVar, Final
 
 from flows.edges.tracking.experiments import Experiment, resumed_run
 from flows.edges.tracking.run import Run, RunRecord
 from flows.inputs.history import History
-from flows.studies.recipe_runs import fit_watched, frame_of, log_outcome, log_recipe, study_run, verdict_tags
+from flows.studies.recipe_runs import log_recipe, study_run
 from pipeline.errors import InputError
-from pipeline.evaluation.comparison import Outcome, outcome_of
-from pipeline.evaluation.outcome_days import scored_on
-from pipeline.point.framing import LEAK_FREE, Cut, Framing, frame
-from pipeline.point.sweeping import Sampler, Tried, name_of, shared_days, validation_scores
-from pipeline.point.variation import Settings, variation
-from pipeline.recipes.point import PointRecipe
-from pipeline.scores.common_days import DayArray
-from pipeline.scores.metrics import SKILL
+from pipeline.point.framing import LEAK_FREE
+from pipeline.point.sweeping import Sampler, Tried, name_of
+from pipeline.point.variation import Settings
+from pipeline.recipes.base import Recipe
 
-SCORE: Final = f"validation_{SKILL.name}"
-# The two that are judged on the test rows.
+# The two that are judged on days that nothing was chosen by.
 CHOSEN: Final = "chosen"
 AS_GIVEN: Final = "as given"
 _TRIAL: Final = "sweep-trial"
@@ -34,26 +28,27 @@ _RESULT: Final = "sweep-result"
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
-    """What is swept.
+class Sweep(ABC):
+    """What is swept; how a variation is fitted and scored is said by the two kinds of it.
 
     Attributes:
         given: The recipe as given.
-        recipe: The same with the validation fraction of the sweep: what is varied.
-        cut: The days at which every variation's validation and test begin.
-        days: The target days that every variation and the recipe as given have: they are scored on these.
         vary: Settings and their values.
         sampler: How the next variation is found.
         seed: Of every fit and of the sampler.
         time_limit_s: Seconds for each fit.
         history: The candles.
         experiment: Where the runs lie.
+        score_name: The metric that is chosen by.
+        lower_is_better: Whether the lowest is chosen.
+        judged_on: What the chosen one is judged on, in words.
     """
 
-    given: PointRecipe
-    recipe: PointRecipe
-    cut: Cut
-    days: DayArray
+    score_name: ClassVar[str]
+    lower_is_better: ClassVar[bool]
+    judged_on: ClassVar[str]
+
+    given: Recipe
     vary: Mapping[str, tuple[str, ...]]
     sampler: Sampler
     seed: int
@@ -61,17 +56,51 @@ class Sweep:
     history: History
     experiment: Experiment
 
+    @abstractmethod
+    def variation(self, settings: Settings) -> Recipe:
+        """The recipe that is fitted to be scored.
+
+        Raises:
+            InputError: A value is not one that its setting can have.
+        """
+
+    @abstractmethod
+    def validation(self) -> dict[str, Any]:
+        """JSON values: the `first` of the days to choose by, the day `before` which they lie, and how many `days`."""
+
+    @abstractmethod
+    def try_one(self, recipe: Recipe, run: Run) -> dict[str, float]:
+        """Fit a variation and score it on the days to choose by.
+
+        Raises:
+            TrainingError: The fit diverged or ran past its limit.
+        """
+
+    @abstractmethod
+    def judge_one(
+        self, role: str, settings: Settings, run: Run
+    ) -> tuple[dict[str, float], dict[str, object]]:
+        """Fit and score on the days kept back, and log it: its metrics and tags, `verdict` and `setting` among them.
+
+        Raises:
+            TrainingError: The fit diverged or ran past its limit.
+        """
+
+    @abstractmethod
+    def identity(self) -> list[object]:
+        """JSON values of what the scores depend on beside recipe, settings, candles and seed."""
+
     @property
     def id(self) -> str:
         """The same for the same recipe, settings, candles and seed: by it a sweep is found again."""
-        what = (self.given.digest, self.recipe.digest, dict(self.vary), self.sampler, self.seed)
+        what = (self.given.digest, *self.identity(), dict(self.vary), self.sampler, self.seed)
         where = (self.history.sha256, str(self.history.as_of))
         return hashlib.sha256(json.dumps([what, where]).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
         """As `sweep guide-lstm by window, optimizer 2026-03-29`."""
-        return f"sweep {self.recipe.name} by {', '.join(self.vary)} {self.history.as_of}"
+        return f"sweep {self.given.name} by {', '.join(self.vary)} {self.history.as_of}"
 
     def tags(self, kind: str) -> dict[str, object]:
         """What every run of the sweep says beside `study_tags`."""
@@ -88,17 +117,14 @@ class Sweep:
         """Its runs of a kind, oldest first."""
         return list(reversed(self.experiment.find_runs(tags={"kind": kind, "sweep": self.id})))
 
+    def tried(self, settings: Settings, metrics: Mapping[str, float], failure: str = "") -> Tried:
+        """A trial with its score, which is higher the better it is."""
+        score = metrics.get(self.score_name)
+        return Tried(settings, self.shown(score), failure)
 
-def compared_days(
-    given: PointRecipe, variations: Sequence[PointRecipe], *, history: History, cut: Cut
-) -> DayArray:
-    """`Sweep.days`: those that the recipe as given and each of the variations have.
-
-    Raises:
-        TooLittleHistoryError: They share no validation day or no test day.
-    """
-    framings = (frame(one, history.grid, cut=cut) for one in variations)
-    return shared_days([frame_of(given, history), *framings], cut=cut)
+    def shown(self, score: float | None) -> float | None:
+        """A trial's score as the metric has it, and the other way round."""
+        return score if score is None or not self.lower_is_better else -score
 
 
 @contextmanager
@@ -111,7 +137,7 @@ def parent_run(sweep: Sweep) -> Iterator[Run]:
             yield run
     else:
         with study_run(sweep.experiment, sweep.name, sweep.history, tags=sweep.tags("sweep")) as run:
-            log_recipe(run, sweep.recipe, vary=dict(sweep.vary), sampler=sweep.sampler)
+            log_recipe(run, sweep.variation({}), vary=dict(sweep.vary), sampler=sweep.sampler)
             yield run
 
 
@@ -141,7 +167,7 @@ def tried_before(sweep: Sweep) -> tuple[Tried, ...]:
         failed = error == "TrainingError" or (final and error == "TimeLimitError")
         if record.status == "FINISHED" or failed:
             settings = record.tags["settings"]
-            done[settings] = Tried(json.loads(settings), record.metrics.get(SCORE), reason)
+            done[settings] = sweep.tried(json.loads(settings), record.metrics, reason)
     return tuple(done.values())
 
 
@@ -154,71 +180,43 @@ def require_one_choice(sweep: Sweep, *, trials: int) -> None:
     tried = tried_before(sweep)
     if len(tried) < trials and _result_of(sweep, CHOSEN) is not None:
         raise InputError(
-            f"This sweep chose among {len(tried)} variations and was judged on the test rows, which is done once; "
+            f"This sweep chose among {len(tried)} variations and was judged on {sweep.judged_on}, which is done once; "
             f"{trials} were asked for. Ask for --trials {len(tried)} to see its result, or start another --seed."
         )
 
 
 def try_variation(sweep: Sweep, settings: Settings, parent: Run) -> Tried:
-    """Fit a variation and score it on the validation rows; the test rows are not looked at.
+    """Fit a variation and score it on the days to choose by; those kept back are not looked at.
 
     Raises:
         TrainingError: The fit diverged or ran past its limit; its run says so.
     """
     tags = sweep.tags(_TRIAL) | {"settings": json.dumps(settings)}
     tags |= {f"setting.{setting}": value for setting, value in settings.items()}
-    recipe = variation(sweep.recipe, settings)
+    recipe = sweep.variation(settings)
     name = name_of(settings)
     with study_run(sweep.experiment, name, sweep.history, tags=tags, parent=parent) as run:
         log_recipe(run, recipe, seed=sweep.seed)
-        framing = frame(recipe, sweep.history.grid, cut=sweep.cut)
         started = time.perf_counter()
-        fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
-        scores = validation_scores(framing, fit.predicted, days=sweep.days)
+        scores = sweep.try_one(recipe, run)
         run.log_metrics(scores | {"fit_seconds": time.perf_counter() - started})
-        for curve, values in fit.history.items():
-            run.log_curve(f"epoch_{curve}", values)
-    return Tried(settings, scores.get(SCORE))
+    return sweep.tried(settings, scores)
 
 
 def judge(sweep: Sweep, role: str, settings: Settings, parent: Run) -> dict[str, Any]:
-    """The test scores of a variation: taken once, and read back ever after.
+    """The scores of a variation on the days kept back: taken once, and read back ever after.
 
     Raises:
-        TrainingError: The fit diverged or ran past its limit; its run says so, and no test score was taken.
+        TrainingError: The fit diverged or ran past its limit; its run says so, and no such score was taken.
     """
     record = _result_of(sweep, role)
     if record is not None and record.tags["settings"] == json.dumps(settings):
-        return _judged(record.metrics, record.tags)
+        return _judged(sweep, record.metrics, record.tags)
     tags = sweep.tags(_RESULT) | {"settings": json.dumps(settings), "role": role}
-    name = f"{role} on the test rows"
+    name = f"{role} on {sweep.judged_on}"
     with study_run(sweep.experiment, name, sweep.history, tags=tags, parent=parent) as run:
-        framing = _judged_framing(sweep, role, settings)
-        log_recipe(run, framing.recipe, seed=sweep.seed)
-        started = time.perf_counter()
-        fit = fit_watched(framing, seed=sweep.seed, time_limit_s=sweep.time_limit_s)
-        outcome = _on_compared_days(outcome_of(fit, seconds=time.perf_counter() - started), sweep)
-        log_outcome(run, outcome)
-    return _judged(outcome.metrics, tags | verdict_tags(outcome))
-
-
-def _judged_framing(sweep: Sweep, role: str, settings: Settings) -> Framing:
-    """The given recipe's own frame, as `train` has it; a variation's with all training windows to fit.
-
-    A variation with patience keeps its validation rows out of the fit, for they end it.
-    """
-    if role == AS_GIVEN:
-        return frame_of(sweep.given, sweep.history)
-    recipe = variation(sweep.recipe, settings)
-    stops_early = recipe.fitting.patience is not None
-    cut = sweep.cut if stops_early else Cut(validation=sweep.cut.test, test=sweep.cut.test)
-    return frame(recipe, sweep.history.grid, cut=cut)
-
-
-def _on_compared_days(outcome: Outcome, sweep: Sweep) -> Outcome:
-    """Scored on the test days that every variation has; what was learned from is another matter."""
-    learned = outcome.table.loc[outcome.table["part"] == "train", "date"].to_numpy()
-    return scored_on(outcome, np.union1d(learned.astype("datetime64[D]"), sweep.days))
+        metrics, verdict = sweep.judge_one(role, settings, run)
+    return _judged(sweep, metrics, tags | verdict)
 
 
 def _result_of(sweep: Sweep, role: str) -> RunRecord | None:
@@ -227,12 +225,12 @@ def _result_of(sweep: Sweep, role: str) -> RunRecord | None:
     return next((record for record in judged if record.tags["role"] == role), None)
 
 
-def _judged(metrics: Mapping[str, float], tags: Mapping[str, Any]) -> dict[str, Any]:
+def _judged(sweep: Sweep, metrics: Mapping[str, float], tags: Mapping[str, Any]) -> dict[str, Any]:
     p = tags.get("diebold_mariano_p")
     return {
         "role": tags["role"],
         "settings": json.loads(tags["settings"]),
-        "metrics": {name: metrics[name] for name in metrics if name.startswith(("test_", SKILL.name))},
+        "metrics": {name: metrics[name] for name in metrics if name.startswith(("test_", "skill_"))},
         "diebold_mariano_p": None if p is None else float(p),
         "verdict": tags["verdict"],
         "setting": tags["setting"],

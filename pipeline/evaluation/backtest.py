@@ -1,5 +1,6 @@
 """Walk-forward: every forecast of a stretch of days from the last fit of the refit calendar at or before it."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -50,11 +51,15 @@ class SpanForecasts:
         span: The days.
         quantiles: Of log returns, array of shape (n, 7, 23); NaN for a day with too little before it.
         random_walk_from: First horizon that is the random walk's; None if none is.
+        fit_seconds: What the fit took.
+        predict_seconds: What all its days took.
     """
 
     span: Span
     quantiles: FloatArray
     random_walk_from: int | None
+    fit_seconds: float = 0.0
+    predict_seconds: float = 0.0
 
 
 def plan_spans(grid: pd.DataFrame, *, first: date, last: date, refit_every: int) -> tuple[Span, ...]:
@@ -103,9 +108,13 @@ def walk_span(
         TooLittleHistoryError: Holes leave too few days for the fit.
         TrainingError: The fit diverged or ran past its limit.
     """
+    begun = time.perf_counter()
     model = fit(recipe, grid, as_of=span.fit_as_of, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch)
+    fitted = time.perf_counter()
     until = grid.until(grid.table[DATE].iloc[span.rows[-1]].date())
-    return SpanForecasts(span, model.log_return_quantiles(until, span.rows), model.random_walk_from)
+    quantiles = model.log_return_quantiles(until, span.rows)
+    seconds = fitted - begun, time.perf_counter() - fitted
+    return SpanForecasts(span, quantiles, model.random_walk_from, *seconds)
 
 
 def forecast_lines(

@@ -25,7 +25,7 @@ from pipeline.scores.metrics import SKILL
 
 RANDOM_WALK: Final = WALK.name
 _WALK: Final = "random_walk_"
-_TABLE: Final = [DATE, "part", "actual", "predicted", "random_walk"]
+_TABLE: Final = [DATE, "part", "actual", "predicted", "random_walk", "wis"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,10 @@ class Outcome:
             absent.
         history: Curves by epoch, as `PointFit.history`; empty for what is not fitted by epochs.
         table: `date`, `part` (`train` or `test`), and `actual`, `predicted`, `random_walk` in quote
-            currency; a row a window. `predicted` and `random_walk` are NaN where the row is not scored.
+            currency, and `wis` of what forecasts a range; a row a window. `predicted` and `random_walk` are NaN where
+            the row is not scored.
         seconds: How long the fit took.
+        predict_seconds: How long its forecasts took.
         score: Gives the metrics of some of these days; None where they cannot be taken again.
     """
 
@@ -54,6 +56,7 @@ class Outcome:
     history: Mapping[str, list[float]] = field(default_factory=dict)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     seconds: float = 0.0
+    predict_seconds: float = 0.0
     score: Score | None = field(default=None, repr=False)
 
     @property
@@ -85,7 +88,12 @@ class Outcome:
 
 
 def outcome_of(fit: PointFit, *, seconds: float = 0.0) -> Outcome:
-    """What a fit came to."""
+    """What a fit came to.
+
+    Args:
+        fit: With what it predicts.
+        seconds: What fit and prediction took together.
+    """
     framing = fit.framing
     return Outcome(
         recipe=framing.recipe.name,
@@ -95,7 +103,8 @@ def outcome_of(fit: PointFit, *, seconds: float = 0.0) -> Outcome:
         metrics=score_points(framing, fit.predicted),
         history=fit.history,
         table=_table(framing, framing.to_price(fit.predicted, slice(None))),
-        seconds=seconds,
+        seconds=max(seconds - fit.predict_seconds, 0.0),
+        predict_seconds=fit.predict_seconds,
         score=partial(_score_points, framing, fit.predicted),
     )
 
@@ -158,6 +167,8 @@ def ranges_of(
             metrics=own_score(),
             history=judged.history,
             table=table,
+            seconds=judged.fit_seconds,
+            predict_seconds=judged.predict_seconds,
             score=own_score,
         ),
         Outcome(

@@ -1,5 +1,6 @@
 """A fit judged on the newest days that it did not see, beside the random walk on the same days."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -18,7 +19,7 @@ from pipeline.models.fitting import MINIMUM_DAYS, Fitter, Model, fit
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.recipes.base import Recipe
 from pipeline.scores.common_days import BoolArray, DayArray, chosen_days, common_cells
-from pipeline.scores.formulas import one_day_persistence
+from pipeline.scores.formulas import one_day_persistence, weighted_interval_score
 from pipeline.scores.metrics import DAYS, PRICE, RANGES, SCALED, SKILL, measure
 from pipeline.scores.scored import Points, Prices, Ranges
 
@@ -78,6 +79,11 @@ class Sample:
         return self.days.log_returns_ahead(1)[self.places]
 
     @property
+    def wis(self) -> FloatArray:
+        """Weighted interval score of each forecast, array of shape (n,)."""
+        return weighted_interval_score(self.outcome, self.quantiles)
+
+    @property
     def common(self) -> BoolArray:
         """On which days both have a forecast, array of shape (n,)."""
         return common_cells(self.outcome, self.quantiles, self.walk)
@@ -103,6 +109,7 @@ class Sample:
                 "random_walk": close,
                 "lower_80": close * np.exp(lower),
                 "upper_80": close * np.exp(upper),
+                "wis": np.where(self.common, self.wis, np.nan),
             }
         )
 
@@ -118,7 +125,9 @@ class Evaluation:
         history: Loss of each epoch by name: `loss` on the training rows, `val_loss` on the test days.
         sample: The forecasts.
         table: A row a test day that has a close: `date` (the target's), `actual`, `predicted`, `random_walk`,
-            `lower_80`, `upper_80`, in quote currency; NaN on the days that are not among the `test_days`.
+            `lower_80`, `upper_80`, in quote currency, and `wis`; NaN on the days that are not among the `test_days`.
+        fit_seconds: What the fit took.
+        predict_seconds: What the forecasts took.
     """
 
     model: Model
@@ -126,6 +135,8 @@ class Evaluation:
     history: dict[str, list[float]]
     sample: Sample = field(repr=False)
     table: pd.DataFrame = field(repr=False)
+    fit_seconds: float = 0.0
+    predict_seconds: float = 0.0
 
     @property
     def days_in_words(self) -> str:
@@ -171,6 +182,7 @@ def evaluate(
         if on_epoch:
             on_epoch(epoch, values)
 
+    begun = time.perf_counter()
     model = fit(
         recipe,
         past,
@@ -180,6 +192,7 @@ def evaluate(
         on_epoch=keep,
         watched=past,
     )
+    fitted = time.perf_counter()
     days = past.days
     first = days.place_of(trained_as_of)
     origins = np.arange(first, len(days.number) - 1)
@@ -190,15 +203,24 @@ def evaluate(
             f"No day after {trained_as_of} can be judged; there is no candle to compare."
         )
     places = days.place[rows]
+    begun_to_predict = time.perf_counter()
+    quantiles = model.log_return_quantiles(past, rows)[:, 0]
+    predicted = time.perf_counter()
     sample = Sample(
         days=days,
         places=places,
-        quantiles=model.log_return_quantiles(past, rows)[:, 0],
+        quantiles=quantiles,
         walk=random_walk_quantiles(days, places)[:, 0],
         trained=past.until(trained_as_of).table,
     )
     return Evaluation(
-        model=model, metrics=sample.metrics(), history=history, sample=sample, table=sample.table()
+        model=model,
+        metrics=sample.metrics(),
+        history=history,
+        sample=sample,
+        table=sample.table(),
+        fit_seconds=fitted - begun,
+        predict_seconds=predicted - begun_to_predict,
     )
 
 

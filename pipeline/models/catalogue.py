@@ -8,20 +8,20 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from pipeline.errors import InputError
-from pipeline.models.registry import RANGE_RECIPES
+from pipeline.models.registry import PEERS, RANGE_RECIPES
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import with_one_clip
 from pipeline.recipes.points import POINT_RECIPES
 
 
 def catalogue(own: Sequence[Recipe] = ()) -> tuple[Recipe, ...]:
-    """Every recipe: the texts', the ranges and baselines, then `own`.
+    """Every recipe: the texts', the ranges and baselines, the peers, then `own`.
 
     Raises:
         InputError: One of `own` takes a name that is in use.
     """
     recipes: dict[str, Recipe] = {}
-    for recipe in (*POINT_RECIPES, *RANGE_RECIPES, *own):
+    for recipe in (*POINT_RECIPES, *RANGE_RECIPES, *PEERS, *own):
         if recipe.name in recipes:
             raise InputError(f"Two recipes are named {recipe.name!r}; give yours another name.")
         recipes[recipe.name] = recipe

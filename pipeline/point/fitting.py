@@ -1,6 +1,7 @@
 """Fit a point recipe's network to its frame."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ class PointFit:
         predicted: Scaled predictions of all windows, shape (n_windows,).
         history: By curve, one value an epoch: `train_mse_scaled`, `train_mape_scaled_pct`, and the same of
             `validation_` where windows are held out.
+        predict_seconds: What the predictions took.
     """
 
     framing: Framing
@@ -53,6 +55,7 @@ class PointFit:
     network: "keras.Model"
     predicted: FloatArray
     history: Mapping[str, list[float]]
+    predict_seconds: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -108,7 +111,9 @@ def fit_point(
     curves = {
         ours: [float(v) for v in history[theirs]] for theirs, ours in _CURVES.items() if theirs in history
     }
-    return PointFit(framing, seed, network, predict(network, framing.inputs), curves)
+    begun = time.perf_counter()
+    predicted = predict(network, framing.inputs)
+    return PointFit(framing, seed, network, predicted, curves, time.perf_counter() - begun)
 
 
 def predict(network: "keras.Model", inputs: FloatArray) -> FloatArray:

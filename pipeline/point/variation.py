@@ -1,6 +1,7 @@
 """Settings of a recipe that may be varied, and the recipe that a choice of them makes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import pairwise, product
 from typing import Final
 
@@ -15,8 +16,12 @@ _NONE: Final = "none"
 Change = Callable[[PointRecipe, str], PointRecipe]
 
 
-def parse_vary(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def parse_vary(texts: Sequence[str], known: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
     """Settings and their values from texts like `window=3,7,14`.
+
+    Args:
+        texts: One for each setting.
+        known: Which settings there are; None for those of a point recipe.
 
     Raises:
         InputError: Not of that form, an unknown setting, one named twice, or values of both clips.
@@ -30,16 +35,24 @@ def parse_vary(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
         name, _, listed = text.partition("=")
         values = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
         name = name.strip().replace("-", "_")
-        if not values or name not in SETTINGS:
-            raise InputError(
-                f"--vary takes SETTING=VALUE,VALUE, as in window=3,7,14, with a setting of "
-                f"{', '.join(SETTINGS)}; got {text[:60]!r}."
-            )
+        _require_known(name, values, SETTINGS if known is None else known)
         if name in vary:
             raise InputError(f"--vary names {name} twice; list all its values once.")
         vary[name] = values
     _refuse_two_clips(vary)
     return vary
+
+
+def _require_known(name: str, values: Collection[str], known: Collection[str]) -> None:
+    """Refuse what is no setting with values; a text with `=` in it is not repeated whole, for it may be an address."""
+    if name in known and values:
+        return
+    near = get_close_matches(name, known, n=1)
+    fault = f"{name[:40]!r} has no value" if name in known else f"there is no setting {name[:40]!r}"
+    raise InputError(
+        f"--vary takes SETTING=VALUE,VALUE, as in {next(iter(known))}=3,7,14, with a setting of {', '.join(known)}; "
+        f"{fault}{f', did you mean {near[0]!r}?' if near and name not in known else '.'}"
+    )
 
 
 def variation(recipe: PointRecipe, settings: Settings) -> PointRecipe:
@@ -54,9 +67,9 @@ def variation(recipe: PointRecipe, settings: Settings) -> PointRecipe:
             recipe = SETTINGS[name](recipe, value)
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]["msg"]
-            raise InputError(f"--vary {name}={value[:40]}: {fault}.") from error
+            raise InputError(f"--vary {name}, value {value[:40]}: {fault}.") from error
         except ValueError:
-            raise InputError(f"--vary {name}={value[:40]}: not a value of {name}.") from None
+            raise InputError(f"--vary {name}, value {value[:40]}: not a value of {name}.") from None
     return recipe
 
 

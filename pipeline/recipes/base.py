@@ -11,17 +11,19 @@ class Recipe(BaseModel):
 
     Attributes:
         name: Lower case with hyphens, as `range-lstm`.
-        kind: `point` (a text's price forecaster), `range` (a fitted distribution) or `baseline`.
+        kind: `point` (a text's price forecaster), `range` and `blend` (a fitted distribution), `baseline` or `peer`.
         title: One line for people.
         source: Where it comes from.
         choices: What the source leaves open and we decided, a sentence each.
         is_baseline: Whether it is one of those that stand beside every forecast: published as configured, never
             judged nor registered.
         is_pooled: Whether one fit learns from several series.
+        is_peer: Whether another library fits it: it is compared with, and never issued.
     """
 
     is_baseline: ClassVar[bool] = False
     is_pooled: ClassVar[bool] = False
+    is_peer: ClassVar[bool] = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

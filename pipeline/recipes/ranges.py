@@ -27,6 +27,26 @@ class BaselineRecipe(Recipe):
         return f"{self.kind}/{self.method}"
 
 
+class PeerRecipe(Recipe):
+    """A range by another library, to be compared with: an extra of the package.
+
+    Attributes:
+        method: Which model of pipeline/models/registry.py.
+        library: The package that fits it.
+    """
+
+    is_peer: ClassVar[bool] = True
+
+    kind: Literal["peer"] = "peer"
+    method: str = Field(max_length=40)
+    library: Literal["arch", "statsforecast"]
+
+    @property
+    def rule(self) -> str:
+        """As `peer/garch-t`."""
+        return f"{self.kind}/{self.method}"
+
+
 class NetworkRecipe(Recipe):
     """A stacked LSTM over daily features that yields the quantiles of all seven horizons.
 

@@ -240,7 +240,9 @@ SCALED: Final = (MSE_SCALED, MAPE_SCALED)
 # Of `test_`, the random walk's beside them.
 PRICE: Final = (MSE, RMSE, MAE, MAPE, MASE, DIRECTION)
 # Of `test_`, of recipes that forecast ranges.
-RANGES: Final[tuple[Metric[Ranges], ...]] = (RELATIVE_WIS, *COVERAGE.values())
+RANGES: Final[tuple[Metric[Ranges], ...]] = (WIS, RELATIVE_WIS, *COVERAGE.values())
+# Of ranges and points in one leaderboard: the loss of a day is of the same name.
+TOGETHER: Final = (WIS, MSE, MAPE)
 # Of `validation_`: what a sweep chooses by.
 VALIDATION: Final[tuple[Metric[Prices], ...]] = (DAYS, MSE, SKILL)
 # Of each horizon and year of a backtest, and what its table in a terminal shows beside the paired differences.

@@ -1,18 +1,20 @@
 """What a comparison decides before and after its fits: what is refused, and how outcomes are told."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from flows.compare import CompareRequest, compare, plan_trials, require_enough
+from flows.compare import CompareRequest, compare, plan_trials, require_common_day, require_enough
 from flows.edges.configuration import configuration
 from flows.edges.tracking.experiments import Experiment, Tracking, open_tracking
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History
 from flows.reporting.flow_run import ui_url
 from flows.studies.comparison_report import Report
-from pipeline.errors import TooLittleHistoryError
+from pipeline.errors import InputError, TooLittleHistoryError
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome, random_walk_of
 from pipeline.models.catalogue import Recipe, find_recipe
 from pipeline.point.framing import AS_WRITTEN, frame
@@ -21,6 +23,15 @@ from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
 
 pytestmark = pytest.mark.slow
+SMALL = """
+name = "small"
+based_on = "guide-mlp"
+window = 3
+
+[[layers]]
+kind = "dense"
+units = 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +73,40 @@ def test_only_what_shares_its_days_and_units_is_ranked_together(history: History
     for table in tables:
         assert [row["recipe"] for row in table["rows"]] == [RANDOM_WALK]
         assert [row["setting"] for row in table["rows"]] == [table["setting"]]
+
+
+def test_outcomes_that_share_no_day_are_refused_in_one_line(history: History) -> None:
+    walk = random_walk_of(frame(GUIDE_LSTM, history.grid))
+    require_common_day([walk])
+    fitted = replace(walk, recipe="some", table=walk.table.assign(predicted=np.nan))
+    for outcomes in ([walk, fitted], [fitted]):
+        with pytest.raises(InputError, match="No day has a forecast by every recipe") as refused:
+            require_common_day(outcomes)
+        assert "\n" not in str(refused.value)
+        assert refused.value.exit_code == 2
+
+
+@pytest.mark.usefixtures("prefect_harness")
+def test_ranges_and_points_stand_in_one_leaderboard(tmp_path: Path) -> None:
+    candles = simulate_candles(seed=3, first=date(2022, 1, 1), last=date(2023, 12, 31), price=20000.0)
+    file = tmp_path / "candles.csv"
+    file.write_bytes(wire_format(candles, Series("binance", "BTCUSDT")))
+    (tmp_path / "small.toml").write_text(SMALL)
+    recipes = ("har-range", str(tmp_path / "small.toml"))
+    result = compare(CompareRequest(recipes=recipes, file=str(file), seeds=1, epochs=1))
+    board = result["leaderboard"]
+    assert len(result["tables"]) == 2
+    rows = {row["recipe"]: row for row in board["rows"]}
+    assert set(rows) == {"har-range", "small", RANDOM_WALK}
+    assert [row["wis"] is None for row in board["rows"]] == [False, False, True]
+    assert rows["har-range"]["wis_error"] > 0
+    assert rows["small"]["mse_price_error"] > 0
+    assert min(rows["small"]["fit_seconds"], rows["small"]["predict_seconds"]) > 0
+    experiment = open_tracking(configuration().places).find_experiment("candles")
+    assert experiment is not None
+    runs = {run.tags["recipe"]: run.metrics for run in experiment.find_runs(tags={"kind": "trial"})}
+    assert runs["har-range"]["test_wis"] > 0
+    assert runs["small"]["predict_seconds"] == rows["small"]["predict_seconds"]
 
 
 @pytest.mark.usefixtures("prefect_harness")

@@ -1,13 +1,14 @@
 """Recipes that an operator wrote: TOML files in `recipes/` beside coincast.toml, or named by their path."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from flows.edges.configuration import Places
 from flows.edges.words import one_line
 from pipeline.errors import InputError
 from pipeline.models.catalogue import catalogue, find_recipe, parse_recipe
+from pipeline.models.random_walk import RANDOM_WALK
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.toml import as_toml
 
@@ -78,11 +79,21 @@ def write_recipe(name: str, *, like: str, places: Places) -> Path:
     Raises:
         InputError: There is no such other one, the name cannot be a recipe's, or is in use.
     """
-    values = named_recipe(like, places).as_values() | {"name": name}
-    text = as_toml(values)
+    return keep_recipe(name, values=named_recipe(like, places).as_values(), places=places)
+
+
+def keep_recipe(name: str, *, values: Mapping[str, Any], places: Places) -> Path:
+    """Write `recipes/NAME.toml` with these values under that name.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: The name cannot be a recipe's, or is in use, or the values are no recipe's.
+    """
+    text = as_toml({**values, "name": name})
     parse_recipe(text, origin=f"{name}.toml")
-    if name in {recipe.name for recipe in all_recipes(places)}:
-        raise InputError(f"A recipe is named {name!r} already; `coincast recipes show {name}` prints it.")
+    require_free_name(name, places)
     path = places.recipes / f"{name}.toml"
     places.recipes.mkdir(parents=True, exist_ok=True)
     try:
@@ -91,6 +102,17 @@ def write_recipe(name: str, *, like: str, places: Places) -> Path:
     except OSError as error:
         raise InputError(f"{path} cannot be written: {one_line(error, limit=200)}") from error
     return path
+
+
+def require_free_name(name: str, places: Places) -> None:
+    """Refuse a name that cannot be a new recipe's.
+
+    Raises:
+        InputError: It is in use, or none that a recipe can have.
+    """
+    parse_recipe(as_toml({**RANDOM_WALK.as_values(), "name": name}), origin=f"{name[:40]}.toml")
+    if name in {recipe.name for recipe in all_recipes(places)}:
+        raise InputError(f"A recipe is named {name!r} already; `coincast recipes show {name}` prints it.")
 
 
 def _read(path: Path) -> Recipe:

@@ -1,6 +1,7 @@
 """An address in the wrong place: whatever argument holds it, what the command says of it is its public form."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,20 @@ def test_no_argument_is_repeated_with_its_credentials(
     said = "".join("".join(capfd.readouterr()).split())
     assert said
     assert not [secret for secret in ("PW", "K5") if secret in said], said
+
+
+def test_a_setting_of_a_sweep_is_no_credential(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "candles.csv").touch()
+    order = ["coincast", "sweep", "--recipe", "guide-lstm", "--file", str(tmp_path / "candles.csv"), "--vary"]
+    for vary, words in (("x=1,2", "no setting 'x'"), ("window=y", "--vary window, value y: ")):
+        monkeypatch.setattr(sys, "argv", [*order, vary])
+        with pytest.raises(SystemExit):
+            main()
+        said = capsys.readouterr().err
+        assert words in said
+        assert "…" not in said
 
 
 def test_settings_show_no_credential_of_a_misplaced_address(

@@ -52,7 +52,7 @@ ACCUSATIONS = ("does not beat", "Nothing beats", "earned its place", "no longer 
 
 def publishable() -> list[str]:
     """Names of the catalogue's recipes that forecast a range, and of a baseline that a user wrote."""
-    names = [recipe.name for recipe in catalogue() if recipe.kind != "point"]
+    names = [recipe.name for recipe in catalogue() if recipe.kind not in ("point", "peer")]
     return [*names, "own-har-range"]
 
 

@@ -27,6 +27,12 @@ def test_what_is_no_setting_is_refused_with_those_there_are(text: str) -> None:
         parse_vary([text])
 
 
+def test_an_unknown_setting_has_a_near_one_and_is_not_told_with_its_values() -> None:
+    with pytest.raises(InputError, match="no setting 'widow', did you mean 'window'") as refused:
+        parse_vary(["widow=317"])
+    assert "317" not in str(refused.value)
+
+
 def test_a_setting_is_named_once() -> None:
     with pytest.raises(InputError, match="twice"):
         parse_vary(["window=3", "window=7"])

@@ -24,6 +24,7 @@ from pipeline.evaluation.comparison import Outcome, outcome_of, random_walk_of
 from pipeline.evaluation.gate_evidence import common_days, fit_difference, response, score_figures
 from pipeline.evaluation.holdout import Sample
 from pipeline.evaluation.leaderboard import NO_COMMON_DAY, rank
+from pipeline.evaluation.together import rank_together
 from pipeline.evaluation.trial import Trial
 from pipeline.features.day_axis import DayAxis
 from pipeline.figures.backtest import cumulative_figure, pit_figure
@@ -198,6 +199,18 @@ def ranked(who: str, missing: Cells, how: str) -> Result:
     ]
 
 
+def ranked_together(who: str, missing: Cells, how: str) -> Result:
+    """Ranges of one recipe and points of another, whose days begin two later, in one leaderboard."""
+    of_points, of_ranges = (missing if who == name else frozenset() for name in (HAR, MODEL))
+    fit = PointFit(framing(of_points, how), 1, None, predicted("a", "a", of_points, how), {})
+    points = replace(outcome_of(fit), recipe=HAR)
+    judged = sample(MODEL, of_ranges, how)
+    ranges = replace(points, recipe=MODEL, setting="ranges", table=judged.table().assign(part="test"))
+    still = judged.random_walk.table().assign(part="test")
+    walk = replace(ranges, recipe="random-walk", table=still.assign(predicted=still["random_walk"]))
+    return rank_together([points, ranges, walk]).as_values()
+
+
 def walked(who: str, missing: Cells, how: str) -> Outcomes:
     own, walk, har = (forecasts(name, who, missing, how) for name in (MODEL, WALK, HAR))
     days = np.datetime64(FIRST) + np.arange(DAYS)
@@ -342,6 +355,7 @@ LAW: Final[Mapping[str, tuple[Callable[[str, Cells, str], Result], tuple[str, ..
     "scores of one alone": (alone, (MODEL,)),
     "evaluation": (evaluated, (MODEL, WALK)),
     "leaderboard": (ranked, (MODEL, HAR)),
+    "leaderboard of all": (ranked_together, (MODEL, HAR)),
     "backtest": (backtested, (MODEL, WALK)),
     "gate": (gated, MODELS),
     "response of a fit": (compared_fits, (MODEL, HAR)),
