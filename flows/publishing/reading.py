@@ -11,7 +11,7 @@ from pipeline.forecasts.current import current_forecasts, current_rows
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import COVERAGES, LEVELS, interval
 from pipeline.page.assembly import WINDOW_DAYS, build_record
-from pipeline.page.former import Former, former_forecasts
+from pipeline.page.days.former import Former, former_forecasts
 from pipeline.page.sentences import range_sentence
 from pipeline.series import Series
 

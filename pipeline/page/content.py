@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from pipeline.forecasts.columns import mode_of
 from pipeline.forecasts.forecast import Forecast
 from pipeline.monitoring.alarms import Alarm
-from pipeline.page.former import Former
+from pipeline.page.days.former import Former
 from pipeline.scores.scorecard import Coverage, ScoreLine
 from pipeline.series import Series
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pipeline.page.day_grid import DAYS, render_days
+from pipeline.page.days.day_grid import DAYS, render_days
 from pipeline.page.latest import LATEST, Latest, write_latest
 from pipeline.page.rendering import INDEX, render_index
 

@@ -12,7 +12,7 @@ from pipeline.forecasts.quantiles import HORIZONS, LEVELS, MEDIAN
 from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.changes import range_change
 from pipeline.page.content import DataHealth, GateDecision, HasForecast, Issue, Record, SeriesContent
-from pipeline.page.former import outcomes_by_mode
+from pipeline.page.days.former import outcomes_by_mode
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.sentences import calibration_verdict, horizon_note, reader_sentence, skill_verdict
 from pipeline.scores.scorecard import ScoreLine

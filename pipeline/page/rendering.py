@@ -13,10 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.page.changes import change_words
+from pipeline.page.charts.small_fan import small_fan
 from pipeline.page.content import SeriesContent
 from pipeline.page.latest import Entry, Latest
 from pipeline.page.sentences import long_date, short_date
-from pipeline.page.small_fan import small_fan
 from pipeline.page.views import series_view, stale_after
 
 INDEX: Final = "index.html"

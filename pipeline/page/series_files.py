@@ -1,14 +1,14 @@
 """Everything that is published of one series whose page is whole."""
 
-from pipeline.page.chart_files import chart_files
+from pipeline.page.charts.chart_files import chart_files
+from pipeline.page.charts.picture import picture
+from pipeline.page.charts.small_fan import small_fan
+from pipeline.page.charts.standalone import svg_file
 from pipeline.page.content import SeriesContent
+from pipeline.page.days.months import month_pages
 from pipeline.page.latest import CARD, page_name, series_entry, series_folder
-from pipeline.page.months import month_pages
-from pipeline.page.picture import picture
 from pipeline.page.prices import coin_name
 from pipeline.page.rendering import render
-from pipeline.page.small_fan import small_fan
-from pipeline.page.standalone import svg_file
 from pipeline.page.views import series_view
 
 

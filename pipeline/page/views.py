@@ -10,15 +10,15 @@ from pipeline.forecasts.columns import LIVE
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
 from pipeline.page.alarm_sentences import alarm_sentences
 from pipeline.page.changes import change_line
+from pipeline.page.charts.drawing import HALF, NARROW, WIDE
+from pipeline.page.charts.fan_chart import DAYS_SHOWN, fan_chart
+from pipeline.page.charts.score_charts import pit_chart, reliability_chart, skill_chart
 from pipeline.page.content import DataHealth, Record, SeriesContent
-from pipeline.page.drawing import HALF, NARROW, WIDE
-from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
-from pipeline.page.former import month_links, permalink
+from pipeline.page.days.former import month_links, permalink
 from pipeline.page.latest import public_addresses, series_folder
 from pipeline.page.price_cells import PriceCells
 from pipeline.page.prices import coin_name, format_price, market_name, rounding_step
 from pipeline.page.record_views import day_strip, record_view, skill_path_view
-from pipeline.page.score_charts import pit_chart, reliability_chart, skill_chart
 from pipeline.page.sentences import (
     FEW,
     Verdict,

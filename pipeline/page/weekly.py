@@ -8,7 +8,7 @@ from pipeline.forecasts.columns import LIVE
 from pipeline.forecasts.quantiles import COVERAGES
 from pipeline.monitoring.week import DAYS, DayMark, SeriesWeek, WeekScore
 from pipeline.page.alarm_sentences import alarm_sentences
-from pipeline.page.former import permalink
+from pipeline.page.days.former import permalink
 from pipeline.page.prices import coin_name, market_name
 from pipeline.page.rendering import render
 from pipeline.page.sentences import days, long_date, percent, short_date, times_words

@@ -18,7 +18,7 @@ from pipeline.monitoring.alarms import STALE_SOURCE, Alarm
 from pipeline.monitoring.week import GateDay, SeriesWeek, WeekHealth, WeekScore
 from pipeline.page.assembly import build_record
 from pipeline.page.content import Close, DataCheck, DataHealth, GateDecision, Issue, SeriesContent
-from pipeline.page.former import former_forecasts
+from pipeline.page.days.former import former_forecasts
 from pipeline.scores.formulas import probability_integral_transform, weighted_interval_score
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles

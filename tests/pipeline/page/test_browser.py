@@ -14,7 +14,7 @@ from pipeline.forecasts.quantiles import HORIZONS, interval
 from pipeline.monitoring.alarms import Alarm
 from pipeline.monitoring.week import SeriesWeek
 from pipeline.page.content import SeriesContent
-from pipeline.page.day_grid import DAYS
+from pipeline.page.days.day_grid import DAYS
 from pipeline.page.sentences import reader_sentence
 from pipeline.page.short import IssuedForecast, ShortContent
 from pipeline.page.site import full_page, short_page, site_files

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.page.charts.drawing import WIDE
+from pipeline.page.charts.fan_chart import DAYS_SHOWN, fan_chart
+from pipeline.page.charts.score_charts import skill_chart
 from pipeline.page.content import SeriesContent
-from pipeline.page.drawing import WIDE
-from pipeline.page.fan_chart import DAYS_SHOWN, fan_chart
 from pipeline.page.rendering import render_series
-from pipeline.page.score_charts import skill_chart
 from pipeline.page.views import series_view
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from typing import Final
 from markupsafe import Markup
 
 from pipeline.forecasts.columns import LIVE
+from pipeline.page.charts.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.content import Record
-from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.sentences import days, percent, short_date, times_words
 from pipeline.scores.scorecard import ScoreLine
 

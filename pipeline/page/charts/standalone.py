@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-_STYLE: Final = Path(__file__).parent / "templates" / "style.css"
+_STYLE: Final = Path(__file__).parents[1] / "templates" / "style.css"
 _COLOUR: Final = re.compile(r"var\((--[\w-]+)\)")
 
 _MADE_UP: Final = (

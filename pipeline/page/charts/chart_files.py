@@ -8,12 +8,12 @@ from math import isnan
 from typing import Any, Final
 
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
+from pipeline.page.charts.fan_chart import DAYS_SHOWN
+from pipeline.page.charts.standalone import svg_file
 from pipeline.page.content import PastForecast, Record, SeriesContent
-from pipeline.page.fan_chart import DAYS_SHOWN
-from pipeline.page.former import SHOWN
+from pipeline.page.days.former import SHOWN
 from pipeline.page.latest import series_folder
 from pipeline.page.prices import coin_name
-from pipeline.page.standalone import svg_file
 from pipeline.page.views import drawn_record
 
 _Row = Sequence[Any]

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from pipeline.page.former import permalink
+from pipeline.page.days.former import permalink
 from pipeline.page.latest import OUTCOME_DAYS, Entry, Latest
 from pipeline.page.rendering import render
 from pipeline.page.sentences import long_date

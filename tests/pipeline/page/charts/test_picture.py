@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.page.charts.drawing import WIDE
+from pipeline.page.charts.fan_chart import fan_chart
+from pipeline.page.charts.picture import picture
 from pipeline.page.content import SeriesContent
-from pipeline.page.drawing import WIDE
-from pipeline.page.fan_chart import fan_chart
 from pipeline.page.latest import Latest, series_entry
-from pipeline.page.picture import picture
 from pipeline.page.rendering import render_index, render_series
 from pipeline.page.series_files import series_files
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.forecasts.columns import LIVE
 from pipeline.page.content import SeriesContent
-from pipeline.page.former import Former, FormerHorizon, anchor, month_page
+from pipeline.page.days.former import Former, FormerHorizon, anchor, month_page
 from pipeline.page.prices import coin_name, format_price, market_name, rounding_step
 from pipeline.page.rendering import render
 from pipeline.page.sentences import instant_words, long_date, short_date, times_words

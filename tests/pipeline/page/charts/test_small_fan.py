@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.page.charts.small_fan import HEIGHT, WIDTH, small_fan
 from pipeline.page.content import SeriesContent
 from pipeline.page.latest import Latest, series_entry
 from pipeline.page.rendering import render_index
-from pipeline.page.small_fan import HEIGHT, WIDTH, small_fan
 
 
 @pytest.fixture(scope="module")

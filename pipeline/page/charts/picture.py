@@ -6,10 +6,10 @@ from markupsafe import Markup, escape
 
 from pipeline.forecasts.quantiles import interval
 from pipeline.page.changes import change_words, range_change
+from pipeline.page.charts.standalone import nested, png_file
 from pipeline.page.content import SeriesContent
 from pipeline.page.prices import coin_name, format_price, market_name, rounding_step
 from pipeline.page.sentences import long_date
-from pipeline.page.standalone import nested, png_file
 
 WIDTH: Final = 1200
 HEIGHT: Final = 630

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline.page.content import SeriesContent
-from pipeline.page.former import former_forecasts, permalink
-from pipeline.page.months import month_pages
+from pipeline.page.days.former import former_forecasts, permalink
+from pipeline.page.days.months import month_pages
 from pipeline.page.rendering import render_series
 
 MakeContent = Callable[..., SeriesContent]

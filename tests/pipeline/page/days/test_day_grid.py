@@ -4,7 +4,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from pipeline.page.day_grid import render_days
+from pipeline.page.days.day_grid import render_days
 from pipeline.page.latest import Latest
 
 ENTRY = {

@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline.page.chart_files import chart_files
+from pipeline.page.charts.chart_files import chart_files
+from pipeline.page.charts.fan_chart import DAYS_SHOWN
+from pipeline.page.charts.small_fan import small_fan
+from pipeline.page.charts.standalone import svg_file
 from pipeline.page.content import SeriesContent
-from pipeline.page.fan_chart import DAYS_SHOWN
-from pipeline.page.small_fan import small_fan
-from pipeline.page.standalone import svg_file
 from pipeline.page.views import series_view
 
 pytestmark = pytest.mark.slow

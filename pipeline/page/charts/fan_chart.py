@@ -6,8 +6,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from pipeline.forecasts.quantiles import HORIZONS, MEDIAN, interval
+from pipeline.page.charts.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.content import PastForecast, SeriesContent
-from pipeline.page.drawing import NARROW, Spec, day_axis, draw, instant, mark
 from pipeline.page.prices import decimals, format_price
 from pipeline.page.sentences import short_date
 

@@ -1,0 +1,1 @@
+"""The charts of the pages: drawn in pages, and as files of their own."""
