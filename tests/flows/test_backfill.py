@@ -455,6 +455,38 @@ def test_the_deployments_flow_refuses_what_the_server_lets_pass(fresh: Callable[
         backfill(first="not-a-date", last="2025-06-30")
 
 
+def test_a_dry_run_of_the_flow_leaves_a_table_by_day_and_a_plan_that_another_run_executes(
+    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    from flows.backfill import backfill
+
+    deployment = fresh("planned")
+    asked = deployment.asked(first=LAST - timedelta(days=1), recipe="har-range")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployment.environment.items():
+            patch.setenv(name, value)
+        planned = backfill(**asked, dry_run=True)
+        assert planned["counts"] == {"create": 2, "retry": 0, "skip": 0, "refuse": 0}
+        assert not open_backfill_stores(deployment.configuration).units.listed()
+        for wrong in ({"first": asked["first"]}, {"dry_run": True}, {"recipe": "har-range"}):
+            with pytest.raises(InputError, match="by itself"):
+                backfill(plan=planned["plan"], **wrong)
+        for name in ("260101-aaaaaa", "../secret"):
+            with pytest.raises(InputError, match="no plan"):
+                backfill(plan=name)
+        made = backfill(plan=planned["plan"])
+    assert made["units"]["done"] == 2
+    wish = {"artifacts": {"key": {"any_": [f"backfill-plan-{planned['plan']}"]}}}
+    with get_client(sync_client=True) as client:
+        (artifact,) = client._client.post("/artifacts/filter", json=wish).json()
+    days = [str(LAST - timedelta(days=1)), str(LAST)]
+    rows = json.loads(artifact["data"])
+    assert [(row["day"], row["outcome"]) for row in rows] == [(day, "create") for day in days]
+    assert planned["plan"] in artifact["description"]
+
+
 def test_the_flow_leaves_a_table_and_a_full_bar_and_both_flows_do_the_work(
     reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
 ) -> None:
