@@ -464,6 +464,8 @@ def test_a_dry_run_of_the_flow_leaves_a_table_by_day_and_a_plan_that_another_run
 
     deployment = fresh("planned")
     asked = deployment.asked(first=LAST - timedelta(days=1), recipe="har-range")
+    current = deployment.configuration
+    refresh_snapshots(backfill_request(current, **asked), current, deployment.stores)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in deployment.environment.items():
             patch.setenv(name, value)
@@ -493,6 +495,7 @@ def test_the_flow_leaves_a_table_and_a_full_bar_and_both_flows_do_the_work(
     from prefect.client.orchestration import get_client
 
     from flows.backfill import backfill, backfill_chunk
+    from flows.edges.tracking.experiments import open_tracking
 
     deployment = fresh("flow")
     with pytest.MonkeyPatch.context() as patch:
@@ -507,6 +510,14 @@ def test_the_flow_leaves_a_table_and_a_full_bar_and_both_flows_do_the_work(
         found = {
             one["key"]: one["data"] for one in client._client.post("/artifacts/filter", json=wish).json()
         }
+        wish = {"artifacts": {"key": {"any_": [f"backfill-{made['id']}-mlflow"]}}}
+        (link,) = client._client.post("/artifacts/filter", json=wish).json()
+    assert f"]({made['run_url']})" in link["data"]
+    assert made["run_url"].endswith("?workflowType=machine_learning")
+    tracking = open_tracking(deployment.configuration.places)
+    tags = tracking.client.get_run(made["run_url"].partition("/runs/")[2].partition("?")[0]).data.tags
+    assert tags["flow_run_url"].endswith(f"/flow-run/{tags['flow_run_id']}")
+    assert f"({tags['flow_run_url']})" in tags["mlflow.note.content"]
     assert sorted(found) == keys
     assert '"done": 2' in str(found[keys[0]])
     assert found[keys[1]] == 100.0
