@@ -456,7 +456,7 @@ def test_the_deployments_flow_refuses_what_the_server_lets_pass(fresh: Callable[
 
 
 def test_a_dry_run_of_the_flow_leaves_a_table_by_day_and_a_plan_that_another_run_executes(
-    reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
+    fresh: Callable[[str], Deployment],
 ) -> None:
     from prefect.client.orchestration import get_client
 
