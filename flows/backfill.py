@@ -3,10 +3,11 @@
 from typing import Any, Literal
 
 from flows.backfills.execution import Execution
-from flows.backfills.plan import backfill_request, make_plan, open_backfill_stores
-from flows.backfills.run import execute_plan, refresh_snapshots
+from flows.backfills.plan import backfill_request, checked_plan, open_backfill_stores
+from flows.backfills.planned import kept_for_later, plan_now, require_plan_alone
+from flows.backfills.run import execute_plan
 from flows.backfills.worker import work_chunk
-from flows.edges.clock import clock
+from flows.edges.backfill_store.plan_file import kept_plan
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
 from flows.inputs.arguments import DateText, SeriesText
@@ -16,8 +17,8 @@ from pipeline.errors import RunError
 
 @flow(name="backfill")
 def backfill(
-    first: DateText,
-    last: DateText,
+    first: DateText | None = None,
+    last: DateText | None = None,
     series: list[SeriesText] | None = None,
     source: str | None = None,
     recipe: str | None = None,
@@ -30,12 +31,16 @@ def backfill(
     max_parallel: int | None = None,
     dask: str | None = None,
     lease_s: float = 60.0,
+    dry_run: bool = False,
+    plan: str | None = None,
 ) -> dict[str, Any]:
     """Plan a backfill, execute it, score and publish it.
 
+    A dry run shows what would become of each day and keeps the plan; a run with that plan's id executes it as it is.
+
     Args:
-        first: First as_of, YYYY-MM-DD.
-        last: Last as_of.
+        first: First as_of, YYYY-MM-DD; with `plan` none.
+        last: Last as_of; with `plan` none.
         series: As `binance/BTCUSDT/1d`; default: the settings'.
         source: URL or folder of the CSV files; default: the settings'.
         recipe: Whose forecasts; default: the settings'.
@@ -48,6 +53,8 @@ def backfill(
         max_parallel: Chunks at a time.
         dask: Address of Dask's scheduler.
         lease_s: Seconds after which a silent worker is taken for dead.
+        dry_run: Download and make nothing: show a table of the days, and keep the plan.
+        plan: Id of a plan that a dry run kept: it says days and choices by itself.
 
     Returns:
         JSON values of what became of it.
@@ -59,23 +66,28 @@ def backfill(
     prepare_environment()
     current = configuration()
     execution = Execution(executor, max_parallel, dask, lease_s)
-    request = backfill_request(
-        current,
-        series=series,
-        first=first,
-        last=last,
-        source=source,
-        recipe=recipe,
-        reprocess=reprocess,
-        order=order,
-        refit_every=refit_every,
-        vintage=vintage,
-        chunk_days=chunk_days,
-    )
     stores = open_backfill_stores(current)
-    refresh_snapshots(request, current, stores)
-    plan = make_plan(request, current, stores, now=clock())
-    outcome = execute_plan(plan, current, stores, execution)
+    if plan is not None:
+        require_plan_alone(first, last, series, source, recipe, refit_every, dry_run=dry_run)
+        ready = checked_plan(kept_plan(plan, current.places.home), current, stores)
+    else:
+        request = backfill_request(
+            current,
+            series=series,
+            first=first or "",
+            last=last or "",
+            source=source,
+            recipe=recipe,
+            reprocess=reprocess,
+            order=order,
+            refit_every=refit_every,
+            vintage=vintage,
+            chunk_days=chunk_days,
+        )
+        if dry_run:
+            return kept_for_later(request, current, stores)
+        ready = plan_now(request, current, stores)
+    outcome = execute_plan(ready, current, stores, execution)
     if outcome.failed:
         raise RunError(
             f"{len(outcome.failed)} units of backfill {outcome.id} failed, the others are over; the first,"

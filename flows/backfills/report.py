@@ -13,6 +13,8 @@ from flows.edges.tracking.run import Run
 from flows.inputs.failures import kept
 from flows.publishing.publication import published_recipes
 from flows.publishing.reproduction import kept_recipe
+from flows.reporting.artifacts import show_link
+from flows.reporting.flow_run import name_and_id, ui_url, way_back
 from pipeline.backfill.scores import compared_models, leaderboard, scores_by_day
 from pipeline.errors import CoincastError
 from pipeline.forecasts.columns import AS_OF, BACKFILL, SERIES
@@ -52,8 +54,9 @@ class BackfillOutcome:
 
 
 def backfill_tags(backfill: Backfill) -> dict[str, object]:
-    """By which the run is found again."""
+    """By which the run is found again, and the way back to the Prefect run."""
     request = backfill.request
+    flow_run, flow_run_id = name_and_id()
     return {
         "kind": "backfill",
         "backfill": backfill.id,
@@ -64,6 +67,9 @@ def backfill_tags(backfill: Backfill) -> dict[str, object]:
         "vintage": request.vintage,
         "refit_every": request.refit_every,
         "seed": request.seed,
+        "flow_run": flow_run,
+        "flow_run_id": flow_run_id,
+        "flow_run_url": ui_url(),
         "simulated": str(any(Series.parse(one).simulated for one in request.series)).lower(),
     }
 
@@ -121,6 +127,9 @@ def log_backfill(
     if board:
         run.log_table(board, "leaderboard")
         run.log_table(scores_by_day(scores, models=models), "leaderboard_by_day")
+    if back := way_back():
+        run.set_note(back.strip())
+    show_link(f"backfill-{backfill.id}-mlflow", run.url, f"MLflow run of backfill {backfill.id}")
     run.log_parameters({**backfill.request.model_dump(mode="json"), "recipe": backfill.recipe})
     return board
 

@@ -114,15 +114,7 @@ def _print_outcome(outcome: "BackfillOutcome") -> None:
     if not outcome.id:
         typer.echo(f"nothing to do: {_told(outcome.units)}")
         return
-    from pipeline.scores.metrics import LEADERBOARD_TABLE
-
-    rows = [
-        (row["model_id"], row["n"], *(metric.text(row[metric.name]) for metric in LEADERBOARD_TABLE))
-        for row in outcome.leaderboard
-    ]
-    if rows:
-        heads = ("model", "scored", *(metric.title for metric in LEADERBOARD_TABLE))
-        print_table("Backfilled forecasts", heads, rows)
+    print_leaderboard(outcome, "Backfilled forecasts")
     typer.echo(f"backfill {outcome.id}: {_told(outcome.units)}; {outcome.published} files published")
     console().print(f"MLflow run: {outcome.run_url}", markup=False)
     seconds = outcome.seconds
@@ -130,6 +122,18 @@ def _print_outcome(outcome: "BackfillOutcome") -> None:
     _print_reasons(outcome.failed, outcome.id)
     for name, why in outcome.failures.items():
         console().print(f"failed: {name}: {why}", markup=False)
+
+
+def print_leaderboard(outcome: "BackfillOutcome", title: str) -> None:
+    """Its models, the best first; nothing where none was scored."""
+    from pipeline.scores.metrics import LEADERBOARD_TABLE
+
+    rows = [
+        (row["model_id"], row["n"], *(metric.text(row[metric.name]) for metric in LEADERBOARD_TABLE))
+        for row in outcome.leaderboard
+    ]
+    if rows:
+        print_table(title, ("model", "scored", *(metric.title for metric in LEADERBOARD_TABLE)), rows)
 
 
 def _print_reasons(failed: Sequence[Mapping[str, Any]], backfill_id: str) -> None:

@@ -67,8 +67,19 @@ def run_daily(
     wait: bool = False,
     quiet: bool,
     as_json: bool,
+    trained_s: float = 0.0,
 ) -> None:
     """Run the flow, watched on the terminal, and print what became of each series.
+
+    Args:
+        series: As `binance/BTCUSDT/1d`; None for the settings'.
+        as_of: Date of the last candle that may be seen; None for the newest.
+        now: The instant that the run believes in; None for the clock's.
+        overrides: Settings that win.
+        wait: Whether a late file is waited for.
+        quiet: Print nothing.
+        as_json: Print one JSON object.
+        trained_s: Seconds of fits that this command made before.
 
     Raises:
         CoincastError: What was asked cannot be done, or a series failed.
@@ -99,13 +110,20 @@ def run_daily(
                 series=[str(one) for one in wanted], as_of=as_of, now=now, overrides=overrides, wait=wait
             )
         except SeriesFailedError as failed:
-            _report(failed.outcomes, quiet=quiet, as_json=as_json, failures=failed.failures)
+            _report(
+                failed.outcomes, quiet=quiet, as_json=as_json, failures=failed.failures, trained_s=trained_s
+            )
             raise
-    _report(outcomes, quiet=quiet, as_json=as_json, failures={})
+    _report(outcomes, quiet=quiet, as_json=as_json, failures={}, trained_s=trained_s)
 
 
 def _report(
-    outcomes: "Sequence[DayOutcome]", *, quiet: bool, as_json: bool, failures: dict[str, str]
+    outcomes: "Sequence[DayOutcome]",
+    *,
+    quiet: bool,
+    as_json: bool,
+    failures: dict[str, str],
+    trained_s: float,
 ) -> None:
     if as_json:
         print_json({"series": [outcome.as_dict() for outcome in outcomes], "failed": failures})
@@ -113,7 +131,7 @@ def _report(
         for outcome in outcomes:
             print_outcome(outcome)
         in_all = time.perf_counter() - BEGUN
-        outside = in_all - sum(_training_s(outcome) for outcome in outcomes)
+        outside = in_all - trained_s - sum(_training_s(outcome) for outcome in outcomes)
         console().print(f"{in_all:.1f} s in all, {outside:.1f} of them outside training")
 
 

@@ -35,6 +35,9 @@ def up(
     mlflow_port: Annotated[
         int, typer.Option("--mlflow-port", min=1, max=65535, help="Of MLflow's, always on loopback.")
     ] = 5000,
+    site_port: Annotated[
+        int, typer.Option("--site-port", min=1, max=65535, help="Of the published site, always on loopback.")
+    ] = 4300,
     chunks: ChunksOption = 2,
     patience: PatienceOption = 120.0,
     env: Annotated[
@@ -42,7 +45,7 @@ def up(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Start Prefect's server, MLflow's server and a worker; register deployments, limits and the automation.
+    """Start the servers of Prefect, MLflow and the published site, and a worker; register deployments and limits.
 
     What runs already is left alone: a second time starts only what is missing. Logs are in `run/` of the state folder.
 
@@ -54,6 +57,7 @@ def up(
     from flows.edges.configuration import configuration
     from flows.edges.machine.prefect_settings import apply_prefect_settings
     from flows.edges.machine.runtime import prepare_environment
+    from flows.edges.tracking.experiments import runs_page
     from flows.operations.local_services import ServerOptions, start_all, variables_in_use
     from pipeline.addresses.address import Address
 
@@ -62,7 +66,7 @@ def up(
         return
     prepare_environment(terminal=True)
     apply_prefect_settings()
-    options = ServerOptions(host, prefect_port, mlflow_port, Address(postgres), chunks, patience)
+    options = ServerOptions(host, prefect_port, mlflow_port, site_port, Address(postgres), chunks, patience)
     standings, setup = start_all(options, configuration().places)
     if as_json:
         services = [
@@ -83,15 +87,18 @@ def up(
             f"{one.service.name:8} {one.state:8} {one.service.url}  (log: {one.service.log})", markup=False
         )
     _tell(setup)
+    site = next((one.service.url for one in standings if one.service.name == "site"), "")
     out.print(
-        f"\nUI of flows: {options.api.removesuffix('/api')}    UI of runs: {options.mlflow_url}", markup=False
+        f"\nUI of flows: {options.api.removesuffix('/api')}    UI of runs: {runs_page(options.mlflow_url)}"
     )
+    if site:
+        out.print(f"the site: {site}")
     _export(options.variables)
 
 
 @app.command()
 def down(*, patience: PatienceOption = 20.0, as_json: JsonOption = False) -> None:
-    """End what `coincast up` started: worker, MLflow, Prefect.
+    """End what `coincast up` started: worker, site, MLflow, Prefect.
 
     No new flow begins. Those that run are waited for; what is cut off when the patience is over is Crashed in Prefect.
 

@@ -7,7 +7,9 @@ from typing import Final
 from expectations.verdict import Verdict
 from flows.day.outcome import ranges
 from flows.day.registration import Registration
+from flows.edges.configuration import Places
 from flows.edges.ledger.store import Ledger
+from flows.edges.machine.site_address import shown_place
 from flows.publishing.vendor_revisions import Change
 from flows.reporting.artifacts import show_link, show_table, unfailing
 from flows.reporting.flow_run import within_flow
@@ -72,9 +74,10 @@ def show_scorecard(series: Series, ledger: Ledger) -> None:
 
 
 @unfailing()
-def show_page(series: Series, target: str) -> None:
+def show_page(series: Series, places: Places, target: str) -> None:
     """The way to the series' published page."""
-    show_link(f"{series.slug}-page", f"{target}/{page_name(series.slug)}", f"Page of {series}")
+    address = shown_place(places, target, page_name(series.slug))
+    show_link(f"{series.slug}-page", address, f"Page of {series}")
 
 
 def _finite(value: float | None) -> float | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.day.registration import Registration
 from flows.edges.files.targets import Publication
+from flows.edges.machine.site_address import shown_place
 from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.publication import Day
@@ -55,7 +56,7 @@ class DayOutcome:
         decision: The gate's reasons, a sentence each.
         model: Registered name and version, as `coincast-binance-btcusdt-1d 3`.
         run_url: The MLflow run.
-        page: Where the series' page lies.
+        page: Where the series' page is opened.
         warnings: What did not fail and must be known, a sentence each: of the source's file, the data contract, the
             publication.
         scored: Forecasts whose truth arrived with this run.
@@ -108,7 +109,7 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
         decision=registration.reasons if registration else (),
         model=_registered_name(job, own["model_version"]),
         run_url=stores.tracking.experiment(job.series.slug).run_url(own["run_id"]),
-        page=f"{publication.target}/{page_name(job.series.slug)}",
+        page=shown_place(job.configuration.places, publication.target, page_name(job.series.slug)),
         warnings=(*done.warnings, *(check.message for check in done.day.verdict.failures)),
         scored=done.scored,
         seconds=dict(done.watch.seconds),

@@ -6,7 +6,7 @@ from expectations.verdict import Verdict
 from flows.edges.tracking.run import Run
 from flows.inputs.market import Market
 from flows.inputs.request import Job
-from flows.reporting.flow_run import name_and_id
+from flows.reporting.flow_run import name_and_id, ui_url, way_back
 from pipeline.evaluation.gate import Decision
 from pipeline.evaluation.holdout import Evaluation
 from pipeline.figures.daily import forecast_figure, loss_figure
@@ -29,6 +29,7 @@ def run_tags(job: Job, market: Market, manifest: Manifest) -> dict[str, object]:
         "simulated_time": str(job.simulated_time).lower(),
         "prefect_flow_run": flow_run,
         "prefect_flow_run_id": flow_run_id,
+        "prefect_flow_run_url": ui_url(),
         **{f"version_{name}": version for name, version in manifest.packages.items()},
     }
 
@@ -68,7 +69,7 @@ def log_fit(
         market.candles, name=job.series.slug, digest=market.snapshot.sha256, source=market.snapshot.url
     )
     run.set_tags({"data_contract": verdict.severity})
-    run.set_note(model_card(job, market, evaluation, reasons))
+    run.set_note(model_card(job, market, evaluation, reasons) + way_back())
 
 
 def log_decision(run: Run, decision: Decision) -> None:

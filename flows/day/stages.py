@@ -219,7 +219,7 @@ def publish(days: Sequence[Day], stores: Stores) -> PublishedDays:
     )
     for job in {day.job.series: day.job for day in days}.values():
         with kept(failures, str(job.series)):
-            artifacts.show_page(job.series, publication.target)
+            artifacts.show_page(job.series, job.configuration.places, publication.target)
             _raise(job, stores, _alarms(job, stores))
     return replace(done, failures=failures)
 

@@ -24,7 +24,9 @@ _A_YEAR: Final = 2026
 _MONTHS_AHEAD: Final = 6
 _REMEDIES: Final = {
     NO_FORECAST: "look at the last flow run, then run `coincast daily --series {series}`",
-    SUSPECT_SOURCE: "look at what the vendor serves; if it is right, run `coincast snapshots accept`",
+    SUSPECT_SOURCE: (
+        "look at what the vendor serves; if it is right, run `coincast snapshots accept` with the digits in brackets"
+    ),
     SOURCES_DIFFER: "compare both with the exchange; change `sources` in coincast.toml if the first is wrong",
     STALE_SOURCE: "look at what the vendor serves; take a delisted series out of coincast.toml",
     COVERAGE: "run `coincast scorecard --series {series}`, then refit or `coincast models rollback`",
@@ -142,7 +144,7 @@ def judge_alarms(series: str, alarms: Sequence[Alarm], *, configured: bool = Fal
         Finding(
             f"{alarm.kind} {series}",
             "failed",
-            f"since {alarm.since}: {alarm.message}",
+            f"since {alarm.since}: {alarm.wrong}",
             remedies[alarm.kind].format(series=series),
         )
         for alarm in alarms
@@ -156,7 +158,7 @@ def judge_service(name: str, place: str, log: str, *, alive: bool) -> Finding:
         name: Of the service.
         place: What it serves, or of the server that it works for.
         log: File of its output.
-        alive: Whether its process is there.
+        alive: Whether its process is there, and answers.
     """
     if alive:
         return Finding(f"service {name}", "ok", f"runs, {place}")

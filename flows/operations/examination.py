@@ -36,7 +36,7 @@ from pipeline.series import Series
 
 NOTHING_YET: Final = "nothing has run yet"
 _FIRST_RUN: Final = "run `coincast daily`, or `coincast demo` without a network"
-_PLACES: Final = "do what it says, or correct the places that `coincast settings` shows"
+_PLACES: Final = "do what is said of it, or correct the places that `coincast settings` shows"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,9 @@ def _deployment(current: Configuration, now: datetime) -> Iterator[Finding]:
     yield Finding("settings", "ok", f"recipe {settings.recipe}, series {', '.join(settings.series)}")
     yield judge_disk(str(places.home), free_bytes(places.home))
     yield from _guarded("services", _services(RunFolder(places.home)), "run `coincast up`")
-    yield from _guarded("MLflow", _mlflow(places.tracking_uri), "check MLFLOW_TRACKING_URI and its server")
+    yield from _guarded(
+        "MLflow", _mlflow(places.tracking_uri), "do what is said of it, or correct MLFLOW_TRACKING_URI"
+    )
     yield from _prefect(prefect_api())
     yield from _guarded("database", _database(current, now), _PLACES)
     yield from _guarded("growth", _sizes(places, now), _PLACES)
@@ -89,7 +91,11 @@ def _guarded(name: str, findings: Iterator[Finding], remedy: str) -> Iterator[Fi
 def _services(folder: RunFolder) -> Iterator[Finding]:
     for one in folder.services():
         if one.wanted:
-            yield judge_service(one.name, one.url, one.log, alive=one.leader() is not None)
+            alive = one.leader() is not None
+            # Before the first publication there is no page, which is an answer too.
+            if one.name == "site" and alive:
+                alive = ask(one.url).status in (200, 404)
+            yield judge_service(one.name, one.url, one.log, alive=alive)
 
 
 def _mlflow(address: Address) -> Iterator[Finding]:

@@ -3,10 +3,13 @@
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import combinations
+from pathlib import Path
 from typing import Final
 
 from flows.edges.configuration import Places
 from flows.edges.credentials import full_address
+from flows.edges.files.file_store import is_local, open_file_store
 from flows.edges.machine.background import RunFolder, Service, require_free
 from flows.edges.machine.resources import host_name
 from flows.edges.machine.services import (
@@ -37,6 +40,7 @@ class ServerOptions:
         host: Address that Prefect's server listens on; MLflow's, which has no authentication, is on loopback.
         prefect_port: Prefect's.
         mlflow_port: MLflow's.
+        site_port: Of the published site, on loopback too.
         postgres: URL of Prefect's database; empty for its SQLite.
         chunks: Runs of the queue `backfill-chunks` that may go on at once.
         patience_s: Seconds that each may take to answer.
@@ -45,6 +49,7 @@ class ServerOptions:
     host: str
     prefect_port: int
     mlflow_port: int
+    site_port: int
     postgres: Address
     chunks: int
     patience_s: float
@@ -59,6 +64,11 @@ class ServerOptions:
     def mlflow_url(self) -> str:
         """MLflow's server."""
         return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def site_url(self) -> str:
+        """The published site."""
+        return f"http://127.0.0.1:{self.site_port}"
 
     @property
     def variables(self) -> dict[str, str]:
@@ -96,15 +106,14 @@ def start_all(options: ServerOptions, places: Places) -> tuple[tuple[Standing, .
         raise SettingsError(
             f"--host {options.host} lets other machines in: set PREFECT_SERVER_API_AUTH_STRING=user:password first."
         )
-    if options.prefect_port == options.mlflow_port:
-        raise InputError(
-            f"--prefect-port and --mlflow-port are both {options.mlflow_port}; give one another."
-        )
+    _require_own_ports(options)
     folder = RunFolder(places.home)
     with folder.lock():
         # MLflow's tables are made while Prefect's server gets ready.
         begun = [begin(_prefect(options, folder), folder)]
         begun.append(begin(_mlflow(options, folder, places), folder))
+        if site := _site_folder(places):
+            begun.append(begin(_site(options, folder, site), folder))
         servers = [answering(one, folder, options.patience_s) for one in begun]
         folder.give_credentials(options.api)
         setup = set_up(options.api, chunks=options.chunks, receipt=folder.path / _RECEIPT)
@@ -159,6 +168,35 @@ def _mlflow(options: ServerOptions, folder: RunFolder, places: Places) -> Progra
         return folder.start("mlflow", command, environment=environment, **wanted)
 
     return Program("mlflow", wanted, start, lambda _: ask(f"{options.mlflow_url}/health").fine)
+
+
+def _site(options: ServerOptions, folder: RunFolder, site: Path) -> Program:
+    wanted = {"url": options.site_url, "host": _LOCAL, "store": str(site)}
+
+    def start() -> Service:
+        require_free(_LOCAL, options.site_port, name="The site's server", option="--site-port")
+        command = ("flows.edges.machine.site_server", str(options.site_port), str(site))
+        return folder.start("site", command, environment={}, **wanted)
+
+    # Before the first publication there is no page, which is an answer too.
+    return Program("site", wanted, start, lambda _: ask(options.site_url).status in (200, 404))
+
+
+def _site_folder(places: Places) -> Path | None:
+    """The folder of the publication; None where that lies in an object store, which has servers of its own."""
+    store, root = open_file_store(places.publish_url)
+    return Path(root) if is_local(store) else None
+
+
+def _require_own_ports(options: ServerOptions) -> None:
+    ports = {
+        "--prefect-port": options.prefect_port,
+        "--mlflow-port": options.mlflow_port,
+        "--site-port": options.site_port,
+    }
+    for (one, port), (other, its) in combinations(ports.items(), 2):
+        if port == its:
+            raise InputError(f"{one} and {other} are both {port}; give one another.")
 
 
 def _worker(options: ServerOptions, folder: RunFolder) -> Program:

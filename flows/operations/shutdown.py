@@ -14,7 +14,7 @@ from flows.operations.server_setup import POOL
 from flows.reporting.progress import log
 
 # The worker ends first, so that nothing is reported to a server that is gone.
-_ORDER: Final = ("worker", "mlflow", "prefect")
+_ORDER: Final = ("worker", "site", "mlflow", "prefect")
 # With nothing in hand a worker ends at once.
 _WORKER_S: Final = 10.0
 _TRIES: Final = 5
@@ -26,7 +26,7 @@ _CUT_OFF: Final = (
 
 
 def end_all(places: Places, *, patience_s: float) -> dict[str, str]:
-    """End worker, MLflow and Prefect, in this order; what became of each, by name.
+    """End worker, site, MLflow and Prefect, in this order; what became of each, by name.
 
     Args:
         places: Whose.

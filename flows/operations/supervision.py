@@ -17,10 +17,10 @@ _LEFT_S: Final = 5.0
 
 @dataclass(frozen=True)
 class Program:
-    """One of the three.
+    """One of the four.
 
     Attributes:
-        name: `prefect`, `mlflow` or `worker`.
+        name: `prefect`, `mlflow`, `site` or `worker`.
         wanted: What its record must say: `url`, `host` and `store`, as `Service` has them.
         start: Starts it.
         answers: Whether it does its work, told its record.

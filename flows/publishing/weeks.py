@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from flows.edges.configuration import Configuration
 from flows.edges.files.targets import publish, read_published
+from flows.edges.machine.site_address import shown_place
 from flows.edges.tracking.experiments import Experiment, tracked_run
 from flows.inputs.stores import Stores
 from flows.publishing.alarms import series_alarms, usual_model
@@ -130,7 +131,7 @@ def report_week(
     report = WeekReport(
         week=week,
         outcome=publication.outcome,
-        page=f"{publication.target}/{WEEKLY}",
+        page=shown_place(configuration.places, publication.target, WEEKLY),
         run_url=_keep(stores.tracking.experiment(EXPERIMENT), weeks, page, note=markdown),
         rows=rows,
     )

@@ -53,7 +53,7 @@ def show_link(key: str, place: str, text: str) -> None:
     """The way to a page: a URL as it is, a file as one."""
     if within_flow():
         with unfailing():
-            address = place if "://" in place else Path(place).resolve().as_uri()
+            address = place if "://" in place else Path(place).absolute().as_uri()
             create_link_artifact(link=address, link_text=text, key=key)
 
 

@@ -24,6 +24,12 @@ def name_and_id() -> tuple[str, str]:
     return flow_run.name or "", flow_run.id or ""
 
 
+def way_back() -> str:
+    """The link to the flow run, in Markdown for an MLflow run's note; empty outside of one, and without a UI."""
+    name, _ = name_and_id()
+    return f"\n\n[Prefect run {name}]({address})" if name and (address := ui_url()) else ""
+
+
 def ui_url() -> str | None:
     """Address of the flow run in Prefect's UI; None where no UI is known, for which Prefect says `None/flow-runs`."""
     from prefect.runtime import flow_run

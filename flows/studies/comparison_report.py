@@ -8,7 +8,7 @@ from flows.edges.tracking.experiments import Experiment
 from flows.edges.tracking.run import Run
 from flows.inputs.history import History
 from flows.reporting.artifacts import show_table
-from flows.reporting.flow_run import name_and_id, ui_url
+from flows.reporting.flow_run import name_and_id, ui_url, way_back
 from flows.reporting.progress import watcher
 from flows.studies.recipe_runs import frame_of, log_figures
 from pipeline.evaluation.comparison import RANDOM_WALK, Outcome
@@ -112,7 +112,7 @@ def log_report(report: Report, *, recipes: Sequence[Recipe]) -> None:
     run.log_table(_together_rows(report), "leaderboard")
     run.log_table(_rows(report), "settings")
     run.log_json(report.as_values(), "comparison")
-    run.set_note(_note(report))
+    run.set_note(_note(report) + way_back())
     run.set_tags({"failed": ", ".join(failure.trial for failure in report.failed) or None})
     run.log_figure(closes_figure(report.history.candles), "close")
     learned = [outcome for outcome in report.outcomes if outcome.recipe != RANDOM_WALK]

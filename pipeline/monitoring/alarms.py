@@ -1,5 +1,6 @@
 """When a person must look: a record that chance does not explain, no forecast today, a source gone stale or suspect."""
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,7 @@ _ADVICE: Final = {
     COVERAGE: "do not rely on these ranges; see `coincast scorecard`, then refit or roll back",
     SKILL: "do not rely on this model; see `coincast scorecard`, then roll back or publish the random walk",
 }
+_BEFORE_ADVICE: Final = re.compile(r"[;:] (?=run `|look at |do not rely on )")
 _BASELINE_ADVICE: Final = "do not rely on these ranges; see `coincast scorecard`, then choose another recipe"
 
 
@@ -49,6 +51,11 @@ class Alarm:
     kind: str
     message: str
     since: date
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong and what is usual: its message without what to do."""
+        return _BEFORE_ADVICE.split(self.message, maxsplit=1)[0]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""

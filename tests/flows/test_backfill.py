@@ -455,12 +455,47 @@ def test_the_deployments_flow_refuses_what_the_server_lets_pass(fresh: Callable[
         backfill(first="not-a-date", last="2025-06-30")
 
 
+def test_a_dry_run_of_the_flow_leaves_a_table_by_day_and_a_plan_that_another_run_executes(
+    fresh: Callable[[str], Deployment],
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    from flows.backfill import backfill
+
+    deployment = fresh("planned")
+    asked = deployment.asked(first=LAST - timedelta(days=1), recipe="har-range")
+    current = deployment.configuration
+    refresh_snapshots(backfill_request(current, **asked), current, deployment.stores)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployment.environment.items():
+            patch.setenv(name, value)
+        planned = backfill(**asked, dry_run=True)
+        assert planned["counts"] == {"create": 2, "retry": 0, "skip": 0, "refuse": 0}
+        assert not open_backfill_stores(deployment.configuration).units.listed()
+        for wrong in ({"first": asked["first"]}, {"dry_run": True}, {"recipe": "har-range"}):
+            with pytest.raises(InputError, match="by itself"):
+                backfill(plan=planned["plan"], **wrong)
+        for name in ("260101-aaaaaa", "../secret"):
+            with pytest.raises(InputError, match="no plan"):
+                backfill(plan=name)
+        made = backfill(plan=planned["plan"])
+    assert made["units"]["done"] == 2
+    wish = {"artifacts": {"key": {"any_": [f"backfill-plan-{planned['plan']}"]}}}
+    with get_client(sync_client=True) as client:
+        (artifact,) = client._client.post("/artifacts/filter", json=wish).json()
+    days = [str(LAST - timedelta(days=1)), str(LAST)]
+    rows = json.loads(artifact["data"])
+    assert [(row["day"], row["outcome"]) for row in rows] == [(day, "create") for day in days]
+    assert planned["plan"] in artifact["description"]
+
+
 def test_the_flow_leaves_a_table_and_a_full_bar_and_both_flows_do_the_work(
     reference: tuple[Deployment, BackfillOutcome], fresh: Callable[[str], Deployment]
 ) -> None:
     from prefect.client.orchestration import get_client
 
     from flows.backfill import backfill, backfill_chunk
+    from flows.edges.tracking.experiments import open_tracking
 
     deployment = fresh("flow")
     with pytest.MonkeyPatch.context() as patch:
@@ -475,6 +510,14 @@ def test_the_flow_leaves_a_table_and_a_full_bar_and_both_flows_do_the_work(
         found = {
             one["key"]: one["data"] for one in client._client.post("/artifacts/filter", json=wish).json()
         }
+        wish = {"artifacts": {"key": {"any_": [f"backfill-{made['id']}-mlflow"]}}}
+        (link,) = client._client.post("/artifacts/filter", json=wish).json()
+    assert f"]({made['run_url']})" in link["data"]
+    assert made["run_url"].endswith("?workflowType=machine_learning")
+    tracking = open_tracking(deployment.configuration.places)
+    tags = tracking.client.get_run(made["run_url"].partition("/runs/")[2].partition("?")[0]).data.tags
+    assert tags["flow_run_url"].endswith(f"/flow-run/{tags['flow_run_id']}")
+    assert f"({tags['flow_run_url']})" in tags["mlflow.note.content"]
     assert sorted(found) == keys
     assert '"done": 2' in str(found[keys[0]])
     assert found[keys[1]] == 100.0

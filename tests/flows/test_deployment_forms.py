@@ -35,7 +35,7 @@ def test_dates_and_choices_are_so_in_the_form(deployments: dict[str, UUID]) -> N
 
     with get_client(sync_client=True) as client:
         asked = client.read_deployment(deployments["backfill"]).parameter_openapi_schema["properties"]
-    assert (asked["first"]["format"], asked["last"]["format"]) == ("date", "date")
+    assert [asked[name]["anyOf"][0]["format"] for name in ("first", "last")] == ["date", "date"]
     assert asked["vintage"]["enum"] == ["latest", "known"]
     assert asked["executor"]["enum"] == ["inline", "prefect", "dask"]
 

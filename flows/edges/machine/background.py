@@ -27,7 +27,7 @@ class Service:
     """One program that was started and left running.
 
     Attributes:
-        name: `prefect`, `mlflow` or `worker`.
+        name: `prefect`, `mlflow`, `site` or `worker`.
         pid: Number of its first process; 0 where it was ended on purpose, and where its record is lost.
         created: When that process began, in seconds since 1970.
         url: What it serves, or of the server that it works for; empty where its record is lost.
@@ -92,7 +92,9 @@ class RunFolder:
 
     def services(self) -> tuple[Service, ...]:
         """Everything that was ever started from here, in the order in which it is started."""
-        return tuple(found for name in ("prefect", "mlflow", "worker") if (found := self.service(name)))
+        return tuple(
+            found for name in ("prefect", "mlflow", "site", "worker") if (found := self.service(name))
+        )
 
     def service(self, name: str) -> Service | None:
         """What is known of one; None where there is no record of it and nothing of it runs.

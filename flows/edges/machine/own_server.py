@@ -61,12 +61,19 @@ def start_own_server() -> AbstractContextManager[None]:
 
 @contextmanager
 def _used(process: subprocess.Popen[bytes], said: IO[bytes], *, limit_s: float) -> Iterator[None]:
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_UI_URL,
+        temporary_settings,
+    )
 
     # Where the environment protects servers, it protects this one too.
     credentials = prefect_credentials()
     protected = {PREFECT_API_AUTH_STRING: credentials} if credentials else {}
-    with temporary_settings({PREFECT_API_URL: _address(process, said, limit_s=limit_s), **protected}):
+    # A link to its pages would be dead with the command.
+    used = {PREFECT_API_URL: _address(process, said, limit_s=limit_s), PREFECT_UI_URL: "", **protected}
+    with temporary_settings(used):
         yield
 
 

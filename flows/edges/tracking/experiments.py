@@ -173,6 +173,11 @@ class Experiment:
                 return found
 
 
+def runs_page(ui: str) -> str:
+    """Address of all experiments in a UI, in the view of runs."""
+    return f"{ui.rstrip('/')}/#/experiments?{_VIEW}"
+
+
 def ui_command(uri: Address) -> str:
     """The command that serves a database of runs; one with a login is not written out."""
     return f"mlflow ui --backend-store-uri {store_word(uri)}"

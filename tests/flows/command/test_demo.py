@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from flows.command.demo import SERIES, _accept_own_market
+from flows.command.demo import SERIES, _accept_own_market, _say_how_to_look
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import serve_market
 from flows.edges.snapshots.store import SnapshotStore
@@ -35,3 +35,22 @@ def test_a_demo_of_another_seed_is_not_suspect() -> None:
         seen.append(store.read(newest))
         engine.dispose()
     assert seen == [*markets, markets[0]]
+
+
+def test_the_page_is_opened_or_told_how(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+
+    def browser(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browser)
+    page, address = "/srv/my site/index.html", "file:///srv/my%20site/index.html"
+    _say_how_to_look(page, opens=True, told=True)
+    assert opened == [address]
+    assert f"{page} (opened)" in capsys.readouterr().out
+    _say_how_to_look(page, opens=False, told=True)
+    assert opened == [address]
+    assert f"-m webbrowser -t {address}" in capsys.readouterr().out

@@ -16,12 +16,14 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.command import app
+from flows.command.doctor import _print
 from flows.edges.clock import clock
 from flows.edges.configuration import PROJECT, configuration
 from flows.edges.http.demo_site import Reply, serve_market
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import open_database
+from flows.operations.doctor import Finding
 from pipeline.candles import Account
 from pipeline.forecasts.columns import IssueContext
 from pipeline.forecasts.forecast import Forecast
@@ -110,7 +112,9 @@ def test_people_read_a_line_for_each(doctor: Doctor, ran: Path) -> None:
     ran.unlink()
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 1
-    lines = done.stdout.splitlines()
+    told, _, remedies = done.stdout.partition("\n\nWhat to do:\n")
+    lines = told.splitlines()
+    assert remedies.startswith("- ")
     assert all(line.split()[0] in ("ok", "warning", "failed") for line in lines)
     assert any(line.startswith("failed") and str(SERIES) in line for line in lines)
 
@@ -300,3 +304,19 @@ def test_the_installed_packages_are_those_of_the_project(doctor: Doctor) -> None
     _, findings = doctor()
     asked = (PROJECT / "pyproject.toml").read_text().split("dependencies = [")[1].split("]\n")[0].count('",')
     assert findings["packages"]["said"].startswith(f"{asked} packages")
+
+
+def test_each_remedy_is_told_once_what_failed_first(capsys: pytest.CaptureFixture[str]) -> None:
+    first = "run `coincast daily`"
+    _print(
+        [
+            Finding("MLflow", "warning", "nothing has run yet", first),
+            Finding("database", "warning", "nothing has run yet", first),
+            Finding("clock", "ok", "12:00 UTC"),
+            Finding("disk", "failed", "it is full", "free some space"),
+        ]
+    )
+    findings, _, remedies = capsys.readouterr().out.partition("\nWhat to do:\n")
+    assert findings.splitlines()[3] == "failed  disk: it is full"
+    assert first not in findings
+    assert remedies.splitlines() == ["- free some space (disk)", f"- {first} (MLflow, database)"]

@@ -21,6 +21,7 @@ import yaml
 from typer.testing import CliRunner
 
 from flows.command import app
+from flows.command.up import _export
 from flows.edges.configuration import PROJECT
 from flows.edges.http.demo_site import serve_market
 from flows.edges.machine.background import RunFolder, Service, require_free
@@ -34,7 +35,7 @@ from pipeline.simulation import simulate_candles, wire_format
 
 pytestmark = pytest.mark.slow
 
-PORTS = ("--prefect-port", "--mlflow-port")
+PORTS = ("--prefect-port", "--mlflow-port", "--site-port")
 PROJECT_FILE = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
 DEPLOYMENTS = {f"{one['name']}/{one['name']}" for one in PROJECT_FILE["deployments"]}
 
@@ -74,9 +75,10 @@ class Machine:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "OMP_NUM_THREADS": "1",
         }
-        ports = free_ports(2)
+        ports = free_ports(3)
         self.ports = [text for pair in zip(PORTS, map(str, ports), strict=True) for text in pair]
         self.api, self.mlflow = f"http://127.0.0.1:{ports[0]}/api", f"http://127.0.0.1:{ports[1]}"
+        self.site = f"http://127.0.0.1:{ports[2]}"
 
     def begin(self, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", "from flows.command import main; main()", *words]
@@ -128,7 +130,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     here = Machine(tmp_path_factory.mktemp("machine"))
     try:
         told = here.up()
-        assert told["states"] == {"prefect": "started", "mlflow": "started", "worker": "started"}
+        assert told["states"] == dict.fromkeys(("prefect", "mlflow", "site", "worker"), "started")
         assert set(told["deployments"]) == DEPLOYMENTS
         assert told["automation"] == "created"
         assert told["environment"] == {"PREFECT_API_URL": here.api, "MLFLOW_TRACKING_URI": here.mlflow}
@@ -237,6 +239,39 @@ def test_the_owner_is_told_the_password_and_the_commands_need_no_telling(machine
     assert credentials.partition(":")[2] not in logs + deployed.stdout + shown.stdout
 
 
+def test_a_shell_takes_what_is_told(machine: Machine) -> None:
+    command = f"{sys.executable} -c 'from flows.command import main; main()' up --env"
+    shown = 'printf "%s\\n" "$PREFECT_API_URL" "$PREFECT_API_AUTH_STRING" "$MLFLOW_TRACKING_URI"'
+    done = subprocess.run(
+        ["bash", "-c", f'eval "$({command})"; {shown}'],
+        cwd=PROJECT, env=machine.environment, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [machine.api, RunFolder(machine.home).credentials(), machine.mlflow]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+def test_what_a_shell_would_read_otherwise_is_quoted(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    password = """ada:a b"c'd$HOME`id`!x\\*~#;&"""
+    _export({"PREFECT_API_AUTH_STRING": password})
+    done = subprocess.run(
+        [shell, "-c", 'eval "$(printf %s "$LINES_OF_UP")"; printf %s "$PREFECT_API_AUTH_STRING"'],
+        env={**os.environ, "LINES_OF_UP": capsys.readouterr().out}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == password
+
+
+def test_the_site_is_served_at_an_address_of_its_own(machine: Machine) -> None:
+    site = machine.home / "site"
+    site.mkdir(parents=True, exist_ok=True)
+    (site / "binance.html").write_text("a page")
+    page = f"{machine.site}/binance.html"
+    assert requests.get(page, timeout=20).text == "a page"
+    assert status_of("GET", page, Host=f"evil.example:{machine.ports[5]}") == 403
+    assert status_of("GET", f"{machine.site}/../coincast.db") == 404
+
+
 def test_nothing_is_told_of_what_does_not_run(own_state: Path) -> None:
     done = CliRunner().invoke(app, ["up", "--env"])
     assert isinstance(done.exception, InputError)
@@ -334,13 +369,15 @@ def test_a_second_up_starts_only_what_is_missing_and_the_doctor_names_it(
     findings = {one["name"]: one["status"] for one in json.loads(doctor.stdout)["findings"]}
     assert doctor.returncode == 1
     assert {name: findings[name] for name in findings if name.startswith("service")} == {
-        "service prefect": "ok", "service mlflow": "failed", "service worker": "failed",
+        "service prefect": "ok", "service mlflow": "failed", "service site": "ok", "service worker": "failed",
     }  # fmt: skip
     assert findings["automation"] == "ok"
 
     # As a user does who has exported the lines that `up` printed.
     told = machine.up(PREFECT_API_URL=machine.api, MLFLOW_TRACKING_URI=machine.mlflow)
-    assert told["states"] == {"prefect": "running", "mlflow": "started", "worker": "started"}
+    assert told["states"] == {
+        "prefect": "running", "mlflow": "started", "site": "running", "worker": "started",
+    }  # fmt: skip
     assert machine.serves()
     assert not is_alive(left)
     # The flow of a killed worker goes on, and is known as ours.
@@ -385,7 +422,9 @@ def test_the_other_process_of_mlflow_and_prefect_s_are_repaired(machine: Machine
     assert prefect is not None
     [serving] = mlflow.children()
     kill(serving, prefect)
-    assert machine.up()["states"] == {"prefect": "started", "mlflow": "started", "worker": "running"}
+    assert machine.up()["states"] == {
+        "prefect": "started", "mlflow": "started", "site": "running", "worker": "running",
+    }  # fmt: skip
     assert machine.serves()
     assert not is_alive(mlflow)
 

@@ -141,6 +141,7 @@ def test_an_alarm_names_the_ranges_the_figures_and_the_day_it_began() -> None:
     held = good["hit_95"][-20:].sum()
     figures = f"{MODEL}: 95 % ranges 1 day ahead held on {held} of the last 60 days, 48 to 60 are usual; "
     assert alarm.message.startswith(figures)
+    assert alarm.wrong == figures.removesuffix("; ")
     began = alarm.since
     # The day before it began, the same record raised nothing; on that day it did.
     until = rows[rows["target_date"].dt.date < began]
@@ -231,3 +232,4 @@ def test_a_suspect_source_names_the_file_its_fault_and_the_way_out() -> None:
     assert "(7b52b9300123) is suspect: 2144 of 3142 days are gone" in alarm.message
     assert "the last good one, to 2026-03-29, is" in alarm.message
     assert alarm.message.endswith("run `coincast snapshots accept 7b52b9300123`.")
+    assert alarm.wrong.endswith("the last good one, to 2026-03-29, is")
