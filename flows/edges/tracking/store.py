@@ -72,7 +72,7 @@ def refusals(what: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError) as error:
         if tells_no_room(str(error)):
             raise DiskFullError(
-                f"No room left for MLflow's store, {what}: free some space and run again."
+                f"No room left for MLflow's store ({what}): free some space and run again."
             ) from error
         raise RegistryError(f"MLflow refused {what}: {one_line(error)}") from error
 
