@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -126,6 +127,22 @@ def test_a_day_is_published_and_the_same_day_again_changes_nothing(
     assert len(ledger.forecasts(SERIES, latest_only=False)) == len(rows)
     assert len(tracking.experiment(SERIES.slug).find_runs()) == 1
     assert [version.version for version in registered.versions()] == [1]
+
+
+def test_a_run_beside_another_one_that_was_first_chooses_nothing_again(
+    run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    # What it saw when it looked, before the other one wrote.
+    monkeypatch.setattr("flows.day.run.is_issued", lambda *_: False)
+    run()
+    with sqlite3.connect(configuration().places.home / "coincast.db") as database:
+        (count,) = database.execute("SELECT count(*) FROM publications").fetchone()
+    database.close()
+    assert count == 1
+    publication = ledger.publication(SERIES)
+    assert publication is not None
+    assert set(ledger.forecasts(SERIES)["run_id"]) == {publication.run_id}
 
 
 def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
