@@ -66,7 +66,7 @@ def check(here: Installation, words: tuple[str, ...], undisturbed: Installation,
             for name, words, former in (
                 ("daily on a fresh store", daily(), ()),
                 ("daily after another", daily(), BEFORE),
-                ("backfill", backfill(), ()),
+                ("backfill after a daily", backfill(), BEFORE),
             )
         ),
     ],

@@ -15,7 +15,7 @@ from tests.soak.installation import DAY, Installation, daily, require_whole_site
 from tests.soak.processes import Command
 from tests.soak.proxy import Proxy
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * 3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(4 * 3600)]
 
 AWAY_S = float(os.environ.get("SOAK_AWAY_S", "60"))
 ALL = "begin,download,check,train,evaluate,register,forecast,score,publish"
@@ -97,13 +97,13 @@ def wait_for(command: Command, stage: str) -> None:
         time.sleep(0.02)
 
 
-def check(here: Installation, proxy: Proxy, name: str, *, stage: str, night: int, away_s: float) -> None:
+def check(here: Installation, proxy: Proxy, name: str, *, stage: str, night: int) -> None:
     """What became of a night while the service was away; then the same again, with the service."""
     command = here.begin(*daily(DAY + timedelta(days=night)))
     wait_for(command, stage)
     proxy.close()
     # Who has ended by then did not wait.
-    command.wait(away_s)
+    command.wait(AWAY_S)
     proxy.open()
     ended = command.end()
     print(f"{name} away in {stage}: {ended.code} after {ended.seconds:.0f} s: {ended.last_line}")
@@ -115,22 +115,14 @@ def check(here: Installation, proxy: Proxy, name: str, *, stage: str, night: int
         assert "Traceback" not in ended.said, ended.said[-3000:]
 
 
-@pytest.mark.parametrize(
-    ("name", "stages", "away_s"),
-    [
-        pytest.param("postgresql", ("register",), 2.0, id="sample"),
-        *(pytest.param(name, STAGES, AWAY_S, id=name, marks=pytest.mark.soak) for name in NAMES),
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_service_that_is_away_is_waited_for_or_named(
     services: Services,
     installation: Callable[..., Installation],
     tmp_path: Path,
     name: str,
-    stages: tuple[str, ...],
-    away_s: float,
 ) -> None:
-    last = DAY + timedelta(days=len(stages))
+    last = DAY + timedelta(days=len(STAGES))
     undisturbed = installation(tmp_path / "undisturbed", until=last)
     here = installation(
         tmp_path / "here",
@@ -143,13 +135,13 @@ def test_a_service_that_is_away_is_waited_for_or_named(
         COINCAST_PUBLISH_TO="s3://coincast/site",
     )
     lost = []
-    for night, stage in enumerate(stages):
+    for night, stage in enumerate(STAGES):
         assert undisturbed.run(*daily(DAY + timedelta(days=night))).code == 0
         try:
-            check(here, services.proxies[name], name, stage=stage, night=night, away_s=away_s)
+            check(here, services.proxies[name], name, stage=stage, night=night)
         except (AssertionError, TimeoutError) as error:
             lost.append(f"{name} in {stage}: {error}")
-    print(f"{len(stages)} times away, {len(lost)} lost")
+    print(f"{len(STAGES)} times away, {len(lost)} lost")
     services.fetch("coincast/site", here.home / "site")
     here.require_whole()
     require_whole_site(here.home / "site")

@@ -34,6 +34,7 @@ def test_commands_at_once_on_a_fresh_store_are_as_one_after_the_other(
             here.require_same(undisturbed)
         except AssertionError as error:
             lost.append(f"{number}: {error}")
+            print(lost[-1][:2000])
     print(f"{ROUNDS} rounds, {len(lost)} lost")
     assert lost == []
 
