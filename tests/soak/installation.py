@@ -155,13 +155,14 @@ def _require_whole_database(engine: sa.Engine) -> None:
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
         if not sa.inspect(connection).has_table("forecasts"):
             return
-        query = "SELECT series, as_of, model_id, mode, issue, horizon, quantiles FROM forecasts"
+        query = "SELECT series, as_of, model_id, issue, mode, horizon, quantiles FROM forecasts"
         horizons: dict[tuple[Any, ...], list[int]] = {}
-        for *key, horizon, quantiles in connection.exec_driver_sql(query):
+        for *key, _mode, horizon, quantiles in connection.exec_driver_sql(query):
             assert len(quantiles) == 8 * len(LEVELS)
             horizons.setdefault(tuple(key), []).append(horizon)
     for key, found in horizons.items():
-        assert sorted(found) == list(HORIZONS), key
+        # Those whose target has passed are a backfill, the others live.
+        assert set(found) == set(HORIZONS), key
 
 
 def require_whole_site(site: Path) -> None:

@@ -22,7 +22,7 @@ ALL = "begin,download,check,train,evaluate,register,forecast,score,publish"
 STAGES = tuple(os.environ.get("SOAK_STAGES", ALL).split(","))
 # Any of them names the service.
 NAMES = {
-    "postgresql": ("postgresql://",),
+    "postgresql": ("postgresql",),
     "mlflow": ("MLflow",),
     "prefect": ("Prefect",),
     "objects": ("s3://",),
