@@ -35,7 +35,7 @@ test: $(READY) ## the whole suite
 test-fast: $(READY) ## what needs neither Keras, Great Expectations, a database nor a server
 	$(PYTEST) -m "not slow"
 
-soak: $(READY) ## what takes minutes: kills that only time heals, memory over many fits and nights
+soak: $(READY) ## what takes hours: faults by the hundred, kills that only time heals, memory over many fits and nights
 	$(BIN)/python -m pytest -m soak
 
 check: $(READY) ## style, types, import directions, lock file

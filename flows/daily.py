@@ -12,6 +12,7 @@ from flows.inputs.arguments import DateText, InstantText, SeriesText, parse_date
 from flows.inputs.failures import raise_failures
 from flows.inputs.request import plan_jobs
 from flows.inputs.stores import open_stores
+from flows.publishing.metrics import tell_monitoring
 from flows.tasks.flow_policy import flow
 
 
@@ -42,7 +43,10 @@ def daily(
     day = parse_date(as_of, option="as_of") if as_of else None
     jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
     waiting = Waiting.of(current.settings) if wait else Waiting()
+    stores = open_stores(current.places)
     with fit_pool(jobs) as pool:
-        daily_run = run_series(jobs, open_stores(current.places), waiting, pool)
+        daily_run = run_series(jobs, stores, waiting, pool)
+    seconds = {outcome.series: outcome.seconds for outcome in daily_run.outcomes}
+    tell_monitoring(jobs, stores, seconds, failed=list(daily_run.failures))
     raise_failures(daily_run.outcomes, daily_run.failures)
     return daily_run.outcomes

@@ -55,6 +55,7 @@ class Settings(BaseModel):
         poll_every_minutes: Minutes between two looks at a late file.
         catch_up: What missed days get: `latest` (the newest day only), `all` (those of the last 30 days too), or
             `none` (a run that starts a day late forecasts nothing).
+        metrics_file: Absolute path of a `.prom` file that each daily run writes for node-exporter; empty for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -80,6 +81,16 @@ class Settings(BaseModel):
     wait_for_source_minutes: int = Field(default=320, ge=0, le=1200)
     poll_every_minutes: int = Field(default=10, ge=1, le=120)
     catch_up: CatchUp = "latest"
+    metrics_file: str = ""
+
+    @field_validator("metrics_file")
+    @classmethod
+    def _metrics_are_found(cls, path: str) -> str:
+        if path and not (path.startswith("/") and path.endswith(".prom")):
+            raise SettingsError(
+                f"Setting 'metrics_file': give an absolute path that ends in .prom; got {path[:80]!r}."
+            )
+        return path
 
     @field_validator("series")
     @classmethod

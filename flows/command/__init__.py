@@ -89,6 +89,9 @@ def main() -> None:
         _end_usage(error)
     except typer.Abort:
         sys.exit(1)
+    except OSError as error:
+        _end_without_room(error)
+        raise
     except RuntimeError as error:
         # Prefect has no class for a server that does not answer.
         said, _, address = str(error).partition(" at ")
@@ -100,6 +103,19 @@ def main() -> None:
                 " PREFECT_API_URL for a server that lives as long as the command."
             )
         )
+
+
+def _end_without_room(error: OSError) -> None:
+    """A full disk and an unwritable file are told, wherever they were met."""
+    from flows.inputs.failures import explained
+
+    try:
+        with explained():
+            raise error
+    except CoincastError as told:
+        _end(told)
+    except OSError:
+        return
 
 
 def _give_credentials(api: str) -> None:

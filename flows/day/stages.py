@@ -171,9 +171,16 @@ def forecast(day: Day, stores: Stores, registration: Registration) -> tuple[Fore
     job, market = day.job, day.market
     for source, said in zip(registration.fits, registration.forecasts, strict=True):
         stores.ledger.issue([said], issue=issue_context(job, market, source, run_id=registration.run_id))
-    _choose(day, stores, registration.publish, run_id=registration.run_id)
+    _choose(day, stores, registration.publish, run_id=_standing_run(day, stores))
     artifacts.show_forecasts(job.series, registration.forecasts, registration.publish)
     return registration.forecasts
+
+
+def _standing_run(day: Day, stores: Stores) -> str:
+    """The run whose forecast stands: of runs side by side the first one's, and its choice is that of all."""
+    as_of, model_id = day.market.as_of, day.job.recipe.model_id
+    rows = stores.ledger.forecasts(day.job.series, since=as_of, until=as_of, model_ids=[model_id])
+    return str(rows.sort_values("issued_at", kind="stable")["run_id"].iloc[-1])
 
 
 def choose_again(day: Day, stores: Stores, choice: Choice) -> None:

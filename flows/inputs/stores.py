@@ -29,15 +29,16 @@ def open_stores(places: Places) -> Stores:
     Raises:
         StoreError: One of them does not answer or is damaged.
         RegistryError: MLflow refused.
+        DiskFullError: There is no room for one of them.
     """
     with explained():
         protect_home(places.home, public=Path(places.publish_url))
-    engine = open_database(places.database_url)
-    return Stores(
-        snapshots=SnapshotStore(engine, places.snapshots_url),
-        ledger=Ledger(engine),
-        tracking=open_tracking(places),
-    )
+        engine = open_database(places.database_url)
+        return Stores(
+            snapshots=SnapshotStore(engine, places.snapshots_url),
+            ledger=Ledger(engine),
+            tracking=open_tracking(places),
+        )
 
 
 def is_fit_due(jobs: Sequence[Job], places: Places) -> bool:

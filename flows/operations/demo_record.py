@@ -98,7 +98,7 @@ def _judged(job: Job, stores: Stores, watch: Stopwatch) -> Registration:
     with watch.stage(name, f"a fit of {job.recipe.name}, for the gate"):
         model = stages.train(job, grid, job.as_of)
         evaluation = stages.evaluate(job, grid, job.as_of)
-        judged = stages.judge(day, stores, grid, model=model, evaluation=evaluation)
+        judged = stages.judge(day, stores, grid, fits=(model, evaluation))
     registration = stages.register(day, stores, grid, model=model, evaluation=evaluation, judged=judged)
     stages.forecast(day, stores, registration)
     return registration

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from flows.edges.configuration import configuration
 from flows.edges.http.demo_site import Site, serve_market
@@ -78,6 +81,13 @@ def published() -> dict[str, str]:
     return {str(path.relative_to(site)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+def figures(folder: Path, *, label: str) -> dict[tuple[str, str], float]:
+    """Of the metrics file, by name and by what the label says."""
+    text = (folder / "coincast.prom").read_text()
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    return {(one.name.removeprefix("coincast_"), one.labels.get(label, "")): one.value for one in samples}
+
+
 def test_a_day_is_published_and_the_same_day_again_changes_nothing(
     run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,10 +129,28 @@ def test_a_day_is_published_and_the_same_day_again_changes_nothing(
     assert [version.version for version in registered.versions()] == [1]
 
 
-def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
-    run: Callable, files: dict[str, bytes], ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+def test_a_run_beside_another_one_that_was_first_chooses_nothing_again(
+    run: Callable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run()
+    # What it saw when it looked, before the other one wrote.
+    monkeypatch.setattr("flows.day.run.is_issued", lambda *_: False)
+    run()
+    with sqlite3.connect(configuration().places.home / "coincast.db") as database:
+        (count,) = database.execute("SELECT count(*) FROM publications").fetchone()
+    database.close()
+    assert count == 1
+    publication = ledger.publication(SERIES)
+    assert publication is not None
+    assert set(ledger.forecasts(SERIES)["run_id"]) == {publication.run_id}
+
+
+def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
+    run: Callable, files: dict[str, bytes], ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COINCAST_METRICS_FILE", str(tmp_path / "coincast.prom"))
+    run()
+    assert ("coverage_ratio", "80") not in figures(tmp_path, label="range")
     parsed: list[bytes] = []
     compared: list[object] = []
     read, compare = readings.read_candles, vendor_revisions.compare_candles
@@ -145,6 +173,15 @@ def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
         expected = weighted_interval_score(moved, np.log(mine["quantiles"] / closes[LAST]))
         assert row.wis == pytest.approx(float(expected), rel=1e-9)
 
+    (own,) = [row for row in scores.itertuples() if row.model_id == outcome.champion]
+    told = figures(tmp_path, label="range")
+    assert [told["coverage_ratio", name] for name in ("50", "95")] == [own.hit_50, own.hit_95]
+    assert told["source_timestamp_seconds", ""] == datetime(2026, 3, 31, tzinfo=UTC).timestamp()
+    assert abs(told["last_success_timestamp_seconds", ""] - time.time()) < 600
+    assert figures(tmp_path, label="stage")["stage_seconds", "train"] == pytest.approx(
+        outcome.seconds["train"]
+    )
+    assert figures(tmp_path, label="kind")["alarm", "stale-source"] == 0
     earlier = LAST - timedelta(days=30)
     page = published()[f"{SERIES.slug}.html"]
     (replayed,) = run(as_of=earlier.isoformat(), last=LAST + timedelta(days=1))
@@ -157,9 +194,12 @@ def test_the_next_day_scores_what_was_said_and_a_replay_sees_no_younger_model(
     assert published()[f"{SERIES.slug}.html"] == page
 
 
-def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: Ledger) -> None:
+def test_one_series_that_fails_does_not_stop_the_others(
+    run: Callable, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flows.inputs.failures import SeriesFailedError
 
+    monkeypatch.setenv("COINCAST_METRICS_FILE", str(tmp_path / "coincast.prom"))
     other = Series("simulated", "NOSUCHUSDT")
     with pytest.raises(SeriesFailedError, match="1 of 2 series failed") as failed:
         run(series=[str(other), str(SERIES)])
@@ -167,6 +207,9 @@ def test_one_series_that_fails_does_not_stop_the_others(run: Callable, ledger: L
     assert str(other) in str(failed.value)
     assert [outcome.series for outcome in failed.value.outcomes] == [str(SERIES)]
     assert len(ledger.forecasts(SERIES)) == 7 * len(MODELS)
+    told = figures(tmp_path, label="series")
+    assert (told["last_run_failed", str(other)], told["last_run_failed", str(SERIES)]) == (1, 0)
+    assert ("last_success_timestamp_seconds", str(other)) not in told
 
 
 def test_a_series_that_fails_in_a_way_that_nobody_foresaw_does_not_stop_the_others(

@@ -22,6 +22,8 @@ def test_a_list_in_a_variable_is_separated_by_commas() -> None:
         ("seed = -1", {}, "'seed'"),
         ("refit_every = 0", {}, "'refit_every'"),
         ("series = []", {}, "at least one series"),
+        ('metrics_file = "coincast.prom"', {}, "absolute path that ends in .prom"),
+        ('metrics_file = "/var/coincast.txt"', {}, "absolute path that ends in .prom"),
         ("", {"COINCAST_SEDE": "1"}, "COINCAST_SEDE is not a setting"),
         (
             "",

@@ -166,10 +166,15 @@ def failures_named(engine: sa.Engine) -> Iterator[None]:
     except SQLAlchemyError as error:
         name = public_name(engine.url)
         reason = one_line(getattr(error, "orig", None) or error, limit=200)
-        if any(mark in reason for mark in _NO_ROOM):
+        if tells_no_room(reason):
             raise DiskFullError(f"No room left for {name}: free some space and run again.") from error
         advice = next((text for mark, text in _ADVICE.items() if mark in reason), _GENERAL_ADVICE)
         raise StoreError(f"Database {name}: {reason.rstrip('.')}. {advice}") from error
+
+
+def tells_no_room(reason: str) -> bool:
+    """Whether a database's words say that its disk is full."""
+    return any(mark in reason for mark in _NO_ROOM)
 
 
 def public_name(url: sa.URL) -> str:

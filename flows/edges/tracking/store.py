@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from flows.edges.configuration import Places
 from flows.edges.credentials import full_address
 from flows.edges.private_files import close
+from flows.edges.sql.database import tells_no_room
 from flows.edges.words import one_line
 from pipeline.addresses.address import Address
-from pipeline.errors import RegistryError, SettingsError, StoreError
+from pipeline.errors import DiskFullError, RegistryError, SettingsError, StoreError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -62,12 +63,17 @@ def connect(places: Places) -> tuple[Address, "MlflowClient", Path | None]:
 
 @contextmanager
 def refusals(what: str) -> Iterator[None]:
-    """Turn what MLflow raises inside into a RegistryError that says what was refused."""
+    """Turn what MLflow raises inside into a RegistryError that says what was refused, or into a DiskFullError."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
+        if tells_no_room(str(error)):
+            raise DiskFullError(
+                f"No room left for MLflow's store ({what}): free some space and run again."
+            ) from error
         raise RegistryError(f"MLflow refused {what}: {one_line(error)}") from error
 
 
@@ -91,7 +97,8 @@ def _build_once(database: Path) -> None:
     try:
         with FileLock(f"{database}.lock", timeout=_LOCK_LIMIT_S):
             if not database.exists():
-                _build(database)
+                with refusals(f"to make {database}"):
+                    _build(database)
     except Timeout as error:
         raise StoreError(
             f"Another process has held {database}.lock for {_LOCK_LIMIT_S} s; end it and start again."
