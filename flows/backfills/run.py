@@ -69,7 +69,7 @@ def refresh_snapshots(request: BackfillRequest, configuration: Configuration, st
 def execute_plan(
     plan: Plan, configuration: Configuration, stores: BackfillStores, execution: Execution
 ) -> BackfillOutcome:
-    """Make what the plan says.
+    """Make what the plan says; what is made already is published, if a command before could not do that any more.
 
     Raises:
         InputError: Nothing of it can be made.
@@ -77,20 +77,11 @@ def execute_plan(
     """
     prepare_environment()
     if not plan.to_do:
-        return _nothing_to_do(plan)
+        return _made_already(plan, configuration, stores)
     require_executor(execution)
     tracking = open_tracking(configuration.places)
     request = plan.request
-    draft = Backfill(
-        id=f"{clock():%y%m%d}-{uuid.uuid4().hex[:6]}",
-        request=request,
-        recipe=plan.recipe,
-        model_id=plan.model_id,
-        now=plan.now,
-        created_at=clock(),
-        lease_s=execution.lease_s,
-        run_id="",
-    )
+    draft = _draft(plan, execution)
     name = f"backfill {draft.id} {plan.recipe['name']} {request.first} to {request.last}"
     with tracked_run(tracking.experiment(_EXPERIMENT), name, tags=backfill_tags(draft)) as run:
         backfill = replace(draft, run_id=run.id)
@@ -98,6 +89,19 @@ def execute_plan(
         log.info("backfill %s: %d units, %d fits", backfill.id, len(plan.to_do), plan.fits)
         everything = Stores(stores.snapshots, stores.ledger, tracking)
         return _carry_out(backfill, configuration, (stores, everything), execution, run)
+
+
+def _draft(plan: Plan, execution: Execution) -> Backfill:
+    return Backfill(
+        id=f"{clock():%y%m%d}-{uuid.uuid4().hex[:6]}",
+        request=plan.request,
+        recipe=plan.recipe,
+        model_id=plan.model_id,
+        now=plan.now,
+        created_at=clock(),
+        lease_s=execution.lease_s,
+        run_id="",
+    )
 
 
 def resume_backfill(
@@ -130,8 +134,8 @@ def resume_backfill(
         return _carry_out(backfill, configuration, (stores, everything), execution, run)
 
 
-def _nothing_to_do(plan: Plan) -> BackfillOutcome:
-    """Done already, or refused.
+def _made_already(plan: Plan, configuration: Configuration, stores: BackfillStores) -> BackfillOutcome:
+    """Done already, or refused: scored and published all the same, as a command that was killed may not have.
 
     Raises:
         InputError: Every unit is refused.
@@ -143,7 +147,19 @@ def _nothing_to_do(plan: Plan) -> BackfillOutcome:
             f"None of {len(refused)} units can be made; the first, {first.series} {first.as_of}: {first.why}."
             " --dry-run tells of all."
         )
-    return BackfillOutcome("", {"done": len(plan.units) - len(refused), "refused": len(refused)})
+    made = [unit for unit in plan.units if unit.outcome != "refuse"]
+    units = [{"series": unit.series, "as_of": unit.as_of, "status": "done"} for unit in made]
+    backfill, failures = _draft(plan, Execution()), dict[str, CoincastError]()
+    everything = Stores(stores.snapshots, stores.ledger, open_tracking(configuration.places))
+    scored = _score(backfill, configuration, everything, failures)
+    published = publish_backfill(backfill, units, configuration, everything, failures=failures)
+    return BackfillOutcome(
+        "",
+        {"done": len(made), "refused": len(refused)},
+        scored=scored,
+        published=len(published.changed) if published else 0,
+        failures={name: str(error) for name, error in failures.items()},
+    )
 
 
 def _carry_out(

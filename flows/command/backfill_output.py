@@ -112,7 +112,8 @@ def show_list(backfills: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 def _print_outcome(outcome: "BackfillOutcome") -> None:
     if not outcome.id:
-        typer.echo(f"nothing to do: {_told(outcome.units)}")
+        typer.echo(f"nothing to do: {_told(outcome.units)}; {outcome.published} files published")
+        _print_failures(outcome)
         return
     print_leaderboard(outcome, "Backfilled forecasts")
     typer.echo(f"backfill {outcome.id}: {_told(outcome.units)}; {outcome.published} files published")
@@ -120,6 +121,10 @@ def _print_outcome(outcome: "BackfillOutcome") -> None:
     seconds = outcome.seconds
     typer.echo(f"seconds: {seconds['wall']:.1f}, of them fits {seconds['fits']:.1f}")
     _print_reasons(outcome.failed, outcome.id)
+    _print_failures(outcome)
+
+
+def _print_failures(outcome: "BackfillOutcome") -> None:
     for name, why in outcome.failures.items():
         console().print(f"failed: {name}: {why}", markup=False)
 

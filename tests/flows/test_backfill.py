@@ -232,7 +232,26 @@ def test_order_chunks_beginning_and_processes_change_no_bit(
 
 def test_the_same_backfill_again_finds_nothing_to_do(reference: tuple[Deployment, BackfillOutcome]) -> None:
     again = reference[0].backfill()
-    assert (again.id, again.units) == ("", {"done": DAYS, "refused": 0})
+    assert (again.id, again.units, again.published) == ("", {"done": DAYS, "refused": 0}, 0)
+
+
+def test_what_was_made_and_not_published_is_published_by_the_same_backfill_again(
+    reference: tuple[Deployment, BackfillOutcome],
+) -> None:
+    """A kill, or a full disk, between the last unit and the publication."""
+    site = reference[0].folder / "site"
+    hub = {
+        path.relative_to(site): path.read_bytes() for path in site.glob("hub-backfill/**/*") if path.is_file()
+    }
+    assert hub
+    moved = site.rename(site.with_name("lost"))
+    again = reference[0].backfill()
+    assert (again.id, again.failures) == ("", {})
+    assert again.published >= len(hub)
+    assert {
+        path.relative_to(site): path.read_bytes() for path in site.glob("hub-backfill/**/*") if path.is_file()
+    } == hub
+    assert moved.exists()
 
 
 def test_known_reads_what_was_fetched_by_then(
