@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-from scipy.stats import t as student
 
 from pipeline.features.day_axis import DayAxis, IntArray
 from pipeline.features.feature_grid import FeatureGrid
@@ -74,6 +73,8 @@ def garch_quantiles(parameters: FloatArray, variance: float, shocks: FloatArray)
     Returns:
         Array of shape (7, 23), in the unit of the parameters.
     """
+    from scipy.stats import t as student
+
     mean, omega, alpha, beta, freedom = parameters
     variances, total = np.full(len(shocks), variance), np.zeros(len(shocks))
     quantiles = np.empty((len(HORIZONS), len(LEVELS)))
