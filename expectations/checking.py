@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,27 +108,33 @@ def _validate(
 ) -> dict[str, Any]:
     """Great Expectations' results by the name of the check."""
     import great_expectations as gx
-    from great_expectations.data_context.types import base
 
     import expectations.custom  # noqa: F401  # registers the expectations that the suites name
 
-    configuration = base.DataContextConfig(
-        store_backend_defaults=base.InMemoryStoreBackendDefaults(),
-        progress_bars=base.ProgressBarsConfig(globally=False),
-        analytics_enabled=False,
-    )
     with _LOCK:
-        context = gx.get_context(mode="ephemeral", project_config=configuration)
-        asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
-        batch = asset.add_batch_definition_whole_dataframe("whole").get_batch(
-            {"dataframe": table.reset_index(drop=True)}
-        )
+        batch = _whole_tables().get_batch({"dataframe": table.reset_index(drop=True)})
         validation: Any = batch.validate(
             gx.ExpectationSuite(**suite),
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": [day_column]},
             expectation_parameters=dict(parameters),
         )
     return {result.expectation_config.meta["check"]: result for result in validation.results}
+
+
+@cache
+def _whole_tables() -> Any:
+    """The batch definition of every table: making its context takes as long as a small suite."""
+    import great_expectations as gx
+    from great_expectations.data_context.types import base
+
+    configuration = base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(),
+        progress_bars=base.ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    context = gx.get_context(mode="ephemeral", project_config=configuration)
+    asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
+    return asset.add_batch_definition_whole_dataframe("whole")
 
 
 def _check(expectation: Mapping[str, Any], result: Any, day_column: str) -> Check:
