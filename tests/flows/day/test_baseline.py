@@ -26,7 +26,7 @@ from flows.edges.tracking.aliases import promote
 from flows.edges.tracking.experiments import open_tracking
 from flows.edges.tracking.registry import RegisteredModel
 from flows.publishing.reproduction import reproduce
-from pipeline.errors import CoincastError
+from pipeline.errors import CoincastError, InputError
 from pipeline.features.feature_grid import FeatureGrid
 from pipeline.forecasts.columns import BY_GATE, BY_RECIPE, RANDOM_WALK
 from pipeline.forecasts.forecast import Forecast
@@ -62,7 +62,7 @@ def chosen(tmp_path: Path) -> Callable[[str], str]:
 
     def choose(name: str) -> str:
         text = OWN.format(name=name.removeprefix("own-")) if name.startswith("own-") else ""
-        if name == "range-lstm":
+        if name in ("range-lstm", "pooled-blend"):
             text = SMALL.format(name=name)
         if not text:
             return name
@@ -160,6 +160,20 @@ def backfilled(home: Path, source: Path, recipe: str) -> tuple[Ledger, dict[str,
         return stores.ledger, outcome.units
 
 
+def the_backfill_says_the_same(ledger: Ledger, recipe: str, folder: Path) -> None:
+    source = folder / "files"
+    source.mkdir()
+    candles = simulate_candles(seed=12, first=FIRST, last=NEXT, price=20_000.0)
+    (source / file_name(SERIES)).write_bytes(wire_format(candles, SERIES))
+    other, units = backfilled(folder / "other", source, recipe)
+    assert units["done"] == 2
+    assert said(other, NEXT) == said(ledger, NEXT)
+    # The day before was forecast from the file of that day: the same rows of other bytes.
+    assert {key: values[:3] + values[4:] for key, values in said(other, LAST).items()} == {
+        key: values[:3] + values[4:] for key, values in said(ledger, LAST).items()
+    }
+
+
 @pytest.mark.parametrize("name", publishable())
 def test_a_recipe_is_published_scored_backfilled_and_reproduced(
     name: str,
@@ -192,17 +206,11 @@ def test_a_recipe_is_published_scored_backfilled_and_reproduced(
     assert latest()["model_id"] == outcome.champion == choice(ledger, NEXT).model_id
     assert hub_faults() == ()
 
-    source = tmp_path / "files"
-    source.mkdir()
-    candles = simulate_candles(seed=12, first=FIRST, last=NEXT, price=20_000.0)
-    (source / file_name(SERIES)).write_bytes(wire_format(candles, SERIES))
-    other, units = backfilled(tmp_path / "other", source, chosen(name))
-    assert units["done"] == 2
-    assert said(other, NEXT) == said(ledger, NEXT)
-    # The day before was forecast from the file of that day: the same rows of other bytes.
-    assert {key: values[:3] + values[4:] for key, values in said(other, LAST).items()} == {
-        key: values[:3] + values[4:] for key, values in said(ledger, LAST).items()
-    }
+    if recipe.is_pooled:
+        with pytest.raises(InputError, match="learns from several series"):
+            backfilled(tmp_path / "other", tmp_path, chosen(name))
+    else:
+        the_backfill_says_the_same(ledger, chosen(name), tmp_path)
 
     places = configuration().places
     snapshots = SnapshotStore(open_database(places.database_url), places.snapshots_url)
