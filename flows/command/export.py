@@ -54,6 +54,11 @@ def export(
         print_json({"table": what, "file": str(out), "rows": len(table)})
     else:
         typer.echo(f"{out}: {len(table)} rows")
+    without = [name for name in map(str, wanted) if name not in set(table["unique_id"])]
+    if without:
+        names = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
+        rows, when = "closes" if what == "truth" else what, "on these days" if first or last else "yet"
+        typer.echo(f"No {rows} of {names} {when}.", err=True)
 
 
 def _table(

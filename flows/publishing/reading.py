@@ -1,6 +1,6 @@
 """What the ledger says was published last of a series, for people and programs to read."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from pipeline.forecasts.columns import HORIZON, ISSUE, LIVE, MODE, MODEL_ID, RAN
 from pipeline.forecasts.current import current_forecasts, current_rows
 from pipeline.forecasts.forecast import Forecast
 from pipeline.forecasts.quantiles import COVERAGES, LEVELS, interval
+from pipeline.models.registry import BASELINES
 from pipeline.page.assembly import WINDOW_DAYS, build_record
 from pipeline.page.days.former import Former, former_forecasts
 from pipeline.page.sentences import range_sentence
@@ -90,8 +91,8 @@ def read_published(
         return None
     rows = current_rows(ledger.forecasts(series, since=day, until=day))
     said = current_forecasts(rows)
-    wanted = (publication.model_id if publication else usual, *said)
-    model_id = next((name for name in wanted if name in said), None)
+    wanted = [publication.model_id] if publication else [usual, *_last_published(ledger, series)]
+    model_id = next((name for name in (*wanted, *_own_first(said)) if name in said), None)
     if model_id is None:
         return None
     return Published(
@@ -100,6 +101,18 @@ def read_published(
         rows=rows[rows[MODEL_ID] == model_id],
         sentence=_sentence(ledger, said[model_id], now=now),
     )
+
+
+def _last_published(ledger: Ledger, series: Series) -> list[str]:
+    """Whose forecast the page shows: its days of the past are that model's too."""
+    last = ledger.publication(series)
+    return [last.model_id] if last else []
+
+
+def _own_first(model_ids: Iterable[str]) -> list[str]:
+    """A backfill issues the baselines beside its recipe's model: whoever made one asks for the model."""
+    baselines = {recipe.model_id for recipe in BASELINES}
+    return sorted(model_ids, key=lambda model_id: model_id in baselines)
 
 
 def read_former(

@@ -65,6 +65,20 @@ def test_a_table_without_rows_has_its_columns(run: Run, tmp_path: Path) -> None:
     assert (len(table), table.columns[0]) == (0, "unique_id")
 
 
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--series", "binance/BTCUSDT/1d"], ""),
+        (["--series", "binance/BTCUSDT/1d,binance/BTCUSD/1d"], "No forecasts of binance/BTCUSD/1d yet.\n"),
+        (["--since", "2030-01-01"], "No forecasts of binance/BTCUSDT/1d on these days.\n"),
+    ],
+)
+def test_a_series_without_rows_is_named(run: Run, tmp_path: Path, words: list[str], said: str) -> None:
+    code, _, err = run("export", "forecasts", "--out", str(tmp_path / "out.csv"), *words)
+    assert (code, err) == (0, said)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -113,6 +113,30 @@ def test_an_older_day_can_be_asked_for(run: Run) -> None:
     assert said["sentence"].startswith("Seen from the day before, on 2 February 2026")
 
 
+@pytest.mark.parametrize(
+    ("published", "shown"), [(None, "coincast-tiny_range"), ("coincast-har_range", "coincast-har_range")]
+)
+def test_a_backfilled_day_of_another_recipe_shows_its_model_or_the_published_one(
+    run: Run,
+    own_state: Path,
+    make_forecast: Callable[..., Forecast],
+    make_context: Callable[..., IssueContext],
+    published: str | None,
+    shown: str,
+) -> None:
+    engine = open_database(f"sqlite:///{own_state / 'coincast.db'}")
+    ledger = Ledger(engine)
+    names = ("coincast-ewma_range", "coincast-har_range", "coincast-tiny_range", WALK)
+    for day in (FIRST, NEWEST):
+        ledger.issue([make_forecast(day, model_id=name) for name in names], issue=make_context(day))
+    if published:
+        now = make_context(NEWEST).now
+        ledger.publish(BITCOIN, NEWEST, model_id=published, now=now, published_at=now)
+    engine.dispose()
+    _, out, _ = run("forecast", "--as-of", FIRST.isoformat(), "--json")
+    assert [one["model_id"] for one in json.loads(out)["forecasts"]] == [shown]
+
+
 @pytest.mark.usefixtures("filled")
 def test_a_day_or_series_without_a_forecast_says_what_to_do(run: Run) -> None:
     code, out, err = run("forecast", "--as-of", "2020-01-01")
