@@ -45,7 +45,7 @@ def show_plan(plan: "Plan", timings: "Timings | None", *, workers: int, as_json:
     print_table("", ("series", "days", "", "outcome"), rows)
     chunks = len({unit.chunk for unit in plan.to_do})
     told = ", ".join(f"{count} {outcome}" for outcome, count in plan.counts.items() if count)
-    typer.echo(f"{told}; {plan.fits} fits in {chunks} chunks")
+    typer.echo(f"{told}; {plan.fits} fits in {chunks} chunk{'' if chunks == 1 else 's'}")
     typer.echo("no past run to estimate from" if seconds is None else f"estimated time: {_duration(seconds)}")
 
 

@@ -138,7 +138,8 @@ def _report(
 def print_outcome(outcome: "DayOutcome") -> None:
     """The forecast beside the random walk's, the evaluation, where everything lies, the seconds."""
     out = console()
-    label = " [SIMULATED MARKET]" if outcome.simulated else ""
+    flags = {" [SIMULATED MARKET]": outcome.simulated, " [simulated time]": outcome.simulated_time}
+    label = "".join(text for text, holds in flags.items() if holds)
     out.print(
         f"\n{outcome.series}  as of {outcome.as_of}: {outcome.outcome}{label}", style="bold", markup=False
     )
@@ -152,7 +153,9 @@ def print_outcome(outcome: "DayOutcome") -> None:
         out.print(line, markup=False)
     if outcome.scored:
         out.print(f"scored {outcome.scored} forecasts whose day is now complete")
-    places = {"page": outcome.page, "MLflow run": outcome.run_url, "registered model": outcome.model}
+    opened = f" (opened by `coincast up`, or {outcome.open_with})" if outcome.open_with else ""
+    run = f"{outcome.run_url}{opened}" if outcome.run_url else ""
+    places = {"page": outcome.page, "MLflow run": run, "registered model": outcome.model}
     for what, where in places.items():
         if where:
             out.print(f"{what}: {where}", markup=False)

@@ -131,6 +131,7 @@ def _say_what_is_there(record: "DemoRecord") -> None:
 
 
 def _say_how_to_look(page: str, *, opens: bool, told: bool) -> None:
+    import shlex
     import webbrowser
     from pathlib import Path
 
@@ -148,3 +149,7 @@ def _say_how_to_look(page: str, *, opens: bool, told: bool) -> None:
         out.print(f"                .venv/bin/python -m webbrowser -t {address}")
     out.print(f"  MLflow        .venv/bin/{ui_command(configuration().places.tracking_uri)}")
     out.print("  Prefect       .venv/bin/prefect server start")
+    home = configuration().places.home
+    out.print(
+        f"  its record    COINCAST_HOME={shlex.quote(str(home))} COINCAST_SERIES={SERIES} .venv/bin/coincast scorecard"
+    )

@@ -23,7 +23,8 @@ def reproduce(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help="Model id, as coincast-har_range; default: the published one, else the recipe's."
+            "--model",
+            help="Model id or recipe, as coincast-har_range; default: the published one, else the recipe's.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -46,12 +47,14 @@ def reproduce(
     from flows.edges.snapshots.store import SnapshotStore
     from flows.edges.sql.database import open_database
     from flows.publishing.reproduction import reproduce as make_again
+    from pipeline.recipes.base import model_id_of
 
     places = configuration().places
     engine = open_database(places.database_url)
     snapshots = SnapshotStore(engine, places.snapshots_url)
     imports.join()
-    made = make_again(one, day, model_id=model, ledger=Ledger(engine), snapshots=snapshots)
+    wanted = model if model is None or model.startswith("coincast-") else model_id_of(model)
+    made = make_again(one, day, model_id=wanted, ledger=Ledger(engine), snapshots=snapshots)
     equal = all(again.equal for again in made)
     if as_json:
         print_json({"equal": equal, "reproductions": [again.as_dict() for again in made]})

@@ -56,6 +56,8 @@ class DayOutcome:
         decision: The gate's reasons, a sentence each.
         model: Registered name and version, as `coincast-binance-btcusdt-1d 3`.
         run_url: The MLflow run.
+        open_with: The command that opens it; empty where a server runs already.
+        simulated_time: Whether `now` was given instead of read from the clock.
         page: Where the series' page is opened.
         warnings: What did not fail and must be known, a sentence each: of the source's file, the data contract, the
             publication.
@@ -76,6 +78,8 @@ class DayOutcome:
     decision: tuple[str, ...] = ()
     model: str = ""
     run_url: str = ""
+    open_with: str = ""
+    simulated_time: bool = False
     page: str = ""
     warnings: tuple[str, ...] = ()
     scored: int = 0
@@ -109,6 +113,8 @@ def describe(done: DoneDay, stores: Stores, publication: Publication) -> DayOutc
         decision=registration.reasons if registration else (),
         model=_registered_name(job, own["model_version"]),
         run_url=stores.tracking.experiment(job.series.slug).run_url(own["run_id"]),
+        open_with=stores.tracking.ui_command,
+        simulated_time=job.simulated_time,
         page=shown_place(job.configuration.places, publication.target, page_name(job.series.slug)),
         warnings=(*done.warnings, *(check.message for check in done.day.verdict.failures)),
         scored=done.scored,

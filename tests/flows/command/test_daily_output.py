@@ -34,8 +34,9 @@ def test_the_forecast_fits_a_terminal_of_eighty_columns(
     monkeypatch.setenv("COLUMNS", "80")
     outcome = SimpleNamespace(
         series="binance/BTCUSDT/1d", as_of="2026-11-20", outcome="published", vintage="known", simulated=False,
+        simulated_time=True, open_with="mlflow ui",
         snapshot="ab" * 32, last_close=last_close, forecasts={CHAMPION: rows(last_close), WALK: rows(last_close)},
-        champion=CHAMPION, metrics={}, decision=(), model="", run_url="", page="", warnings=(), scored=0,
+        champion=CHAMPION, metrics={}, decision=(), model="", run_url="http://127.0.0.1:5000/x", page="", warnings=(), scored=0,
         seconds={"download": 0.1, "train": 7.25, "evaluate": 6.0, "judge": 5.5, "publish": 0.9},
     )  # fmt: skip
     print_outcome(outcome)  # type: ignore[arg-type]
@@ -46,4 +47,6 @@ def test_the_forecast_fits_a_terminal_of_eighty_columns(
     assert table[0].startswith("│ 2026-11-21 +1 │")
     assert table[1].startswith("│ random walk   │")
     assert tomorrow in table[0]
+    assert "2026-11-20: published [simulated time]" in said
+    assert "MLflow run: http://127.0.0.1:5000/x (opened by `coincast up`, or mlflow ui)" in said
     assert said.splitlines()[-1].endswith("= 19.8, of them training 18.8")
