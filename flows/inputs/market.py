@@ -84,9 +84,13 @@ def read_market(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> Marke
     candles = _until(truth, as_of)
     _require_day(job, truth, as_of)
     of_today = job.as_of in (None, job.newest_complete)
-    in_time = not job.simulated_time or snapshots.usable_since(snapshot) <= job.now
-    vintage = "known" if of_today and in_time else "latest"
+    vintage = "known" if of_today and is_in_time(job, snapshots, snapshot) else "latest"
     return Market(snapshot, candles, truth, reading.account, as_of, vintage)
+
+
+def is_in_time(job: Job, snapshots: SnapshotStore, snapshot: Snapshot) -> bool:
+    """Whether the bytes were there at the instant that the run believes in."""
+    return not job.simulated_time or snapshots.usable_since(snapshot) <= job.now
 
 
 def own_choice(job: Job, market: Market, ledger: Ledger) -> Publication | None:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from flows.edges.snapshots.store import Snapshot, SnapshotStore
 from flows.inputs.arguments import parse_series
 from flows.inputs.contract import check_market
-from flows.inputs.market import DayPool, Market, read_market
+from flows.inputs.market import DayPool, Market, is_in_time, read_market
 from flows.inputs.request import Job
 from flows.reporting.progress import log
 from pipeline.errors import CoincastError, InputError
@@ -58,10 +58,11 @@ def _member(job: Job, other: Series, market: Market, snapshots: SnapshotStore) -
             raise InputError(f"{other} has no snapshot yet.")
         key = (other, snapshot.sha256, market.as_of), job.now if job.simulated_time else job.midnight
         found = _keep(_markets, key, lambda: _sound(day, snapshots, snapshot), most=_MOST_FILES)
+        younger = market.vintage == "known" and not is_in_time(job, snapshots, snapshot)
     except CoincastError as error:
         log.warning("%s: the pool is without %s: %s", job.series, other, error)
         return None
-    if market.vintage == "known" and found.vintage != "known":
+    if younger:
         log.warning("%s: the pool is without %s: its file is younger than the run.", job.series, other)
         return None
     return found

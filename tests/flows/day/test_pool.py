@@ -42,19 +42,19 @@ def recipe(tmp_path: Path) -> str:
 
 @pytest.fixture
 def daily_run(recipe: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DailyRun]:
-    """The run twenty minutes after a day; files of `late` end a day before it."""
+    """The run twenty minutes after a day, or long after it; files of `late` end a day before it."""
     from flows.daily import daily
 
     monkeypatch.setenv("COINCAST_SERIES", f"{BTC},{ETH},{SOL}")
     files: dict[str, bytes] = {}
     with serve_market(files) as site:
 
-        def work(last: date, *, late: tuple[Series, ...] = (), **overrides: object) -> None:
+        def work(last: date, *, late: tuple[Series, ...] = (), stale: bool = False, **overrides: object) -> None:
             for seed, one in {12: BTC, 31: ETH, 32: SOL}.items():
                 newest = last - timedelta(days=one in late)
                 candles = simulate_candles(seed=seed, first=date(2024, 1, 1), last=newest, price=100.0)
                 files[file_name(one)] = wire_format(candles, one)
-            now = f"{last + timedelta(days=1)}T00:20:00Z"
+            now = None if stale else f"{last + timedelta(days=1)}T00:20:00Z"
             daily(now=now, overrides={"source": site.url, "recipe": recipe, **overrides})
 
         yield work
@@ -90,6 +90,15 @@ def test_one_fit_for_all_and_a_late_file_is_left_out(daily_run: DailyRun) -> Non
     daily_run(after, late=(SOL,))
     assert set(manifest_of(stores, BTC, after).series) == {str(BTC), str(ETH)}
     assert is_made_again(stores, BTC, after)
+
+
+def test_series_that_are_as_late_as_each_other_learn_together(daily_run: DailyRun) -> None:
+    day = date(2026, 3, 28)
+    daily_run(day, stale=True)
+    stores = open_stores(configuration().places)
+    manifest = manifest_of(stores, BTC, day)
+    assert manifest.vintage == "known"
+    assert set(manifest.series) == {str(BTC), str(ETH), str(SOL)}
 
 
 def test_between_two_fits_the_manifest_names_what_was_read(daily_run: DailyRun) -> None:
