@@ -36,7 +36,8 @@ def test_the_forecast_fits_a_terminal_of_eighty_columns(
         series="binance/BTCUSDT/1d", as_of="2026-11-20", outcome="published", vintage="known", simulated=False,
         simulated_time=True, open_with="mlflow ui",
         snapshot="ab" * 32, last_close=last_close, forecasts={CHAMPION: rows(last_close), WALK: rows(last_close)},
-        champion=CHAMPION, metrics={}, decision=(), model="", run_url="http://127.0.0.1:5000/x", page="", warnings=(), scored=0,
+        champion=CHAMPION, metrics={}, decision=(), model="", run_url="http://127.0.0.1:5000/x", page="",
+        warnings=(), scored=0,
         seconds={"download": 0.1, "train": 7.25, "evaluate": 6.0, "judge": 5.5, "publish": 0.9},
     )  # fmt: skip
     print_outcome(outcome)  # type: ignore[arg-type]

@@ -49,7 +49,9 @@ def daily_run(recipe: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DailyRun
     files: dict[str, bytes] = {}
     with serve_market(files) as site:
 
-        def work(last: date, *, late: tuple[Series, ...] = (), stale: bool = False, **overrides: object) -> None:
+        def work(
+            last: date, *, late: tuple[Series, ...] = (), stale: bool = False, **overrides: object
+        ) -> None:
             for seed, one in {12: BTC, 31: ETH, 32: SOL}.items():
                 newest = last - timedelta(days=one in late)
                 candles = simulate_candles(seed=seed, first=date(2024, 1, 1), last=newest, price=100.0)
