@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from flows.day.artifacts import show_page, show_scorecard
+from flows.edges.configuration import configuration
 from flows.edges.ledger.store import Ledger
 from flows.reporting import artifacts
 from pipeline.forecasts.columns import IssueContext
@@ -125,7 +126,7 @@ def test_a_server_that_is_gone_fails_nothing_and_holds_nothing_up(
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
             artifacts.show_table("backfill-b1", [{"series": str(series)}], "A table.")
             artifacts.show_note("stale", "A text.", "A day.")
-            show_page(series, "/site")
+            show_page(series, configuration().places, "/site")
 
     said: list[object] = []
     monkeypatch.setattr(artifacts.log, "warning", lambda *words: said.append(words))
