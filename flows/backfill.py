@@ -10,7 +10,7 @@ from flows.backfills.worker import work_chunk
 from flows.edges.backfill_store.plan_file import kept_plan
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.arguments import DateText, SeriesText
+from flows.inputs.form_fields import DateText, SeriesText
 from flows.tasks.flow_policy import flow
 from pipeline.errors import RunError
 

@@ -8,8 +8,9 @@ from flows.day.run import run_series
 from flows.day.waiting import Waiting
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.arguments import DateText, InstantText, SeriesText, parse_date, parse_now, parse_series
+from flows.inputs.arguments import parse_date, parse_now, parse_series
 from flows.inputs.failures import raise_failures
+from flows.inputs.form_fields import DateText, InstantText, SeriesText
 from flows.inputs.request import plan_jobs
 from flows.inputs.stores import open_stores
 from flows.publishing.metrics import tell_monitoring

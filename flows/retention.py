@@ -14,8 +14,9 @@ from flows.edges.sql.vacuum import Vacuumed, vacuum
 from flows.edges.tracking.experiments import Tracking, open_tracking
 from flows.edges.tracking.registry import RegisteredModel
 from flows.edges.tracking.retention import Pruning, plan_pruning, prune
-from flows.inputs.arguments import SeriesText, parse_series
+from flows.inputs.arguments import parse_series
 from flows.inputs.failures import kept, raise_failures
+from flows.inputs.form_fields import SeriesText
 from flows.reporting.artifacts import show_table
 from flows.reporting.progress import log
 from flows.tasks.flow_policy import flow

@@ -5,8 +5,9 @@ from typing import Any
 
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.arguments import InstantText, SeriesText, parse_now, parse_series
+from flows.inputs.arguments import parse_now, parse_series
 from flows.inputs.failures import kept, raise_failures
+from flows.inputs.form_fields import InstantText, SeriesText
 from flows.inputs.request import Job, plan_jobs
 from flows.inputs.stores import Stores, open_stores
 from flows.publishing.publication import Day

@@ -7,7 +7,6 @@ import typer
 from flows.command import app
 from flows.command.options import JsonOption, NowOption, SeriesOption, parse_date, parse_now, parse_series
 from flows.command.output import console, print_json, print_table, stacked
-from pipeline.forecasts.columns import HAR_RANGE, RANDOM_WALK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,6 +127,8 @@ def _cells(line: "ScoreLine") -> tuple[object, ...]:
 
 def _ratio(line: "ScoreLine") -> object:
     """How many days it is of is said where the random walk lacks some of those scored."""
+    from pipeline.forecasts.columns import RANDOM_WALK
+
     difference = line.beside(RANDOM_WALK)
     if difference is None or not difference.days:
         return "" if line.model_id == RANDOM_WALK else "–"
@@ -137,6 +138,8 @@ def _ratio(line: "ScoreLine") -> object:
 
 def _beside_har_range(line: "ScoreLine") -> object:
     """Empty beside itself."""
+    from pipeline.forecasts.columns import HAR_RANGE
+
     difference = line.beside(HAR_RANGE)
     if difference is None:
         return ""

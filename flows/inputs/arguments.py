@@ -2,22 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Final
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from pipeline.errors import DateError, InputError, UnknownSeriesError
-from pipeline.recipes.base import Recipe
 from pipeline.series import Series
 
-# As a deployment's form has them: a date picker, and text that the server refuses before a run is made of it. What is
-# told in Python is checked by the functions below, whose words are the same for all.
-_DAY: Final = r"\d{4}-\d{2}-\d{2}"
-DateText = Annotated[str, Field(json_schema_extra={"format": "date", "pattern": f"^{_DAY}$"})]
-InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time", "pattern": f"^{_DAY}"})]
-SeriesText = Annotated[
-    str, Field(json_schema_extra={"pattern": "^[^/]+/[^/]+/1d$", "examples": ["binance/BTCUSDT/1d"]})
-]
+if TYPE_CHECKING:
+    from pipeline.recipes.base import Recipe
 
 
 def parse_series(texts: Sequence[str] | None, default: Sequence[str]) -> tuple[Series, ...]:
@@ -43,7 +34,7 @@ def require_daily(series: Sequence[Series]) -> None:
             )
 
 
-def require_pooled(recipes: Sequence[Recipe], beside: Sequence[object]) -> None:
+def require_pooled(recipes: "Sequence[Recipe]", beside: Sequence[object]) -> None:
     """Refuse other series beside recipes that each learn from one.
 
     Raises:
