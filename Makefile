@@ -9,6 +9,7 @@ UV := $(BIN)/uv
 # Tests run by file in so many processes: most of them wait for servers. In the order in which they are found, so that
 # the long ones come first.
 WORKERS ?= 2
+BASE ?= cc085e4
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --group dev pyproject.toml -o
@@ -37,6 +38,12 @@ test-fast: $(READY) ## what needs neither Keras, Great Expectations, a database 
 
 soak: $(READY) ## what takes hours: faults by the hundred, kills that only time heals, memory over many fits and nights
 	$(BIN)/python -m pytest -m soak
+
+bench: $(READY) ## each of ours beside its reference, in pairs; hours. BASE=COMMIT is the earlier build
+	for one in intake.py "start.py help" "start.py inspect" "start.py demo" fit.py "daily.py nothing-new" "daily.py memory" \
+		"daily.py night" "daily.py growth" "backfill.py base" "backfill.py processes"; do \
+		$(BIN)/python benchmarks/$$one --base $(BASE) || failed=1; done; \
+		$(BIN)/python benchmarks/table.py; exit $${failed:-0}
 
 check: $(READY) ## style, types, import directions, lock file
 	$(BIN)/ruff check .

@@ -2,26 +2,20 @@
 
     python benchmarks/fit.py [FILE] [--pairs 7] [--base cc085e4] [--reference range-lstm]
 
-Ours and the reference are fitted in turn, A B A B, each in a process of its own that imported everything and fitted
-once before. The reference is the recipe `--reference`: of this build, or of the commit `--base`, which is checked out
-into a folder that is removed at the end. Without FILE the history is simulated, as long as BTC's. Prints the medians,
-the spread, the ratio of the pairs and the first fits (compilation included) as a line of JSON; 1 past the mark.
+Ours and the reference are fitted in turn, each in a process of its own that imported everything and fitted once before.
+The reference is the recipe `--reference` of the commit `--base`; of this build with `--base ""`. Without FILE the
+history is simulated, as long as BTC's.
 """
 
-import argparse
-import json
-import platform
-import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from builds import Build, build_of, this_build
+from pairs import arguments, in_turn, keep
 
 MARK = 0.25
 OURS = "range-blend"
-PROJECT = Path(__file__).resolve().parent.parent
 # It answers each line with the seconds of a fit, features included. Packages lay elsewhere up to cc085e4.
 WORKER = """
 import sys, time
@@ -58,14 +52,14 @@ for _ in sys.stdin:
 class Worker:
     """A process that fits on demand."""
 
-    def __init__(self, code: Path, recipe: str, file: str) -> None:
+    def __init__(self, build: Build, recipe: str, file: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(code), recipe, file],
+            [str(build.python), "-c", WORKER, str(build.folder), recipe, file],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            cwd=code,
+            cwd=build.folder,
         )
 
     def seconds(self) -> float:
@@ -85,49 +79,19 @@ class Worker:
         self.process.wait()
 
 
-@contextmanager
-def checkout(commit: str) -> Iterator[Path]:
-    """The project's folder as of `commit`; the project's own without one."""
-    if not commit:
-        yield PROJECT
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        archive = subprocess.run(["git", "archive", commit], cwd=PROJECT, capture_output=True, check=True)
-        subprocess.run(["tar", "x", "-C", folder], input=archive.stdout, check=True)
-        yield Path(folder)
-
-
 def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    """Measure; 1 past the mark."""
+    parser = arguments(__doc__, pairs=7)
     parser.add_argument("file", nargs="?", default="")
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--base", default="", metavar="COMMIT")
     parser.add_argument("--reference", default="range-lstm")
     asked = parser.parse_args()
     file = str(Path(asked.file).resolve()) if asked.file else ""
-    with checkout(asked.base) as code:
-        workers = Worker(PROJECT, OURS, file), Worker(code, asked.reference, file)
-        first = [worker.seconds() for worker in workers]
-        pairs = [[worker.seconds() for worker in workers] for _ in range(asked.pairs)]
-        for worker in workers:
-            worker.end()
-    ours, reference = (sorted(seconds) for seconds in zip(*pairs, strict=True))
-    ratio = statistics.median(one / other for one, other in pairs)
-    found = {
-        "name": f"fit of {OURS} beside {asked.reference}" + (f" of {asked.base}" if asked.base else ""),
-        "ours": round(statistics.median(ours), 3),
-        "ours_spread": [round(ours[0], 3), round(ours[-1], 3)],
-        "reference": round(statistics.median(reference), 3),
-        "reference_spread": [round(reference[0], 3), round(reference[-1], 3)],
-        "ratio": round(ratio, 3),
-        "ratio_first_fits": round(first[0] / first[1], 3),
-        "mark": MARK,
-        "met": ratio <= MARK,
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-    }
-    print(json.dumps(found))
-    return int(not found["met"])
+    ours = Worker(this_build(), OURS, file)
+    theirs = Worker(build_of(asked.base) if asked.base else this_build(), asked.reference, file)
+    found = in_turn(ours.seconds, theirs.seconds, pairs=asked.pairs)
+    ours.end(), theirs.end()
+    beside = f"{asked.reference}'s" + (f" of {asked.base}" if asked.base else "")
+    return int(not keep(f"a fit of {OURS} on BTC's whole history, beside {beside}", found, mark=MARK))
 
 
 if __name__ == "__main__":
