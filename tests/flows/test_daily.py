@@ -134,7 +134,7 @@ def test_a_run_beside_another_one_that_was_first_chooses_nothing_again(
 ) -> None:
     run()
     # What it saw when it looked, before the other one wrote.
-    monkeypatch.setattr("flows.day.run.is_issued", lambda *_: False)
+    monkeypatch.setattr("flows.day.series_day.is_issued", lambda *_: False)
     run()
     with sqlite3.connect(configuration().places.home / "coincast.db") as database:
         (count,) = database.execute("SELECT count(*) FROM publications").fetchone()
