@@ -382,6 +382,9 @@ EXEMPT: Final = {
     "pipeline/models/lstm/members.py:watched_loss": "a loss of training, weighted 0 where there is no outcome",
     "pipeline/scores/outcomes.py:outcomes": "scores forecast by forecast, those of the ledger, which are whole",
     "pipeline/evaluation/trial.py:try_models": "scores day by day",
+    "flows/publishing/metrics.py:_coverage": "one model's own ranges, told with how many they are",
+    "pipeline/page/days/former.py:_with_outcomes": "lays each forecast's score beside it",
+    "pipeline/page/days/former.py:_horizon": "one forecast beside the random walk's of the same day",
     "flows/edges/ledger/scoring.py:_rows": "refuses a forecast whose score is no number",
 }
 _SCORES: Final = (
