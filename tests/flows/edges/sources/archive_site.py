@@ -30,7 +30,8 @@ def kline(day: date, close: float, *, open_: float | None = None) -> str:
 def zipped(stem: str, rows: list[str], *, member: str = "") -> bytes:
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(member or f"{stem}.csv", "\n".join(rows) + "\n")
+        # By a name alone it would get the present second, and the same rows other bytes.
+        archive.writestr(zipfile.ZipInfo(member or f"{stem}.csv"), "\n".join(rows) + "\n")
     return into.getvalue()
 
 
