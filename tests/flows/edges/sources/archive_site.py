@@ -31,7 +31,8 @@ def zipped(stem: str, rows: list[str], *, member: str = "") -> bytes:
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
         # By a name alone it would get the present second, and the same rows other bytes.
-        archive.writestr(zipfile.ZipInfo(member or f"{stem}.csv"), "\n".join(rows) + "\n")
+        name = zipfile.ZipInfo(member or f"{stem}.csv")
+        archive.writestr(name, "\n".join(rows) + "\n", zipfile.ZIP_DEFLATED)
     return into.getvalue()
 
 
