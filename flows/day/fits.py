@@ -58,9 +58,14 @@ class DayFits:
 
     def begin(self, recipe: Recipe, as_of: date, *, watched: bool = False) -> None:
         """Have it made ahead where there are processes for it; `watched` as in `fit`, on all days of the grid."""
-        if self._pool is not None and recipe.total_epochs is not None:
-            words = (recipe, self._grid, as_of, self._job.seed, self._job.fit_limit_s, watched)
+        if self._pool is None or recipe.total_epochs is None:
+            return
+        words = (recipe, self._grid, as_of, self._job.seed, self._job.fit_limit_s, watched)
+        try:
             self._begun[recipe, as_of] = self._pool.submit(_fit_elsewhere, *words)
+        except BrokenProcessPool:
+            # One of them was killed while it worked for another series: Python ended the others with it.
+            self._pool = None
 
     def __call__(
         self,
@@ -79,31 +84,30 @@ class DayFits:
             TooLittleHistoryError: As `fit`.
             TrainingError: As `fit`.
         """
-        if self._pool is not None and recipe.total_epochs is not None:
-            try:
-                return self._awaited(recipe, as_of, watched=watched is not None, on_epoch=on_epoch)
-            except BrokenProcessPool:
-                self._pool = None
-                log.warning(
-                    "A process that makes fits was killed; %s is fitted in this one.", self._job.series
-                )
+        made = self._made_elsewhere(recipe, as_of, watched=watched is not None)
+        if made is not None:
+            model, epochs = made
+            if on_epoch:
+                for epoch, values in epochs:
+                    on_epoch(epoch, values)
+            return model
         if recipe.total_epochs is not None:
             import_networks()
         return fit(
             recipe, grid, as_of=as_of, seed=seed, time_limit_s=time_limit_s, on_epoch=on_epoch, watched=watched
         )  # fmt: skip
 
-    def _awaited(
-        self, recipe: Recipe, as_of: date, *, watched: bool, on_epoch: EpochListener | None
-    ) -> Model:
+    def _made_elsewhere(self, recipe: Recipe, as_of: date, *, watched: bool) -> _Fitted | None:
         if (recipe, as_of) not in self._begun:
             self.begin(recipe, as_of, watched=watched)
         # What failed is made again when it is asked for again.
-        model, epochs = self._begun.pop((recipe, as_of)).result()
-        if on_epoch:
-            for epoch, values in epochs:
-                on_epoch(epoch, values)
-        return model
+        begun = self._begun.pop((recipe, as_of), None)
+        try:
+            return None if begun is None else begun.result()
+        except BrokenProcessPool:
+            self._pool = None
+            log.warning("A process that makes fits was killed; %s is fitted in this one.", self._job.series)
+            return None
 
 
 def _fit_elsewhere(

@@ -105,7 +105,10 @@ def test_a_killed_process_costs_no_fit(job: Job, grid: FeatureGrid, caplog: pyte
         for pid in tuple(processes._processes):
             os.kill(pid, signal.SIGKILL)
         model = fits(job.recipe, grid, as_of=LAST, seed=job.seed)
-    assert model.trained_as_of == LAST
+        another = DayFits(job, grid, processes)
+        another.begin(job.recipe, LAST)
+        again = another(job.recipe, grid, as_of=LAST, seed=job.seed)
+    assert (model.trained_as_of, again.trained_as_of) == (LAST, LAST)
     assert "is fitted in this one" in caplog.text
 
 
