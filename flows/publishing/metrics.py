@@ -28,7 +28,7 @@ def tell_monitoring(
         jobs: Of the run, one a series.
         stores: What the figures are made of.
         seconds: By series and stage, of those that are done.
-        failed: Series, or series and day, that are not.
+        failed: Series, or series and day, that are not; `publication` where nothing could be published.
     """
     place = jobs[0].configuration.settings.metrics_file
     if not place:
@@ -36,7 +36,7 @@ def tell_monitoring(
     try:
         with explained():
             figures = [one for job in jobs for one in _of_series(job, stores)]
-            figures += [one for job in jobs for one in _of_run(str(job.series), seconds, failed)]
+            figures += [one for job in jobs for one in figures_of_run(str(job.series), seconds, failed)]
             write_metrics(figures, Path(place))
     except (CoincastError, OSError) as error:
         log.warning("The metrics in %s are not of this run: %s", place, error)
@@ -77,10 +77,11 @@ def _coverage(job: Job, stores: Stores, model_id: str) -> Iterator[Figure]:
             yield Figure("coverage_ratio", meaning, {**labels, "range": str(coverage)}, share)
 
 
-def _of_run(
+def figures_of_run(
     series: str, seconds: Mapping[str, Mapping[str, float]], failed: Sequence[str]
 ) -> Iterator[Figure]:
-    fails = float(any(name.startswith(series) for name in failed))
+    """Whether the run failed for the series, by itself or by the publication of all, and the seconds of its stages."""
+    fails = float(any(name == "publication" or name.startswith(series) for name in failed))
     yield Figure("last_run_failed", "1 where the last run failed.", {"series": series}, fails)
     for stage, spent in seconds.get(series, {}).items():
         labels = {"series": series, "stage": stage}
