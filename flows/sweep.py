@@ -21,7 +21,13 @@ from flows.studies.sweep_runs import AS_GIVEN, CHOSEN, Sweep, parent_run, requir
 from flows.tasks import studies
 from flows.tasks.flow_policy import flow
 from pipeline.errors import InputError, TrainingError
-from pipeline.evaluation.range_sweeping import check_days, checked_vary, plan_stretches, range_variation
+from pipeline.evaluation.range_sweeping import (
+    check_days,
+    checked_vary,
+    few_days,
+    plan_stretches,
+    range_variation,
+)
 from pipeline.figures.texts import effect_figure
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.models.callbacks import LARGEST_SEED
@@ -151,7 +157,10 @@ def _range_days(request: SweepRequest, shared: dict[str, Any]) -> dict[str, Any]
         first=request.first,
         until=request.choose_until or shared["history"].as_of,
         refit_every=request.refit_every,
+        horizons=request.horizons,
     )
+    for sentence in few_days(choosing, judging, request.horizons):
+        log.warning(sentence)
     return {
         "choosing": choosing,
         "judging": judging,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from flows.edges.tracking.run import Run
@@ -49,7 +50,7 @@ class RangeSweep(Sweep):
         dates = self.choosing.grid.table["date"].dt.date
         return {
             "first": str(dates.iloc[int(first)]),
-            "before": str(dates.iloc[int(last) + 1]),
+            "before": str(dates.iloc[int(last)] + timedelta(days=1)),
             "days": self.choosing.days,
         }
 

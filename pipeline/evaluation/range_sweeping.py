@@ -10,15 +10,19 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import ValidationError
 
-from pipeline.errors import DateError, InputError
+from pipeline.candles.row_filter import counted
+from pipeline.errors import DateError, InputError, TooLittleHistoryError
 from pipeline.evaluation.backtest import Span, SpanForecasts, plan_spans
 from pipeline.evaluation.backtest_summary import collect_outcomes, summarise
 from pipeline.features.feature_grid import FeatureGrid
+from pipeline.forecasts.quantiles import HORIZONS
+from pipeline.models.fitting import MINIMUM_DAYS
 from pipeline.models.lstm.network import network_inputs
 from pipeline.point.variation import grid, parse_vary, variation
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import PointRecipe
 from pipeline.scores.common_days import BoolArray
+from pipeline.scores.formulas import FEWEST_TESTED
 
 # Fields of a recipe that say what it is, not how it is fitted.
 _NAMES: Final = frozenset({"name", "kind", "title", "source", "choices", "method", "library"})
@@ -43,6 +47,13 @@ class Stretch:
     def days(self) -> int:
         """How many as_of days are scored."""
         return int(sum(self.counted[span.rows].sum() for span in self.spans))
+
+    def known_days(self, horizon: int) -> int:
+        """How many of them have their outcome so many days ahead within the grid."""
+        ahead = self.grid.days.log_returns_ahead(horizon)[self.grid.days.place]
+        return int(
+            sum((self.counted[span.rows] & np.isfinite(ahead[span.rows])).sum() for span in self.spans)
+        )
 
 
 def range_settings(recipe: Recipe) -> tuple[str, ...]:
@@ -121,7 +132,13 @@ def check_days(
 
 
 def plan_stretches(
-    candles: FeatureGrid, recipes: Sequence[Recipe], *, first: date | None, until: date, refit_every: int
+    candles: FeatureGrid,
+    recipes: Sequence[Recipe],
+    *,
+    first: date | None,
+    until: date,
+    refit_every: int,
+    horizons: tuple[int, ...] = HORIZONS,
 ) -> tuple[Stretch, Stretch]:
     """The days to choose by, whose outcomes end with `until`, and the later ones.
 
@@ -131,6 +148,7 @@ def plan_stretches(
         first: First as_of; None for the first with enough history.
         until: The last day whose close a choice may see.
         refit_every: Days between fits on the refit calendar.
+        horizons: Each has a day to choose by and one to judge on.
 
     Raises:
         DateError: `until` is outside the candles, or leaves no day to choose by or to judge on.
@@ -145,9 +163,38 @@ def plan_stretches(
         )
     early, day = candles.until(until), timedelta(days=1)
     longest = max(recipe.window_days for recipe in recipes)
-    return (
-        _stretch(early, first or begin, until - day, refit_every=refit_every, lookback=longest),
-        _stretch(candles, until, end - day, refit_every=refit_every, lookback=longest),
+    try:
+        choosing = _stretch(early, first or begin, until - day, refit_every=refit_every, lookback=longest)
+    except TooLittleHistoryError as error:
+        raise TooLittleHistoryError(
+            f"No fit of the calendar before {until} sees {MINIMUM_DAYS} candles. Choose a later --choose-until or a"
+            " smaller --refit-every."
+        ) from error
+    judging = _stretch(candles, until, end - day, refit_every=refit_every, lookback=longest)
+    for stretch, task, later in (
+        (choosing, "to choose by", "a later"),
+        (judging, "to judge on", "an earlier"),
+    ):
+        empty = [horizon for horizon in horizons if not stretch.known_days(horizon)]
+        if empty:
+            raise DateError(
+                f"--choose-until {until} leaves no day {task} at {empty[0]} days ahead; give {later} one, or fewer"
+                " --horizons."
+            )
+    return choosing, judging
+
+
+def few_days(choosing: Stretch, judging: Stretch, horizons: tuple[int, ...]) -> tuple[str, ...]:
+    """What is to be said where a stretch has too few days for its scores to tell a variation from chance."""
+    farthest = max(horizons)
+    return tuple(
+        f"Only {counted(days, 'day')} {task} at {counted(farthest, 'day')} ahead: fewer than {FEWEST_TESTED} tell"
+        f" nothing beyond chance; give {later} --choose-until."
+        for stretch, task, later in (
+            (choosing, "to choose by", "a later"),
+            (judging, "to judge on", "an earlier"),
+        )
+        if (days := stretch.known_days(farthest)) < FEWEST_TESTED
     )
 
 

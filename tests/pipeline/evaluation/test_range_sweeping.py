@@ -9,6 +9,7 @@ from pipeline.evaluation.backtest import walk_span
 from pipeline.evaluation.range_sweeping import (
     check_days,
     checked_vary,
+    few_days,
     mean_relative_wis,
     plan_stretches,
     range_settings,
@@ -88,6 +89,43 @@ def test_a_date_outside_the_candles_is_refused_with_theirs(grid: FeatureGrid, un
         DateError, match=f"--choose-until is a day after {FIRST}.* before {LAST}.*; got {until}"
     ):
         plan_stretches(grid, [TINY_RANGE], first=None, until=until, refit_every=30)
+
+
+@pytest.mark.parametrize(
+    ("first", "until", "words"),
+    [
+        (None, LAST - timedelta(days=1), "no day to judge on at 2 days ahead; give an earlier one"),
+        (None, LAST - timedelta(days=6), "no day to judge on at 7 days ahead"),
+        (UNTIL - timedelta(days=3), UNTIL, "no day to choose by at 4 days ahead; give a later one"),
+        (None, FIRST + timedelta(days=90), "No fit of the calendar before .* Choose a later --choose-until"),
+    ],
+)
+def test_a_date_that_leaves_a_horizon_no_day_is_refused(
+    grid: FeatureGrid, first: date | None, until: date, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        plan_stretches(grid, [TINY_RANGE], first=first, until=until, refit_every=30)
+
+
+def test_the_last_day_but_one_may_judge_tomorrow_alone_and_says_that_it_is_one(grid: FeatureGrid) -> None:
+    until = LAST - timedelta(days=1)
+    stretches = plan_stretches(grid, [TINY_RANGE], first=None, until=until, refit_every=30, horizons=(1,))
+    assert [one.known_days(1) for one in stretches] == [one.days for one in stretches]
+    (sentence,) = few_days(*stretches, (1,))
+    assert sentence.startswith("Only 1 day to judge on at 1 day ahead: ")
+
+
+@pytest.mark.parametrize(("after", "before", "said"), [(36, 60, 0), (35, 60, 1), (36, 36, 0), (36, 35, 1)])
+def test_fewer_than_thirty_days_are_told_to_be_few(
+    grid: FeatureGrid, after: int, before: int, said: int
+) -> None:
+    """A day's outcome seven days ahead lies six days within the last of so many."""
+    until = LAST - timedelta(days=after)
+    choosing, judging = plan_stretches(
+        grid, [TINY_RANGE], first=until - timedelta(days=before), until=until, refit_every=30
+    )
+    assert (choosing.known_days(7), judging.known_days(7)) == (before - 6, after - 6)
+    assert len(few_days(choosing, judging, (1, 7))) == said
 
 
 def test_the_days_to_choose_by_end_with_the_date_and_the_others_begin_there(grid: FeatureGrid) -> None:
