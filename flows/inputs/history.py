@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pandas as pd
 
 from flows.edges.configuration import Configuration
 from flows.inputs.candle_file import read_file
 from pipeline.candles import Reading, daily_grid, read_candles, resample_daily
-from pipeline.candles.columns import DATE
+from pipeline.candles.columns import CLOSE, DATE
 from pipeline.errors import DateError, InputError
 from pipeline.features.feature_grid import FeatureGrid, Pool
 from pipeline.series import Series
+
+_SAME_CLOSES: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +140,24 @@ def with_others(history: History, beside: Sequence[str], configuration: Configur
     """The history with the other series of its pool, each a candle file or a series' newest snapshot.
 
     Raises:
-        InputError: As `read_history`, or a series is there twice.
+        InputError: As `read_history`, or a series is there twice, be it as two vintages of its file.
     """
     others = tuple(_other(text, configuration) for text in beside)
     names = [history.name, *(one.name for one in others)]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"{twice} is there twice; give each series of a pool once.")
+    for one, other in combinations((history, *others), 2):
+        if _is_one_market(one.candles, other.candles):
+            raise InputError(
+                f"{one.name} and {other.name} hold the same closes: two files of one series; give one of them."
+            )
     return replace(history, others=others)
+
+
+def _is_one_market(candles: pd.DataFrame, others: pd.DataFrame) -> bool:
+    """Whether most days that both have closed at the same price: a vendor restates some, two markets share few."""
+    both = candles[[DATE, CLOSE]].merge(others[[DATE, CLOSE]], on=DATE)
+    return bool(len(both)) and float((both[f"{CLOSE}_x"] == both[f"{CLOSE}_y"]).mean()) > _SAME_CLOSES
 
 
 def _other(text: str, configuration: Configuration) -> History:

@@ -95,3 +95,17 @@ def test_the_others_of_a_pool_stand_beside_it_up_to_its_last_day(file: Path, tmp
         with_others(own, [str(beside), str(beside)], configuration())
     with pytest.raises(InputError, match="has no snapshot yet"):
         with_others(own, ["binance/SOLUSDT/1d"], configuration())
+
+
+def test_two_vintages_of_one_file_are_no_pool(file: Path, tmp_path: Path) -> None:
+    """The bytes tell no exchange, so the names of the files differ; the vendor restated a day in ten."""
+    candles = simulate_candles(seed=1, first=FIRST, last=date(2024, 2, 15), price=100.0)
+    candles.loc[::10, ["open", "high", "low", "close"]] *= 1.001
+    earlier, other = tmp_path / "earlier.csv", tmp_path / "other.csv"
+    earlier.write_bytes(wire_format(candles, SERIES))
+    other.write_bytes(
+        wire_format(simulate_candles(seed=2, first=FIRST, last=LAST, price=100.0), Series("x", "ETHUSDT"))
+    )
+    with pytest.raises(InputError, match="my-candles and earlier hold the same closes"):
+        with_others(read(file), [str(other), str(earlier)], configuration())
+    assert len(with_others(read(file), [str(other)], configuration()).others) == 1
