@@ -24,7 +24,14 @@ def peer_library(module: str) -> ModuleType:
     """The module of a peer's library.
 
     Raises:
-        InputError: The library is not installed.
+        InputError: The library is not installed, or lacks something that it needs itself.
     """
-    require_library(module.partition(".")[0])
-    return import_module(module)
+    name = module.partition(".")[0]
+    require_library(name)
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"{name} is installed and cannot be imported ({str(error)[:120]}); install coincast[peers] as a whole, best"
+            " in an environment of its own."
+        ) from error

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.models.catalogue import catalogue
 from pipeline.models.fitting import fit
 from pipeline.models.peers.automatic import FEWEST_CLOSES, ArimaRange, conformal
 from pipeline.models.peers.garch import garch_quantiles, known_returns, student_shocks
+from pipeline.models.peers.library import peer_library
 from pipeline.models.registry import PEERS, RANGE_RECIPES, issued_recipes, require_installed, require_range
 from pipeline.models.regression import HAR_RANGE
 from pipeline.recipes.base import Recipe
@@ -45,6 +47,15 @@ def test_a_library_that_is_not_there_is_told_in_one_line(monkeypatch: pytest.Mon
         with pytest.raises(InputError, match=r"is not installed, .*install coincast\[peers\]"):
             require_installed(peer)
     require_installed(HAR_RANGE)
+
+
+def test_a_library_that_lacks_another_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_there.py").write_text("import a_package_that_is_not_there")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(InputError, match=r"half_there is installed and cannot be imported .*a_package_that"):
+        peer_library("half_there")
 
 
 def test_tomorrow_is_students_t_and_later_days_have_the_variance_that_garch_expects() -> None:
