@@ -115,7 +115,7 @@ def parse_horizons(text: str) -> tuple[int, ...]:
 
 def _print(result: dict[str, Any], *, by_year: bool) -> None:
     title = f"{result['recipe']} on {result['series']}, {result['first_as_of']} to {result['last_as_of']}"
-    print_table(title, _heads("horizon"), [_row(f"+{h}", cell) for h, cell in result["overall"].items()])
+    print_table(title, _heads("ahead"), [_row(f"+{h}", cell) for h, cell in result["overall"].items()])
     for horizon in result["overall"] if by_year else ():
         periods = {**result["years"], "all": {horizon: result["overall"][horizon]}}
         rows = [_row(period, cells[horizon]) for period, cells in periods.items()]

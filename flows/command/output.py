@@ -3,11 +3,14 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+# Longer ones, as a name of a file, are cut where there is no room.
+_WORD: Final = 12
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -31,11 +34,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
     table = Table(title=Text(title) if title else None, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if index == 0 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        # A verdict is wrapped between its words, not within one.
+        words = [word for row in cells for word in row[index].plain.split() if word.isalpha()]
+        widest = max((len(word) for word in words if len(word) <= _WORD), default=1)
+        side: Literal["left", "right"] = "left" if index == 0 else "right"
+        table.add_column(Text(column), justify=side, overflow="fold", min_width=widest)
+    for row in cells:
+        table.add_row(*row)
     console().print(table)
 
 
