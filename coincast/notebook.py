@@ -1,14 +1,16 @@
 """What a notebook calls: each function opens what it needs, asks it, and closes it again."""
 
+import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from flows.inputs.arguments import parse_date
-from pipeline.errors import InputError
+from pipeline.errors import CoincastError, InputError
 from pipeline.forecasts.quantiles import HORIZONS
 from pipeline.series import Series
 
@@ -19,8 +21,36 @@ if TYPE_CHECKING:
     from flows.edges.configuration import Places
 
 Day = date | str | None
+P = ParamSpec("P")
+R = TypeVar("R")
+# An option in a sentence; what stands between backticks is a command, to be typed as it is.
+_OPTION: Final = re.compile(r"`[^`]*`|--([a-z][a-z-]*)( (?=[A-Z0-9]|exchange/))?")
+_RENAMED: Final = {"from": "first", "to": "last"}
 
 
+def _in_its_words(function: Callable[P, R]) -> Callable[P, R]:
+    """The function; an error that names an option of the command names the argument instead."""
+
+    @wraps(function)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except CoincastError as error:
+            if error.args and isinstance(error.args[0], str):
+                error.args = (_OPTION.sub(_as_argument, error.args[0]), *error.args[1:])
+            raise
+
+    return asked
+
+
+def _as_argument(found: re.Match[str]) -> str:
+    option = found[1]
+    if option is None:
+        return found[0]
+    return f"{_RENAMED.get(option, option.replace('-', '_'))}="
+
+
+@_in_its_words
 def read_candles(
     file: Path | str, *, series: str | None = None, mapping: Mapping[str, str] | None = None
 ) -> "DataFrame":
@@ -47,6 +77,7 @@ def read_candles(
     return read(content, series=_series(series), mapping=mapping).candles
 
 
+@_in_its_words
 def forecasts(
     series: str | None = None,
     *,
@@ -86,6 +117,7 @@ def forecasts(
         )
 
 
+@_in_its_words
 def scores(
     series: str | None = None,
     *,
@@ -114,6 +146,7 @@ def scores(
         )
 
 
+@_in_its_words
 def truth(series: str) -> "DataFrame":
     """Closes of a series' newest file in the snapshot store: `unique_id`, `ds`, `y`.
 
@@ -128,11 +161,13 @@ def truth(series: str) -> "DataFrame":
         return truth_table(SnapshotStore(engine, places.snapshots_url), Series.parse(series))
 
 
+@_in_its_words
 def backtest(
     recipe: str,
     *,
     file: Path | str | None = None,
     series: str | None = None,
+    beside: Sequence[Path | str] = (),
     first: Day = None,
     last: Day = None,
     refit_every: int = 365,
@@ -145,6 +180,7 @@ def backtest(
         recipe: Its name, or a path ending in .toml.
         file: Candle file.
         series: What the candles are.
+        beside: Candle files or series that a pooled recipe learns from too.
         first: First cutoff; None for the first with enough history.
         last: Last cutoff.
         refit_every: Days between fits on the refit calendar.
@@ -174,7 +210,7 @@ def backtest(
         out = Path(folder) / "forecasts.csv"
         request = BacktestRequest(
             file=path, series=_series(series), recipe=recipe, first=_day(first), last=_day(last),
-            refit_every=refit_every, horizons=tuple(horizons), out=out, seed=seed, track=False,
+            refit_every=refit_every, horizons=tuple(horizons), out=out, seed=seed, track=False, beside=_texts(beside),
         )  # fmt: skip
         walk(request, current)
         rows = pd.read_csv(out)
@@ -182,16 +218,20 @@ def backtest(
     return backtest_table(rows, history.candles)
 
 
+@_in_its_words
 def compare(
     recipes: Sequence[str],
     *,
     file: Path | str | None = None,
     series: str | None = None,
+    beside: Sequence[Path | str] = (),
     as_of: Day = None,
     seeds: int = 3,
     epochs: int | None = None,
 ) -> "DataFrame":
     """Fit recipes on the same candles and rank them beside the random walk; every fit is an MLflow run.
+
+    `beside` are candle files or series that a pooled recipe learns from too.
 
     Returns:
         A row a recipe and setting, best first in each: `variant`, `rank`, `recipe`, `verdict`, and a column a metric,
@@ -205,6 +245,7 @@ def compare(
 
     from flows.command.flow_run import ready_for_flows
 
+    pool = _texts(beside)
     with ready_for_flows(quiet=True):
         from flows.compare import CompareRequest
         from flows.compare import compare as run
@@ -212,7 +253,7 @@ def compare(
         result = run(
             CompareRequest(
                 recipes=tuple(recipes), file=str(file) if file else None, series=series, as_of=_day(as_of),
-                seeds=seeds, epochs=epochs,
+                seeds=seeds, epochs=epochs, beside=pool,
             )
         )  # fmt: skip
     return pd.DataFrame(
@@ -223,6 +264,7 @@ def compare(
     )
 
 
+@_in_its_words
 def runs(series: str, *, limit: int = 1000) -> "DataFrame":
     """MLflow runs of a series, newest first.
 
@@ -263,6 +305,12 @@ def _database() -> "Iterator[tuple[Engine, Places]]":
 
 def _series(text: str | None) -> Series | None:
     return Series.parse(text) if text else None
+
+
+def _texts(beside: Sequence[Path | str]) -> tuple[str, ...]:
+    if isinstance(beside, (str, Path)):
+        raise InputError(f"beside= is a list of files or series, as [{str(beside)[:60]!r}].")
+    return tuple(str(one) for one in beside)
 
 
 def _day(day: Day) -> date | None:

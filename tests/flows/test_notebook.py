@@ -14,7 +14,7 @@ import coincast
 from flows.edges.ledger.store import Ledger
 from flows.edges.snapshots.store import SnapshotStore
 from flows.edges.sql.database import open_database
-from pipeline.errors import DateError, InputError, UnknownSeriesError
+from pipeline.errors import CandleFileError, DateError, InputError, UnknownSeriesError
 from pipeline.models.registry import BASELINES
 from pipeline.series import Series
 from pipeline.simulation import simulate_candles, wire_format
@@ -113,6 +113,44 @@ def test_what_is_written_wrongly_is_said_in_a_line(tmp_path: Path) -> None:
         coincast.truth(str(BTC))
     with pytest.raises(InputError, match="no run"):
         coincast.runs(str(BTC))
+
+
+def test_errors_name_arguments_and_not_the_commands_options(market_file: Path, tmp_path: Path) -> None:
+    several = tmp_path / "several.csv"
+    other = wire_format(
+        simulate_candles(seed=2, first=date(2023, 1, 1), last=date(2023, 12, 31), price=9.0),
+        Series("binance", "ETHUSDT"),
+    )
+    several.write_bytes(market_file.read_bytes() + b"".join(other.splitlines(keepends=True)[2:]))
+    with pytest.raises(CandleFileError, match="with series=exchange/SYMBOL/timeframe"):
+        coincast.read_candles(several)
+    for words, asked in (
+        ("file=CANDLES.csv, or series=exchange", {}),
+        ("a later last= or a smaller refit_every=", {"file": market_file, "last": "2023-02-01"}),
+        # A command is to be typed as it is.
+        ("run `coincast daily --series binance/ETHUSDT/1d` or give file=", {"series": "binance/ETHUSDT/1d"}),
+    ):
+        with pytest.raises(InputError, match=words):
+            coincast.backtest("har-range", **asked)
+
+
+def test_a_pooled_recipe_learns_from_what_is_beside(
+    market_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.csv"
+    candles = simulate_candles(seed=2, first=date(2023, 1, 1), last=date(2026, 3, 10), price=9.0)
+    other.write_bytes(wire_format(candles, Series("binance", "ETHUSDT")))
+    with pytest.raises(InputError, match="learns from one series, got 2"):
+        coincast.backtest("har-range", file=market_file, beside=[other])
+    with pytest.raises(InputError, match="beside= is a list"):
+        coincast.compare(["har-range"], file=market_file, beside=str(other))
+    quick = tmp_path / "quick.toml"
+    quick.write_text('name = "quick"\nbased_on = "pooled-blend"\nepochs = 1\nmembers = 1\n')
+    days = {"first": "2026-03-01", "last": "2026-03-02", "refit_every": 100, "horizons": [1]}
+    alone = coincast.backtest(str(quick), file=market_file, **days)
+    pooled = coincast.backtest(str(quick), file=market_file, beside=[other], **days)
+    assert len(alone) == len(pooled) == 2
+    assert (alone["q0.9"] != pooled["q0.9"]).all()
 
 
 def test_importing_it_imports_nothing_heavy() -> None:

@@ -169,5 +169,5 @@ def _choose_ticker(tickers: Sequence[str], wanted: str) -> str:
             return ticker
     raise CandleFileError(
         f"The file holds several markets: {', '.join(tickers)[:120]}. "
-        "Name the one to read: coincast inspect FILE --series exchange/SYMBOL/1d --out candles.csv"
+        "Name the one to read with --series exchange/SYMBOL/timeframe."
     )
