@@ -6,7 +6,7 @@ fails nothing. Outside of a flow nothing is shown: the stages are plain function
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
@@ -20,8 +20,8 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from flows.edges.machine.prefect_settings import tried_once
 from flows.edges.words import one_line
 from flows.reporting.flow_run import within_flow
 from flows.reporting.progress import log
@@ -88,7 +88,7 @@ class _Bar:
     def __init__(self, key: str, description: str) -> None:
         self._id: UUID | None = None
         self._written = time.monotonic()
-        with unfailing(), _tried_once():
+        with unfailing(), tried_once():
             if within_flow():
                 self._id = cast(UUID, create_progress_artifact(0.0, key=key, description=description))
 
@@ -102,7 +102,7 @@ class _Bar:
         bar, self._id = self._id, None
         if bar is None:
             return
-        with unfailing(), _tried_once():
+        with unfailing(), tried_once():
             update_progress_artifact(bar, progress=percent)
             self._id = bar
         self._written = time.monotonic()
@@ -117,8 +117,3 @@ def unfailing() -> Iterator[None]:
         log.warning("The Prefect UI does not show this: %s", one_line(error, limit=200))
     except Exception:  # noqa: BLE001 - rows that cannot be made of what is stored: the work itself is done
         log.exception("The Prefect UI does not show this")
-
-
-def _tried_once() -> AbstractContextManager[object]:
-    """The client's usual retries would hold the work up for a minute."""
-    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})

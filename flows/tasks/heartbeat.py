@@ -14,6 +14,8 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
+from flows.edges.machine.prefect_settings import tried_once
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
@@ -55,10 +57,9 @@ def heartbeats(flow_run_id: UUID, *, period: timedelta = PERIOD) -> Iterator[Non
 
 def _beat(flow_run_id: UUID, over: Event, period_s: float) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     again_s, wait_s = min(_AGAIN_S, period_s), period_s
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+    with tried_once():
         while not over.is_set():
             try:
                 with get_client(sync_client=True, httpx_settings={"timeout": _LIMIT_S}) as client:

@@ -32,30 +32,30 @@ def in_units(outcomes: FloatArray, quantiles: FloatArray) -> FloatArray:
 
 
 def recalibrated(quantiles: FloatArray, recent: FloatArray) -> FloatArray:
-    """A day's quantiles, moved towards those that recent outcomes had in units of their own forecasts.
+    """The quantiles of days, moved towards those that recent outcomes had in units of their own forecasts.
 
     Each quantile is multiplied by the ratio of the empirical quantile of ±outcomes (symmetric, linear) to the
     forecast's, to the power n / (n + 50) for n outcomes: quantiles follow what ranges really held, as in
     conformal prediction (Vovk, Gammerman and Shafer 2005), and stay the model's where little is known.
 
     Args:
-        quantiles: Log returns, symmetric about 0, array of shape (7, 23).
-        recent: Outcomes `in_units`, array of shape (7, n), NaN where there is none.
+        quantiles: Log returns, symmetric about 0, array of shape (…, 7, 23).
+        recent: Outcomes `in_units`, array of shape (…, 7, n), NaN where there is none.
 
     Returns:
-        Array of shape (7, 23), in rising order.
+        Array of shape (…, 7, 23), in rising order; each day's is what it is alone.
     """
     moved = quantiles.copy()
-    for column in range(len(HORIZONS)):
-        outcomes = recent[column][np.isfinite(recent[column])]
-        if not len(outcomes):
-            continue
-        came = np.quantile(np.concatenate([outcomes, -outcomes]), LEVELS)
-        said = quantiles[column] / quantiles[column, UNIT_LEVEL]
+    known = np.isfinite(recent)
+    counts = known.sum(axis=-1)
+    for count in np.unique(counts[counts > 0]):
+        at = counts == count
+        own, outcomes = quantiles[at], recent[at][known[at]].reshape(-1, count)
+        came = np.quantile(np.concatenate([outcomes, -outcomes], axis=1), LEVELS, axis=1).T
+        said = own / own[:, UNIT_LEVEL, None]
         comparable = np.isfinite(said) & (said * came > 0)
-        ratio = np.divide(came, said, out=np.ones(len(LEVELS)), where=comparable)
-        weight = len(outcomes) / (len(outcomes) + PRIOR_DAYS)
-        moved[column] *= np.clip(ratio, *_RATIO_BOUNDS) ** weight
+        ratio = np.divide(came, said, out=np.ones_like(own), where=comparable)
+        moved[at] = own * np.clip(ratio, *_RATIO_BOUNDS) ** (count / (count + PRIOR_DAYS))
     return np.maximum.accumulate(moved, axis=-1)
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import warnings
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -64,8 +65,8 @@ def write_model_folder(
             mlflow_model=described_by,
         )
     shutil.rmtree(draft)
-    for cache in folder.rglob("__pycache__"):
-        shutil.rmtree(cache)
+    for compiled in folder.rglob("__pycache__"):
+        shutil.rmtree(compiled)
     # MLflow copies files with the rights of those that they were copied from.
     for path in folder.rglob("*"):
         close(path)
@@ -101,16 +102,20 @@ def _missing(candles: "DataFrame") -> list[str]:
 
 def copy_code(folder: Path, entry: Path) -> None:
     """Copy the modules of `pipeline` that `entry` imports, directly or not, into `folder`."""
-    pending, seen = [entry], set[Path]()
-    while pending:
-        for path in _pipeline_modules(pending.pop()):
-            if path not in seen:
-                seen.add(path)
-                pending.append(path)
-    for path in seen:
+    for path in _code_of(entry):
         target = folder / path.relative_to(PROJECT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+
+
+@cache
+def _code_of(entry: Path) -> frozenset[Path]:
+    pending, seen = [entry], set[Path]()
+    while pending:
+        found = _pipeline_modules(pending.pop()) - seen
+        seen |= found
+        pending += found
+    return frozenset(seen)
 
 
 def _pipeline_modules(file: Path) -> set[Path]:

@@ -14,7 +14,7 @@ from pipeline.features.rolling import lagged
 from pipeline.forecasts.quantiles import HORIZONS, FloatArray
 from pipeline.models.calibration import in_units, recalibrated
 from pipeline.models.contract import Learned, Stored, Watch
-from pipeline.models.lstm.files import read_networks, write_networks
+from pipeline.models.lstm.files import read_layers, read_networks, write_networks
 from pipeline.models.lstm.inference import moved_quantiles, network_moves
 from pipeline.models.lstm.network import Weights, network_inputs, scaled_windows
 from pipeline.models.random_walk import random_walk_quantiles
@@ -33,6 +33,7 @@ class LearnedRange(Learned[NetworkT]):
 
     Attributes:
         base_: The regression as fitted.
+        layers_: The networks' layers in Keras's JSON.
         members_: Weights of each network, in Keras's order.
         centre_: Mean of each network input over the training rows, array of shape (n_inputs,).
         spread_: Deviation of each, same shape.
@@ -46,6 +47,7 @@ class LearnedRange(Learned[NetworkT]):
     seeded: ClassVar[bool] = True
 
     base_: AnchoredHar
+    layers_: str
     members_: tuple[Weights, ...]
     centre_: FloatArray
     spread_: FloatArray
@@ -76,8 +78,8 @@ class LearnedRange(Learned[NetworkT]):
         """Log returns, array of shape (n, 7, 23), NaN where the window is not whole."""
         own = self.uncalibrated(grid, places)
         recent = self._recent(grid, last=int(places.max(initial=-1)))
-        for row, place in enumerate(places):
-            own[row] = recalibrated(own[row], recent[:, place : place + self.window])
+        windows = np.lib.stride_tricks.sliding_window_view(recent, self.window, axis=1)
+        own = recalibrated(own, windows[:, places].transpose(1, 0, 2))
         own = self.moved(own, grid, places)
         return with_random_walk(own, random_walk_quantiles(grid.days, places), start=self.random_walk_from_)
 
@@ -115,7 +117,7 @@ class LearnedRange(Learned[NetworkT]):
 
     def write_files(self, recipe: NetworkT, folder: Path) -> None:
         """The networks, in Keras's formats."""
-        write_networks(recipe, self.members_, folder)
+        write_networks(recipe, self.layers_, self.members_, folder)
 
     @classmethod
     def restore(cls, stored: Stored[NetworkT]) -> Self:
@@ -128,6 +130,7 @@ class LearnedRange(Learned[NetworkT]):
         arrays, recipe = stored.arrays, stored.recipe
         return {
             "base_": AnchoredHar(arrays["coefficients"], arrays["shape"]),
+            "layers_": read_layers(stored.folder),
             "members_": read_networks(recipe, stored.folder),
             "centre_": arrays["centre"],
             "spread_": arrays["spread"],

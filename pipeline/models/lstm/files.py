@@ -6,12 +6,11 @@ made without TensorFlow.
 
 from collections.abc import Iterable
 from pathlib import Path
-from random import Random
 from typing import Final
 
 import numpy as np
 
-from pipeline.models.lstm.network import Weights, build_network
+from pipeline.models.lstm.network import Weights
 from pipeline.recipes.ranges import NetworkRecipe
 
 LAYERS_FILE: Final = "network.json"
@@ -22,13 +21,20 @@ def weights_file(number: int) -> str:
     return f"network_{number}.weights.h5"
 
 
-def write_networks(recipe: NetworkRecipe, members: Iterable[Weights], folder: Path) -> None:
-    """Write the layers once and the weights of each member."""
-    network = build_network(recipe.lookback, recipe.units, Random(0))  # noqa: S311 - only its shape is kept
-    layers = network.to_json(indent=1, sort_keys=True)
+def write_networks(recipe: NetworkRecipe, layers: str, members: Iterable[Weights], folder: Path) -> None:
+    """Write the layers, as Keras's JSON, once and the weights of each member."""
     (folder / LAYERS_FILE).write_text(layers + "\n", encoding="utf-8")
     for number, weights in enumerate(members, start=1):
         _write_weights(folder / weights_file(number), weights, depth=len(recipe.units))
+
+
+def read_layers(folder: Path) -> str:
+    """The layers in Keras's JSON.
+
+    Raises:
+        OSError: The file is missing.
+    """
+    return (folder / LAYERS_FILE).read_text(encoding="utf-8").removesuffix("\n")
 
 
 def read_networks(recipe: NetworkRecipe, folder: Path) -> tuple[Weights, ...]:

@@ -14,7 +14,7 @@ from pipeline.models.calibration import in_units, skill_ends_at
 from pipeline.models.contract import Watch
 from pipeline.models.lstm.ensemble import LearnedRange, Quantiles, with_random_walk
 from pipeline.models.lstm.members import NetworkRows, fit_members
-from pipeline.models.lstm.network import network_inputs, scaled_windows
+from pipeline.models.lstm.network import network_inputs, network_layers, scaled_windows
 from pipeline.models.random_walk import random_walk_quantiles
 from pipeline.models.regression import AnchoredHar
 from pipeline.recipes.ranges import NetworkRecipe
@@ -47,6 +47,7 @@ def fit_learned_range(
     )
     untrained = kind(
         base_=AnchoredHar.learn(past),
+        layers_=network_layers(recipe.lookback, recipe.units),
         members_=(),
         centre_=inputs[known].mean(axis=0),
         spread_=np.maximum(inputs[known].std(axis=0), _SMALLEST_SPREAD),

@@ -5,6 +5,7 @@ width, and how much of it lies in the tails. With zero weights it is the regress
 history it stays near it.
 """
 
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -93,3 +94,10 @@ def build_network(lookback: int, units: tuple[int, ...], chance: Random) -> "ker
     known = layers.Concatenate(name="known")([layers.Rescaling(STATE_VOICE, name="state")(state), today])
     moves = layers.Dense(N_MOVES, kernel_initializer="zeros", name="moves")(known)
     return Model(window, moves, name="range_network")
+
+
+@cache
+def network_layers(lookback: int, units: tuple[int, ...]) -> str:
+    """The layers of `build_network` in Keras's JSON, without weights."""
+    network = build_network(lookback, units, Random(0))  # noqa: S311 - only its shape is kept
+    return str(network.to_json(indent=1, sort_keys=True))

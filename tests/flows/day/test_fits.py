@@ -1,6 +1,7 @@
 """Fits made ahead in processes beside the run: the same bits and epochs, the same errors, and nothing left running."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -83,6 +84,25 @@ def test_a_fit_made_ahead_has_the_bits_and_epochs_of_one_made_here(
     assert first.history == second.history
     assert set(first.history) == {"loss", "val_loss"}
     assert first.metrics == second.metrics
+
+
+def test_a_fit_from_elsewhere_is_written_without_tensorflow(
+    job: Job, grid: FeatureGrid, pool: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    fits = DayFits(job, grid, pool)
+    (tmp_path / "model").write_bytes(pickle.dumps(fits(job.recipe, grid, as_of=LAST, seed=job.seed)))
+    script = """
+import pickle, sys
+from pathlib import Path
+from pipeline.models.bundle import load_bundle, save_bundle
+folder = Path(sys.argv[1])
+save_bundle(pickle.loads((folder / "model").read_bytes()), folder / "bundle")
+save_bundle(load_bundle(folder / "bundle"), folder / "again")
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    for name in ("network.json", "model.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "bundle" / name).read_bytes()
 
 
 def test_what_is_asked_for_unforeseen_is_made_too_and_errors_are_those_of_here(

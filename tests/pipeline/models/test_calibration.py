@@ -77,3 +77,13 @@ def test_the_first_horizon_is_never_given_up():
     actual = outcomes(1.0, days=400)
     walk = np.broadcast_to(NORMAL, (400, 7, 23))
     assert skill_ends_at(actual, 3 * walk, walk) == 2
+
+
+def test_each_of_many_days_is_what_it_is_alone():
+    random = np.random.default_rng(7)
+    quantiles = 0.02 * random.uniform(0.5, 2, (20, 7, 1)) * NORMAL
+    recent = random.standard_t(3, (20, 7, 60))
+    recent[random.random(recent.shape) < random.random((20, 1, 1))] = np.nan
+    recent[3], quantiles[4, 2] = np.nan, np.nan
+    alone = [recalibrated(*day) for day in zip(quantiles, recent, strict=True)]
+    assert np.array_equal(recalibrated(quantiles, recent), np.stack(alone), equal_nan=True)
