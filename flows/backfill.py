@@ -10,7 +10,7 @@ from flows.backfills.worker import work_chunk
 from flows.edges.backfill_store.plan_file import kept_plan
 from flows.edges.configuration import configuration
 from flows.edges.machine.runtime import prepare_environment
-from flows.inputs.form_fields import DateText, SeriesText
+from flows.inputs.form_fields import CountNumber, DateText, SeriesText
 from flows.tasks.flow_policy import flow
 from pipeline.errors import RunError
 
@@ -24,11 +24,11 @@ def backfill(
     recipe: str | None = None,
     reprocess: Literal["missing", "failed", "all"] = "missing",
     order: Literal["oldest", "newest"] = "oldest",
-    refit_every: int | None = None,
+    refit_every: CountNumber | None = None,
     vintage: Literal["latest", "known"] = "latest",
-    chunk_days: int = 28,
+    chunk_days: CountNumber = 28,
     executor: Literal["inline", "prefect", "dask"] = "inline",
-    max_parallel: int | None = None,
+    max_parallel: CountNumber | None = None,
     dask: str | None = None,
     lease_s: float = 60.0,
     dry_run: bool = False,

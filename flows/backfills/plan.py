@@ -93,7 +93,7 @@ def backfill_request(
     require_daily(wanted)
     begin, end = parse_date(first, option="--from"), parse_date(last, option="--to")
     if begin > end:
-        raise DateError(f"--from {begin} is after --to {end}; turn them round.")
+        raise DateError(f"The first day, {begin}, is after the last, {end}; turn them round.")
     usual = {name: getattr(settings, name) for name in ("source", "recipe", "seed", "refit_every")}
     given = {name: value for name, value in choices.items() if value is not None}
     try:

@@ -42,7 +42,7 @@ def show_plan(plan: "Plan", timings: "Timings | None", *, workers: int, as_json:
         )
         for one in stretches(plan.units)
     ]
-    print_table("", ("series", "days", "", "outcome"), rows)
+    print_table("", ("series", "days", "n", "outcome"), rows)
     chunks = len({unit.chunk for unit in plan.to_do})
     told = ", ".join(f"{count} {outcome}" for outcome, count in plan.counts.items() if count)
     typer.echo(f"{told}; {plan.fits} fits in {chunks} chunk{'' if chunks == 1 else 's'}")

@@ -85,8 +85,9 @@ def model_card(job: Job, market: Market, evaluation: Evaluation, reasons: Sequen
         if job.series.simulated
         else ""
     )
-    return f"""{simulated}**{job.recipe.title}** for {job.series}, trained on {len(market.candles)} daily candles up to
-{market.as_of} (snapshot `{market.snapshot.sha256[:12]}`, vintage {market.vintage}).
+    what = f"**{job.recipe.title.rstrip('.')}**, for {job.series}"
+    data = f"up to {market.as_of} (snapshot `{market.snapshot.sha256[:12]}`, vintage {market.vintage})"
+    return f"""{simulated}{what}, trained on {len(market.candles)} daily candles {data}.
 
 {" ".join(reasons)}
 

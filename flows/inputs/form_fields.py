@@ -1,4 +1,4 @@
-"""Parameters as a deployment's form has them: date pickers, and text that the server refuses before a run is made.
+"""Parameters as a deployment's form has them: date pickers, and what the server refuses before a run is made.
 
 What is told in Python is checked by `arguments.py`, whose words are the same for all.
 """
@@ -13,3 +13,4 @@ InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time", "pa
 SeriesText = Annotated[
     str, Field(json_schema_extra={"pattern": "^[^/]+/[^/]+/1d$", "examples": ["binance/BTCUSDT/1d"]})
 ]
+CountNumber = Annotated[int, Field(json_schema_extra={"minimum": 1})]

@@ -43,7 +43,9 @@ def series_alarms(
         series, since=(now - _HISTORY).date(), model_ids=list({model_id, RANDOM_WALK}), mode=LIVE
     )
     found = (
-        missing_forecast(name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now),
+        missing_forecast(
+            name, newest_as_of=ledger.newest_as_of(series, mode=LIVE), now=now, begun=ledger.begun(series)
+        ),
         current_suspicion(snapshots, series, choice),
         *_differences(snapshots, series, choice),
         stale_source(

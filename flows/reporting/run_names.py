@@ -35,7 +35,9 @@ def run_name(flow: str, parameters: Mapping[str, Any], *, due: datetime) -> str:
     series = parameters.get("series")
     count = len(series) if isinstance(series, Sequence) and not isinstance(series, str) else 0
     named = _listed(series) if count < 2 else f"{count} series"
-    return " · ".join([" ".join(filter(None, (flow, days, recipes))), *filter(None, (named,))])
+    plan = _listed(parameters.get("plan"))
+    how = "dry run" if parameters.get("dry_run") is True else f"plan {plan}" if plan else ""
+    return " · ".join([" ".join(filter(None, (flow, how, days, recipes))), *filter(None, (named,))])
 
 
 def _days(flow: str, parameters: Mapping[str, Any], due: datetime) -> str:

@@ -65,18 +65,26 @@ class Alarm:
         return f"{self.series} {self.kind}, since {self.since}: {self.message}"
 
 
-def missing_forecast(series: str, *, newest_as_of: date | None, now: datetime) -> Alarm | None:
+def missing_forecast(
+    series: str, *, newest_as_of: date | None, now: datetime, begun: datetime | None = None
+) -> Alarm | None:
     """An alarm where the newest complete day has no forecast six hours after it ended.
+
+    A day that was due before anything was forecast here is nobody's fault.
 
     Args:
         series: As `binance/BTCUSDT/1d`.
         newest_as_of: as_of of the newest live forecast; None before the first.
         now: The instant that the run believes in.
+        begun: When the first forecast was made, live or afterwards; None before it.
     """
     expected = (now.astimezone(UTC) - GRACE).date() - timedelta(days=1)
     if newest_as_of is not None and newest_as_of >= expected:
         return None
-    known = "there is none at all" if newest_as_of is None else f"the newest is as of {newest_as_of}"
+    if begun is not None and complete_at(expected) + GRACE <= begun:
+        return None
+    none = "none was ever in time" if begun else "there is none at all"
+    known = none if newest_as_of is None else f"the newest is as of {newest_as_of}"
     missed = expected if newest_as_of is None else newest_as_of + timedelta(days=1)
     message = f"No forecast as of {expected} was issued, {known}; run `coincast daily --series {series}`"
     return Alarm(series, NO_FORECAST, f"{message} or look at the failed run.", complete_at(missed).date())

@@ -146,7 +146,7 @@ def series_entry(content: SeriesContent) -> Entry:
         "record": {"live": _record(content.live), "backfill": _record(content.backfill)},
         **({"outcomes": outcomes_by_mode(content.former, days=OUTCOME_DAYS)} if content.former else {}),
         "verdicts": {
-            "calibration": calibration_verdict(content.live)._asdict(),
+            "calibration": calibration_verdict(content.live, late=content.backfill)._asdict(),
             "skill": _skill(content),
             "horizons": horizon_note(forecast, configured=content.gate.configured),
         },
@@ -169,7 +169,7 @@ def public_addresses(content: SeriesContent) -> dict[str, str]:
 
 def _skill(content: SeriesContent) -> dict[str, Any]:
     return skill_verdict(
-        content.forecast.model_id, content.live, configured=content.gate.configured
+        content.forecast.model_id, content.live, configured=content.gate.configured, late=content.backfill
     )._asdict()
 
 

@@ -65,9 +65,13 @@ def range_clause(forecast: Forecast, *, mode: str) -> str:
     )
 
 
-def calibration_verdict(record: Record | None) -> Verdict:
-    """Whether the one-day-ahead ranges of a record are honest."""
+def calibration_verdict(record: Record | None, *, late: Record | None = None) -> Verdict:
+    """Whether the one-day-ahead ranges of a record are honest; without one, how those made afterwards did."""
     verdict = _calibration(record)
+    coverage = late.coverage(80) if late and record is None else None
+    if late and late.next_day and coverage:
+        held = f"Of {late.next_day.n} made afterwards, {coverage.hits} held."
+        verdict = verdict._replace(figures=f"{verdict.figures} {held}")
     answers = {"good": "Yes", "bad": f"No: {verdict.words[:1].lower()}{verdict.words[1:]}"}
     return verdict._replace(question=_HONEST, answer=answers.get(verdict.tone, verdict.words))
 
@@ -80,7 +84,7 @@ def _calibration(record: Record | None) -> Verdict:
             "neutral", "No record yet", "No range of the next day has been scored against what came."
         )
     if line is None or coverage is None:
-        return Verdict("neutral", "No record yet", "No range has been scored against what came.")
+        return Verdict("neutral", "No record yet", "No range issued in time has been scored yet.")
     if line.n < FEW:
         held = f"80 % ranges held on {coverage.hits} of {days(line.n)}."
         return Verdict("neutral", "Too early to tell", held)
@@ -93,7 +97,9 @@ def _calibration(record: Record | None) -> Verdict:
     return Verdict("bad", f"Ranges are too {fault}", figures)
 
 
-def skill_verdict(model_id: str, record: Record | None, *, configured: bool = False) -> Verdict:
+def skill_verdict(
+    model_id: str, record: Record | None, *, configured: bool = False, late: Record | None = None
+) -> Verdict:
     """Whether the model's one-day-ahead forecasts of a record beat the random walk's.
 
     Better and worse need a difference of more than two standard errors; the figures tell that from har-range too.
@@ -102,8 +108,13 @@ def skill_verdict(model_id: str, record: Record | None, *, configured: bool = Fa
         model_id: Whose.
         record: What became of them; None before the first.
         configured: The recipe is a baseline: then the random walk is what was asked for, not what was left.
+        late: Forecasts made afterwards, which answer for themselves where there is no record.
     """
     verdict = _skill(model_id, record, configured=configured)
+    if record is None and late is not None and model_id != RANDOM_WALK:
+        answer = skill_verdict(model_id, late).answer
+        figures = f"{verdict.figures} Made afterwards: {answer[:1].lower()}{answer[1:]}."
+        return verdict._replace(question=_SKILFUL, answer=verdict.words, figures=figures)
     line = record.next_day if record else None
     walk = line.beside(RANDOM_WALK) if line else None
     clear = walk is not None and not isnan(walk.value) and walk.days >= FEWEST_TESTED
@@ -137,7 +148,7 @@ def _skill(model_id: str, record: Record | None, *, configured: bool) -> Verdict
             "Its error one day ahead has not been compared with the random walk's.",
         )
     if line is None or line.skill is None:
-        return Verdict("neutral", "No record yet", "Its error has not been compared with the random walk's.")
+        return Verdict("neutral", "No record yet", "No error of one issued in time is known yet.")
     return _judge(line)
 
 

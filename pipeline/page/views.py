@@ -99,7 +99,7 @@ def _answers(content: SeriesContent, step: float) -> dict[str, Any]:
             "middle": format_price(float(quantiles[MEDIAN]), step),
             "bars": PriceCells(content, step, horizons=1).bars(1),
         },
-        "calibration": calibration_verdict(content.live),
+        "calibration": calibration_verdict(content.live, late=content.backfill),
         "skill": _skill(content, content.live),
     }
 
@@ -154,7 +154,9 @@ def _records(content: SeriesContent, prices: PriceCells) -> dict[str, Any]:
 
 
 def _skill(content: SeriesContent, record: Record | None) -> Verdict:
-    return skill_verdict(content.forecast.model_id, record, configured=content.gate.configured)
+    return skill_verdict(
+        content.forecast.model_id, record, configured=content.gate.configured, late=content.backfill
+    )
 
 
 def _past_rows(content: SeriesContent, prices: PriceCells) -> list[dict[str, Any]]:

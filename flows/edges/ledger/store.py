@@ -240,6 +240,13 @@ class Ledger:
             newest: date | None = connection.execute(query).scalar()
         return newest
 
+    def begun(self, series: Series) -> datetime | None:
+        """When the first forecast of any mode was made; None before it."""
+        query = sa.select(sa.func.min(forecasts.c.now)).where(forecasts.c.series == str(series))
+        with reading(self._engine) as connection:
+            first: datetime | None = connection.execute(query).scalar()
+        return first
+
     @contextmanager
     def _lock(self, series: Iterable[str]) -> Iterator[sa.Connection]:
         """A transaction in which nobody else writes these series; on SQLite nobody writes at all."""

@@ -72,10 +72,15 @@ class Run:
     def log_metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
         """Numbers with their unit in the name, as `test_mape_price_pct`; the UI has it as `price/test_mape_price_pct`.
 
+        The skill is written first: the UI lists metrics, and picks the one that it compares runs by, in that order.
+
         Raises:
             RegistryError: A value is not finite (MLflow would store 1.8e308), or more than 30 names.
         """
-        self._write([(name, float(value), step or 0) for name, value in values.items()])
+        from pipeline.scores.metrics import SKILL
+
+        names = sorted(values, key=lambda name: name != SKILL.name)
+        self._write([(name, float(values[name]), step or 0) for name in names])
 
     def log_curve(self, name: str, values: Sequence[float]) -> None:
         """One metric by step, counted from 1 as people count epochs.

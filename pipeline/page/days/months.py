@@ -54,14 +54,16 @@ def _page(content: SeriesContent, months: Mapping[str, Sequence[Former]], path: 
 
 def _day(one: Former, content: SeriesContent) -> dict[str, Any]:
     step = _step(one)
+    modes = {row.mode for row in one.horizons}
     return {
         "id": anchor(one.as_of),
         "title": long_date(one.as_of),
         "issued": instant_words(one.issued_at),
         "simulated_time": one.simulated_time,
         "outcome": one.horizons[0].outcome,
-        "late": all(row.mode != LIVE for row in one.horizons),
-        "rows": [_row(row, step) for row in one.horizons],
+        # The mark stands beside the next day's outcome; where days differ, each late one says so.
+        "late": one.horizons[0].mode != LIVE,
+        "rows": [{**_row(row, step), "late": len(modes) > 1 and row.mode != LIVE} for row in one.horizons],
         "summary": _summary(one, step, quote=content.series.quote),
         "model_id": one.model_id,
         "model_version": one.model_version,

@@ -34,6 +34,25 @@ def test_a_series_that_was_never_forecast_alarms_once(
     assert (alarm.kind, alarm.series) == ("no-forecast", str(series))
 
 
+def test_a_first_day_made_afterwards_misses_nothing_until_the_next_is_due(
+    ledger: Ledger,
+    snapshots: SnapshotStore,
+    series: Series,
+    make_forecast: Callable[..., Forecast],
+    make_context: Callable[..., IssueContext],
+) -> None:
+    begun = datetime(2026, 5, 20, 9, tzinfo=UTC)
+    ledger.issue([make_forecast(DAY)], issue=make_context(DAY, now=begun))
+
+    def kinds(now: datetime) -> list[str]:
+        return [
+            alarm.kind for alarm in series_alarms(ledger, snapshots, series, settings=Settings(), now=now)
+        ]
+
+    assert kinds(begun) == kinds(datetime(2026, 5, 21, 5, 59, tzinfo=UTC)) == []
+    assert kinds(datetime(2026, 5, 21, 6, tzinfo=UTC)) == ["no-forecast"]
+
+
 def test_a_late_vendor_is_a_missing_forecast_and_a_stale_source(
     ledger: Ledger,
     snapshots: SnapshotStore,

@@ -25,6 +25,9 @@ JSON = st.recursive(
          "daily 2026-04-01 · 3 series"),
         ("backfill", {"first": "2025-01-01", "last": "2025-02-01", "recipe": "har-range"},
          "backfill 2025-01-01 to 2025-02-01 har-range"),
+        ("backfill", {"first": "2025-01-01", "last": "2025-02-01", "dry_run": True},
+         "backfill dry run 2025-01-01 to 2025-02-01"),
+        ("backfill", {"plan": "261128-d7202c", "dry_run": False}, "backfill plan 261128-d7202c"),
         ("compare", {"recipes": ["a", "b", "c", "d"], "series": "binance/BTCUSDT/1d"},
          "compare a, b, c and 1 more · binance/BTCUSDT/1d"),
         ("backfill-chunk", {"backfill_id": "260401-1a2b3c", "chunk": 12}, "260401-1a2b3c chunk 12"),
@@ -38,7 +41,10 @@ def test_a_name_says_what_the_run_is_of(flow: str, parameters: dict[str, Any], n
 
 @given(
     parameters=st.dictionaries(
-        st.sampled_from(["series", "as_of", "now", "first", "last", "week", "recipe", "recipes"]), JSON
+        st.sampled_from(
+            ["series", "as_of", "now", "first", "last", "week", "recipe", "recipes", "plan", "dry_run"]
+        ),
+        JSON,
     )
 )
 def test_any_parameters_give_a_name(parameters: dict[str, Any]) -> None:

@@ -204,6 +204,26 @@ def test_todays_forecast_is_missed_from_six_o_clock(
         assert alarm.since == date(2026, 3, 31)
 
 
+@pytest.mark.parametrize(
+    ("begun", "missing"),
+    [
+        # The day as of 30 March was due on the 31st at six.
+        (datetime(2026, 3, 31, 5, 59, tzinfo=UTC), True),
+        (datetime(2026, 3, 31, 6, tzinfo=UTC), False),
+        (datetime(2026, 3, 31, 11, tzinfo=UTC), False),
+    ],
+)
+def test_a_day_that_was_due_before_anything_was_forecast_here_is_not_missed(
+    begun: datetime, missing: bool
+) -> None:
+    now = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    assert (missing_forecast(BITCOIN, newest_as_of=None, now=now, begun=begun) is not None) == missing
+    # A day later the next one is.
+    later = missing_forecast(BITCOIN, newest_as_of=None, now=now + timedelta(days=1), begun=begun)
+    assert later is not None
+    assert "none was ever in time" in later.message
+
+
 def test_a_forecast_missed_for_days_is_missed_since_the_first() -> None:
     alarm = missing_forecast(
         BITCOIN, newest_as_of=date(2026, 3, 1), now=datetime(2026, 3, 31, 12, tzinfo=UTC)

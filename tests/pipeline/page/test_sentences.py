@@ -157,6 +157,20 @@ def test_a_chip_of_calibration_is_question_and_answer(hits: int, answer: str) ->
     assert calibration_verdict(None).answer == "No record yet"
 
 
+def test_without_a_record_those_made_afterwards_answer_for_themselves() -> None:
+    late = record(78, 100, beside(-0.034, 0.014))
+    honest = calibration_verdict(None, late=late)
+    assert honest.answer == "No record yet"
+    assert honest.figures.endswith("Of 100 made afterwards, 78 held.")
+    skilful = skill_verdict("coincast-range_lstm", None, late=late)
+    assert skilful.answer == "No record yet"
+    assert skilful.figures.endswith("Made afterwards: yes, by 3.4 % ± 1.4.")
+    # A record issued in time speaks alone.
+    live = record(20, 25)
+    assert calibration_verdict(live, late=late) == calibration_verdict(live)
+    assert skill_verdict("coincast-range_lstm", live, late=late) == skill_verdict("coincast-range_lstm", live)
+
+
 @pytest.mark.parametrize(
     ("har", "clause"),
     [

@@ -49,6 +49,14 @@ def test_artifacts_lie_beside_the_database_whatever_the_folder_is_called(tmp_pat
     ).read_text() == "hello"
 
 
+def test_the_skill_is_written_first(tracking: Tracking) -> None:
+    """MLflow's UI lists a run's metrics, and picks the one to compare by, as they were written."""
+    with tracked_run(tracking.experiment("binance-btcusdt-1d"), "a day", tags={}) as run:
+        run.log_metrics({"test_days": 90.0, "test_mse_price": 2.5, "skill_vs_random_walk": 0.02})
+    stored = run.client.get_run(run.id).data.metrics
+    assert list(stored) == ["skill_vs_random_walk", "test_days", "price/test_mse_price"]
+
+
 def test_a_run_keeps_what_was_logged(tracking: Tracking, tmp_path: Path) -> None:
     import pandas as pd
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.page.content import SeriesContent
-from pipeline.page.days.former import former_forecasts, permalink
+from pipeline.page.days.former import FormerHorizon, former_forecasts, permalink
 from pipeline.page.days.months import month_pages
 from pipeline.page.rendering import render_series
 
@@ -111,6 +111,22 @@ def test_what_was_published_is_shown_and_in_time_before_afterwards() -> None:
     assert unscored.horizons[0].outcome == "pending"
     assert former_forecasts(rows[:0], scores, published={}, usual="a") == ()
     assert former_forecasts(rows, scores, published={}, usual="another") == ()
+
+
+def test_a_day_is_marked_by_how_its_next_day_was_forecast(content: SeriesContent) -> None:
+    """After a day is over its next day is made afterwards, and those further ahead may still be in time."""
+    one = content.former[-1]
+    live = tuple(replace(row, mode="live") for row in one.horizons)
+    late = tuple(replace(row, mode="backfill") for row in one.horizons)
+
+    def marks(*horizons: FormerHorizon) -> tuple[int, int]:
+        (page,) = month_pages(replace(content, former=(replace(one, horizons=horizons),))).values()
+        title, rows = page.decode().split("<details", 1)
+        return title.count("made afterwards"), rows.count("made afterwards")
+
+    assert marks(*live) == (0, 0)
+    assert marks(*late) == (1, 0)
+    assert marks(*late[:1], *live[1:]) == (1, 1)
 
 
 def test_a_row_that_cannot_be_read_stops_no_month(content: SeriesContent) -> None:
