@@ -1,8 +1,9 @@
 """`coincast export`: what the stores hold, as a file that other tools read."""
 
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
     from flows.edges.configuration import Configuration
 
+_TABLES: Final = ("forecasts", "scores", "truth")
 _SUFFIXES: Final = (".csv", ".parquet")
 
 
 @app.command()
 def export(
-    what: Annotated[Literal["forecasts", "scores", "truth"], typer.Argument(help="Which table.")],
+    what: Annotated[str, typer.Argument(help="Which table: forecasts, scores or truth.")],
     *,
     out: Annotated[Path, typer.Option("--out", help="Where it goes: .csv or .parquet.")],
     series: SeriesOption = None,
@@ -36,6 +38,10 @@ def export(
 
     Example: coincast export forecasts --out forecasts.parquet --since 2026-01-01
     """
+    if what not in _TABLES:
+        near = get_close_matches(what, _TABLES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_TABLES)}."
+        raise InputError(f"No table is named {what[:40]!r}; {hint}")
     if out.suffix not in _SUFFIXES:
         raise InputError(
             f"--out ends in {' or '.join(_SUFFIXES)}, as in {what}.parquet; got {out.name[:60]!r}."

@@ -82,6 +82,8 @@ def test_a_series_without_rows_is_named(run: Run, tmp_path: Path, words: list[st
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["truht", "--out", "t.csv"], "No table is named 'truht'; did you mean 'truth'?"),
+        (["volumes", "--out", "t.csv"], "'volumes'; there are forecasts, scores, truth."),
         (["forecasts", "--out", "x.xlsx"], ".csv or .parquet"),
         (["forecasts", "--out", "x.csv", "--since", "yesterday"], "YYYY-MM-DD"),
         (["truth", "--out", "x.csv", "--series", "BTC"], "exchange/SYMBOL/timeframe"),
