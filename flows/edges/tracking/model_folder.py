@@ -5,6 +5,7 @@ import json
 import shutil
 import warnings
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -64,8 +65,8 @@ def write_model_folder(
             mlflow_model=described_by,
         )
     shutil.rmtree(draft)
-    for cache in folder.rglob("__pycache__"):
-        shutil.rmtree(cache)
+    for compiled in folder.rglob("__pycache__"):
+        shutil.rmtree(compiled)
     # MLflow copies files with the rights of those that they were copied from.
     for path in folder.rglob("*"):
         close(path)
@@ -113,8 +114,12 @@ def copy_code(folder: Path, entry: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def _pipeline_modules(file: Path) -> set[Path]:
-    """Files of the `pipeline` modules that a file's import statements name, with the packages around them."""
+@cache
+def _pipeline_modules(file: Path) -> frozenset[Path]:
+    """Files of the `pipeline` modules that a file's import statements name, with the packages around them.
+
+    Asked of the same files at every registration.
+    """
     names = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -124,4 +129,4 @@ def _pipeline_modules(file: Path) -> set[Path]:
     ours = [name.split(".") for name in names if name.split(".")[0] == "pipeline"]
     around = {PROJECT.joinpath(*parts[:length]) for parts in ours for length in range(1, len(parts) + 1)}
     files = {path.with_suffix(".py") for path in around} | {path / "__init__.py" for path in around}
-    return {path for path in files if path.is_file()}
+    return frozenset(path for path in files if path.is_file())
