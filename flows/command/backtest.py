@@ -56,7 +56,7 @@ def backtest(
     from flows.edges.configuration import configuration
     from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
-    from pipeline.models.registry import require_installed
+    from pipeline.models.registry import require_installed, require_range
 
     source = pooled_source(files, series)
     chosen = parse_horizons(horizons)
@@ -66,8 +66,10 @@ def backtest(
     end = parse_date(last, option="--to") if last else None
     if begin and end and begin > end:
         raise DateError(f"--from {begin} is after --to {end}; turn them round.")
-    require_pooled([named_recipe(recipe, configuration().places)], source.beside)
-    require_installed(named_recipe(recipe, configuration().places))
+    wanted = named_recipe(recipe, configuration().places)
+    require_pooled([wanted], source.beside)
+    require_range(wanted, peers=True)
+    require_installed(wanted)
     prepare_environment(terminal=True)
     imports = import_in_background()
     from flows.command.terminal import watched

@@ -49,10 +49,12 @@ def leak_check(
     from flows.edges.files.recipe_files import named_recipe
     from flows.edges.machine.runtime import import_in_background, prepare_environment
     from flows.inputs.candle_file import read_file
+    from pipeline.models.registry import require_range
 
     current = configuration()
     wanted = named_recipe(recipe, current.places)
     require_pooled([wanted], (files or ())[1:])
+    require_range(wanted)
     data = [read_file(file, current.settings) for file in files or ()]
     prepare_environment(terminal=True)
     imports = import_in_background()

@@ -152,7 +152,7 @@ def prune(
     """
     from flows.edges.clock import clock
     from flows.edges.configuration import configuration
-    from flows.edges.snapshots.uses import used_snapshots
+    from flows.edges.snapshots.upkeep import used_snapshots
     from flows.edges.sql.database import open_database
 
     engine = open_database(configuration().places.database_url)

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import sqlalchemy as sa
+
 from flows.edges.clock import clock
+from flows.edges.ledger.tables import issuances, manifests, scores
 from flows.edges.snapshots.composition import part_names
 from flows.edges.snapshots.index import Snapshot, SnapshotIndex
 from flows.edges.snapshots.judging import suspects
 from flows.edges.snapshots.objects import SnapshotObjects, State
+from flows.edges.sql.database import reading
+from pipeline.forecasts.manifest import Manifest
 from pipeline.series import Series
 
 # A file without an index row this old was left by a killed run; a younger one may be about to get its row.
@@ -121,3 +126,17 @@ def _orphans(index: SnapshotIndex, objects: SnapshotObjects) -> tuple[str, ...]:
     named = {one.sha256 for one in index.snapshots(None)}
     unnamed = sorted(set(objects.names()) - named)
     return tuple(name for name in unnamed if clock() - objects.written_at(name) > _ORPHAN_AGE)
+
+
+def used_snapshots(engine: sa.Engine) -> frozenset[str]:
+    """sha256 of every snapshot that the ledger needs: a forecast, the fit behind it or a score names it.
+
+    Raises:
+        StoreError: The database refused.
+    """
+    named = sa.union(sa.select(issuances.c.snapshot_sha256), sa.select(scores.c.snapshot_sha256))
+    with reading(engine) as connection:
+        used = set(connection.execute(named).scalars())
+        texts = connection.execute(sa.select(manifests.c.manifest)).scalars().all()
+    made_of = [Manifest.from_json(text) for text in texts]
+    return frozenset(used.union(*((*one.snapshots, *one.read.values()) for one in made_of)))

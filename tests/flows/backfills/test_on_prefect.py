@@ -89,29 +89,37 @@ def wait_for(look: Callable[[], Any], *processes: Process) -> Any:
 
 
 class Server:
-    """A Prefect server of the test's own that has the project's deployments."""
+    """A Prefect server of these tests' own that has the project's deployments."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], database_url: str = "") -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.api = f"http://127.0.0.1:{self.port}/api"
-        self.folder = folder
-        own = {name: value for name, value in environment.items() if not name.startswith("PREFECT_")}
-        self.environment = own | {
-            "PREFECT_HOME": str(folder / "prefect"),
+        self.folder, self._database_url = folder, database_url
+        order = ["-m", "prefect", "server", "start", "--port", str(self.port)]
+        self.process = Process(order, self.environment, folder / "server.log")
+        try:
+            wait_for(self.answers, self.process)
+            self.prefect("work-pool", "create", "coincast", "--type", "process")
+            self.prefect("deploy", "--all")
+        except BaseException:
+            self.process.end()
+            raise
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a process that works for it, with the stores of the test that asks."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        url = self._database_url
+        return own | {
+            "PREFECT_HOME": str(self.folder / "prefect"),
             "PREFECT_API_URL": self.api,
             "PREFECT_SERVER_UI_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            **({"PREFECT_API_DATABASE_CONNECTION_URL": database_url} if database_url else {}),
+            **({"PREFECT_API_DATABASE_CONNECTION_URL": url} if url else {}),
         }
-
-    def start(self) -> Process:
-        order = ["-m", "prefect", "server", "start", "--port", str(self.port)]
-        process = Process(order, self.environment, self.folder / "server.log")
-        wait_for(self.answers, process)
-        return process
 
     def answers(self) -> bool:
         try:
@@ -152,6 +160,22 @@ class Server:
         return Process(order, self.environment, self.folder / "worker.log")
 
 
+@pytest.fixture(scope="module")
+def _servers() -> Iterator[list[Server]]:
+    made: list[Server] = []
+    yield made
+    for one in made:
+        one.process.end()
+
+
+@pytest.fixture
+def server(_servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """The one of the test before, whose runs are all over, or a new one where that was killed."""
+    if not _servers or _servers[-1].process.ended:
+        _servers.append(Server(tmp_path_factory.mktemp("server")))
+    return _servers[-1]
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
@@ -182,12 +206,33 @@ def count(stores: BackfillStores, status: str) -> int:
     return sum(unit["status"] == status for unit in newest(stores))
 
 
+def test_the_deployment_drives_a_backfill_on_the_workers_beside_it(
+    server: Server, postgres_url: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker runs the driver, and the runs that the driver submits and waits for."""
+    monkeypatch.setenv("COINCAST_DATABASE_URL", postgres_url)
+    stores = open_backfill_stores(configuration())
+    wish = {
+        "series": [str(SERIES)], "first": str(LAST - timedelta(days=11)), "last": str(LAST), "source": str(source),
+        "recipe": "tiny-range", "refit_every": 5, "chunk_days": 10, "executor": "prefect",
+    }  # fmt: skip
+    with ExitStack() as ended:
+        worker = server.worker()
+        ended.callback(worker.end)
+        server.prefect("deployment", "run", "backfill/backfill", "--params", json.dumps(wish))
+        states = wait_for(server.ended_runs, worker, server.process)
+    assert states["backfill"] == ["COMPLETED"]
+    assert len(states["backfill-chunk"]) >= 2
+    assert set(states["backfill-chunk"]) == {"COMPLETED"}
+    assert made_inline(source, tmp_path, monkeypatch) == values(stores).items()
+    stores.engine.dispose()
+
+
 def test_sixty_units_survive_the_death_of_each_part(
-    postgres_url: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, postgres_url: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COINCAST_DATABASE_URL", postgres_url)
     stores, champion = open_backfill_stores(configuration()), a_champion()
-    server = Server(tmp_path, os.environ)
     asked = [
         "--series", str(SERIES), "--from", str(FROM), "--to", str(LAST), "--source", str(source),
         "--recipe", "tiny-range", "--refit-every", "5", "--chunk", "15",
@@ -196,12 +241,8 @@ def test_sixty_units_survive_the_death_of_each_part(
     order += ["--executor", "prefect", "--max-parallel", "1"]
     runs: list[int] = []
     with ExitStack() as ended:
-        process = server.start()
-        ended.callback(process.end)
         # Prefect starts each run in a session of its own, so that it outlives its worker.
         ended.callback(lambda: [end_run(run) for run in runs])
-        server.prefect("work-pool", "create", "coincast", "--type", "process")
-        server.prefect("deploy", "--all")
         worker = server.worker("backfill-chunks")
         ended.callback(worker.end)
         driver = ended.enter_context(running(order, server.environment, tmp_path / "driver.log"))
@@ -220,7 +261,7 @@ def test_sixty_units_survive_the_death_of_each_part(
         worker = server.worker("backfill-chunks")
         ended.callback(worker.end)
         runs.append(wait_for(lambda: holder(stores, other_than=third, after=8), driver, worker))
-        process.kill()
+        server.process.kill()
         # The chunk in hand has fits to come, which need nothing of the server.
         (chunk,) = wait_for(lambda: chunks_of(stores, runs[-1]), driver, worker)
         wait_for(lambda: {"pending", "running"}.isdisjoint(states_of(stores, chunk)), driver, worker)
@@ -296,32 +337,6 @@ def a_champion() -> Any:
     return dict(found.aliases), [(one.version, one.last_updated_timestamp) for one in found.latest_versions]
 
 
-def test_the_deployment_drives_a_backfill_on_the_workers_beside_it(
-    postgres_url: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A worker runs the driver, and the runs that the driver submits and waits for."""
-    monkeypatch.setenv("COINCAST_DATABASE_URL", postgres_url)
-    stores, server = open_backfill_stores(configuration()), Server(tmp_path, os.environ)
-    wish = {
-        "series": [str(SERIES)], "first": str(LAST - timedelta(days=11)), "last": str(LAST), "source": str(source),
-        "recipe": "tiny-range", "refit_every": 5, "chunk_days": 10, "executor": "prefect",
-    }  # fmt: skip
-    with ExitStack() as ended:
-        process = server.start()
-        ended.callback(process.end)
-        server.prefect("work-pool", "create", "coincast", "--type", "process")
-        server.prefect("deploy", "--all")
-        worker = server.worker()
-        ended.callback(worker.end)
-        server.prefect("deployment", "run", "backfill/backfill", "--params", json.dumps(wish))
-        states = wait_for(server.ended_runs, worker, process)
-    assert states["backfill"] == ["COMPLETED"]
-    assert len(states["backfill-chunk"]) >= 2
-    assert set(states["backfill-chunk"]) == {"COMPLETED"}
-    assert made_inline(source, tmp_path, monkeypatch) == values(stores).items()
-    stores.engine.dispose()
-
-
 @pytest.mark.parametrize(
     "made", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["then cancelled", "then made"]
 )
@@ -345,15 +360,12 @@ def test_five_hundred_units_are_submitted_without_a_locked_database(
         "--max-parallel", "500",
     ]  # fmt: skip
     with ExitStack() as ended:
-        server = Server(tmp_path, os.environ, another_postgres_url.replace("+psycopg", "+asyncpg"))
-        process = server.start()
-        ended.callback(process.end)
-        server.prefect("work-pool", "create", "coincast", "--type", "process")
-        server.prefect("deploy", "--all")
+        server = Server(tmp_path, another_postgres_url.replace("+psycopg", "+asyncpg"))
+        ended.callback(server.process.end)
         driver = ended.enter_context(running(order, server.environment, tmp_path / "driver.log"))
         wait_for(lambda: len(newest(stores)) == 500, driver)
         started = time.monotonic()
-        wait_for(lambda: server.scheduled() == 500, driver, process)
+        wait_for(lambda: server.scheduled() == 500, driver, server.process)
         print(f"500 runs scheduled {time.monotonic() - started:.1f} s after their units were kept")
         if made:
             resumed = resume_backfill("last", configuration(), stores, Execution())

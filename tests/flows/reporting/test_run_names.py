@@ -39,6 +39,7 @@ def test_a_name_says_what_the_run_is_of(flow: str, parameters: dict[str, Any], n
     assert run_name(flow, parameters, due=DUE) == name
 
 
+@pytest.mark.slow
 @given(
     parameters=st.dictionaries(
         st.sampled_from(

@@ -346,6 +346,7 @@ json_values = st.recursive(
 CONFIGURATIONS = st.sampled_from([path for path in flu() if path.startswith("hub-config/")])
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(name=st.sampled_from(["flu", "complex"]), path=CONFIGURATIONS, where=st.integers(0), value=json_values)
 def test_any_configuration_is_judged(name: str, path: str, where: int, value: Any) -> None:
@@ -358,6 +359,7 @@ def test_any_configuration_is_judged(name: str, path: str, where: int, value: An
     faults(hub | {path: json.dumps(value).encode()})
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(["flu", "nowcast"]),
     where=st.integers(0),
