@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
@@ -55,6 +55,7 @@ class Settings(BaseModel):
         poll_every_minutes: Minutes between two looks at a late file.
         catch_up: What missed days get: `latest` (the newest day only), `all` (those of the last 30 days too), or
             `none` (a run that starts a day late forecasts nothing).
+        log_format: What commands write to standard error: `text`, or `json` for an object a line.
         metrics_file: Absolute path of a `.prom` file that each daily run writes for node-exporter; empty for none.
     """
 
@@ -81,6 +82,7 @@ class Settings(BaseModel):
     wait_for_source_minutes: int = Field(default=320, ge=0, le=1200)
     poll_every_minutes: int = Field(default=10, ge=1, le=120)
     catch_up: CatchUp = "latest"
+    log_format: Literal["text", "json"] = "text"
     metrics_file: str = ""
 
     @field_validator("metrics_file")

@@ -130,6 +130,7 @@ def _give_credentials(api: str) -> None:
 
 def _end_usage(error: Any) -> NoReturn:
     """Words that the command line has no place for, in one line; without any the help is shown."""
+    from flows.command.json_lines import print_error
     from flows.edges.words import without_arguments
 
     said = without_arguments(str(error.format_message()), sys.argv[1:])
@@ -137,12 +138,13 @@ def _end_usage(error: Any) -> NoReturn:
         error.show()
     else:
         command = f"`{error.ctx.command_path} --help`" if error.ctx else "`coincast --help`"
-        print(f"coincast: {said.rstrip('.')}; {command} tells what there is.", file=sys.stderr)  # noqa: T201
+        print_error(f"{said.rstrip('.')}; {command} tells what there is.", file=sys.stderr)
     sys.exit(error.exit_code)
 
 
 def _end(error: CoincastError) -> NoReturn:
+    from flows.command.json_lines import print_error
     from flows.edges.words import without_arguments
 
-    print(f"coincast: {without_arguments(str(error), sys.argv[1:])}", file=sys.stderr)  # noqa: T201
+    print_error(without_arguments(str(error), sys.argv[1:]), file=sys.stderr)
     sys.exit(error.exit_code)

@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from flows.command.json_lines import StagesLogged, is_wanted, json_lines
 from flows.edges.clock import clock
 from flows.reporting.progress import Watcher, log, watcher
 
@@ -97,7 +98,14 @@ class _Warnings(logging.Handler):
 
 @contextmanager
 def watched(*, quiet: bool) -> Iterator[None]:
-    """Tell the body's progress on standard error, unless somebody asked for quiet; its warnings in any case."""
+    """Tell the body's progress on standard error, unless somebody asked for quiet; its warnings in any case.
+
+    Where the settings ask for JSON it is the whole log, quiet or not.
+    """
+    if is_wanted():
+        with json_lines(), _watching(StagesLogged()):
+            yield
+        return
     with _warnings_told(), nullcontext() if quiet else _progress_told():
         yield
 

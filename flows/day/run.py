@@ -20,7 +20,7 @@ from flows.inputs.request import Job
 from flows.inputs.stores import Stores
 from flows.publishing.vendor_revisions import NewestFile
 from flows.reporting.flow_run import due_at
-from flows.reporting.progress import Stopwatch, log
+from flows.reporting.progress import Stopwatch, lines_about, log
 from flows.tasks import day as tasks
 from pipeline.candles.columns import DATE
 from pipeline.errors import CoincastError, ExpectationError
@@ -129,7 +129,7 @@ class _Run:
     def _finish(self, begun: "_Begun") -> Iterator[DoneDay]:
         """Forecast and score; whether or not the days before can be scored, the forecast is published in time."""
         failures, watch = self.daily_run.failures, begun.watch
-        with kept(failures, begun.name):
+        with lines_about(as_of=begun.day.day.market.as_of), kept(failures, begun.name):
             registration = finish_day(begun.day, self.stores, watch=watch)
             made, scored = begun.day.day, 0
             with kept(failures, begun.name), watch.stage(str(made.job.series), "score"):

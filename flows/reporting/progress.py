@@ -2,13 +2,16 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Protocol
 
 log: Final = logging.getLogger("coincast")
+# What a line of the log is about, by name: `series`, `as_of`, `stage`.
+about: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
 
 
 class Watcher(Protocol):
@@ -38,6 +41,16 @@ class _Nobody:
 watcher: ContextVar[Watcher] = ContextVar("watcher", default=_Nobody())  # noqa: B039 - it has no state
 
 
+@contextmanager
+def lines_about(**facts: object) -> Iterator[None]:
+    """Add facts to the lines that the body logs."""
+    token = about.set({**about.get(), **{name: str(value) for name, value in facts.items()}})
+    try:
+        yield
+    finally:
+        about.reset(token)
+
+
 @dataclass
 class Stopwatch:
     """Seconds that each stage took.
@@ -51,10 +64,11 @@ class Stopwatch:
     @contextmanager
     def stage(self, series: str, name: str) -> Iterator[None]:
         """Time the body as stage `name` and tell the watcher that it began."""
-        watcher.get().stage(series, name)
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            watcher.get().ended(series)
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        with lines_about(series=series, stage=name):
+            watcher.get().stage(series, name)
+            started = time.perf_counter()
+            try:
+                yield
+            finally:
+                watcher.get().ended(series)
+                self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
