@@ -1,6 +1,7 @@
 """The unit files and the compose file of deploy/, held against what they start."""
 
 import configparser
+import importlib.util
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import typer
 import yaml
 
 from flows.command import app
+from flows.edges.machine import guarded_server
 from flows.operations.server_setup import POOL
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -43,6 +45,8 @@ def assert_command_exists(words: list[str]) -> None:
     """A console script of this environment, and where it is ours its verb too."""
     program = Path(words[0]).name
     assert (Path(sys.executable).parent / program).exists(), words
+    if words[1] == "-m":
+        assert importlib.util.find_spec(words[2]), words
     if program == "coincast":
         assert words[1] in typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -112,6 +116,14 @@ def test_the_environment_file_names_what_a_protected_server_needs() -> None:
     assert {"COINCAST_HOME", "PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MLFLOW_BACKEND_STORE_URI"} <= set(
         values
     )
+
+
+def test_prefect_s_server_is_the_guarded_one() -> None:
+    started = unit(DEPLOY / "systemd" / "coincast-prefect.service")["Service"]["ExecStart"].split()
+    assert started[1:3] == COMPOSE["services"]["prefect"]["command"][1:3] == ["-m", guarded_server.__name__]
+    # Neighbours in compose ask for it by its service's name.
+    assert "prefect" in COMPOSE["services"]["prefect"]["command"][5:]
+    assert "PREFECT_NAMES=\n" in (DEPLOY / "coincast.env.example").read_text()
 
 
 def test_pages_of_prefect_ask_the_server_that_they_came_from() -> None:

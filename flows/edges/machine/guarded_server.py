@@ -1,10 +1,11 @@
 """Prefect's server for this machine's own pages and programs: requests of foreign pages and names are refused.
 
-Run as a module, `-m flows.edges.machine.guarded_server HOST PORT`, it is that server.
+Run as a module, `-m flows.edges.machine.guarded_server HOST PORT [NAME …]`, it is that server; it answers under
+the names too, by which a proxy before it or its neighbours call it.
 """
 
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,11 +29,13 @@ class Guard:
         application: Answers what is let through.
         host: Address that the server listens on. Beyond loopback it has names that it does not know, as a proxy's;
             an address is then let through, which leads nowhere else, and so is this machine's name.
+        names: Others that it has.
     """
 
-    def __init__(self, application: Application, *, host: str) -> None:
+    def __init__(self, application: Application, *, host: str, names: Iterable[str] = ()) -> None:
         self._application = application
         self._names = _LOOPBACK | ({host.lower()} if host in _LOOPBACK else _names_of_this_machine(host))
+        self._names |= {name.lower() for name in names}
         self._takes_addresses = host not in _LOOPBACK
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -83,7 +86,7 @@ async def _refuse(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": _REFUSED})
 
 
-def _serve(host: str, port: int) -> None:
+def _serve(host: str, port: int, names: Iterable[str]) -> None:
     """As `prefect server start` does in one process."""
     import uvicorn
     from prefect.server.api.server import create_app
@@ -91,7 +94,7 @@ def _serve(host: str, port: int) -> None:
 
     settings = get_current_settings().server
     uvicorn.run(
-        Guard(create_app(final=True), host=host),
+        Guard(create_app(final=True), host=host, names=names),
         host=host,
         port=port,
         timeout_keep_alive=settings.api.keepalive_timeout,
@@ -102,4 +105,4 @@ def _serve(host: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], int(sys.argv[2]))
+    _serve(sys.argv[1], int(sys.argv[2]), " ".join(sys.argv[3:]).split())

@@ -11,7 +11,11 @@ OWN = "127.0.0.1:4200"
 
 
 def answer(
-    headers: dict[str, str] | list[tuple[str, str]], *, host: str = "127.0.0.1", kind: str = "http"
+    headers: dict[str, str] | list[tuple[str, str]],
+    *,
+    host: str = "127.0.0.1",
+    kind: str = "http",
+    names: tuple[str, ...] = (),
 ) -> Any:
     """Status of the answer, or what became of the websocket."""
     sent: list[Message] = []
@@ -27,7 +31,7 @@ def answer(
 
     pairs = headers.items() if isinstance(headers, dict) else headers
     scope = {"type": kind, "headers": [(name.encode(), value.encode()) for name, value in pairs]}
-    asyncio.run(Guard(inside, host=host)(scope, receive, send))
+    asyncio.run(Guard(inside, host=host, names=names)(scope, receive, send))
     return sent[0].get("status", sent[0]["type"])
 
 
@@ -80,6 +84,14 @@ def test_beyond_loopback_an_address_and_the_machine_s_name_get_through() -> None
         assert answer({"host": name}, host="0.0.0.0") == 200
     assert answer({"host": "evil.example:4200"}, host="0.0.0.0") == 403
     assert answer({"host": "market.internal:4200"}, host="market.internal") == 200
+
+
+def test_a_proxy_s_name_is_its_own_and_so_are_that_name_s_pages() -> None:
+    name = "prefect.example.org"
+    assert answer({"host": name, "origin": f"https://{name}"}) == 403
+    assert answer({"host": name, "origin": f"https://{name}"}, names=(name.upper(),)) == 200
+    assert answer({"host": name, "origin": "https://example.org"}, names=(name,)) == 403
+    assert answer({"host": OWN, "origin": f"https://{name}"}, names=(name,)) == 403
 
 
 def test_the_start_and_the_end_of_the_server_are_no_requests() -> None:
