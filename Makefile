@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --group dev pyproject.toml -o
 
-.PHONY: run setup test test-fast soak check lock clean bench
+.PHONY: run setup test test-fast soak check audit lock clean bench
 
 run: $(READY) ## the whole daily job against a simulated market, offline
 	@$(BIN)/coincast demo
@@ -45,14 +45,18 @@ bench: $(READY) ## each of ours beside its reference, in pairs; hours. BASE=COMM
 		$(BIN)/python benchmarks/$$one --base $(BASE) || failed=1; done; \
 		$(BIN)/python benchmarks/table.py; exit $${failed:-0}
 
-check: $(READY) ## style, types, import directions, lock file
+check: $(READY) ## style, types, import directions, licences, lock file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/pip-licenses >/dev/null
 	@cp requirements.lock $(VENV)/requirements.lock && $(COMPILE) $(VENV)/requirements.lock && \
 		diff -q requirements.lock $(VENV)/requirements.lock >/dev/null || \
 		{ echo "requirements.lock is not what pyproject.toml asks for: run 'make lock'."; exit 1; }
+
+audit: $(READY) ## known vulnerabilities of what the lock installs; asks PyPI
+	$(UV) tool run pip-audit@2.10.1 --requirement requirements.lock --require-hashes --disable-pip --strict
 
 lock: $(READY) ## resolve again, keeping what the lock has where pyproject.toml allows it
 	$(COMPILE) requirements.lock
