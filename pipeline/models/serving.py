@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from pipeline.candles.columns import CANDLE_COLUMNS, DATE, PRICES, VOLUME_BASE
+from pipeline.candles.columns import CANDLE_COLUMNS, CLOSE, DATE, HIGH, LOW, OPEN, PRICES, VOLUME_BASE
 from pipeline.candles.grid import daily_grid
 from pipeline.errors import CandleFileError, TooLittleHistoryError
 from pipeline.features.feature_grid import FeatureGrid
@@ -45,7 +45,8 @@ def serve(model: Model, rows: pd.DataFrame, *, series: Series, missing: Collecti
         quote currency.
 
     Raises:
-        CandleFileError: A day is unreadable, doubled, absent, or has a value that is no price.
+        CandleFileError: A day is unreadable, doubled, absent, has a value that is no price, or prices that contradict
+            each other.
         TooLittleHistoryError: There are fewer days than that.
     """
     ordered = _with_days(rows)
@@ -132,3 +133,10 @@ def _refuse_values(rows: pd.DataFrame) -> None:
                 f"Every {column} is a finite number{' above 0' if least else ', 0 or more'};"
                 f" {day} has {values[wrong][0]} (a missing value reads as nan)."
             )
+    outside = (rows[LOW] > rows[[OPEN, CLOSE]].min(axis=1)) | (rows[HIGH] < rows[[OPEN, CLOSE]].max(axis=1))
+    if outside.any():
+        day = rows[outside].iloc[0]
+        prices = ", ".join(f"{name} {day[name]:g}" for name in PRICES)
+        raise CandleFileError(
+            f"Open and close lie between low and high; {day[DATE].date()} has {prices}. Are columns swapped?"
+        )

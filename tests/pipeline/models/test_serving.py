@@ -133,6 +133,18 @@ def test_a_value_that_is_none_is_named(model: Model, rows: pd.DataFrame, column:
     assert f"2026-02-28 has {value}" in refusal(model, broken)
 
 
+@pytest.mark.parametrize(("one", "other"), [("high", "low"), ("low", "close"), ("open", "high")])
+def test_prices_that_contradict_each_other_are_told(
+    model: Model, rows: pd.DataFrame, one: str, other: str
+) -> None:
+    swapped = rows.rename(columns={one: other, other: one})
+    assert "Open and close lie between low and high; " in refusal(model, swapped)
+    day = rows.index[-1]
+    scaled = rows.copy()
+    scaled.loc[day, one] *= 100.0 if one != "high" else 0.01
+    assert f"{rows['date'][day]} has open " in refusal(model, scaled)
+
+
 def test_a_hole_before_the_days_that_matter_is_no_matter(model: Model, rows: pd.DataFrame) -> None:
     whole = serve(model, rows, series=SERIES, missing=frozenset(LOST))
     cut = serve(model, rows.drop(index=range(100, 150)), series=SERIES, missing=frozenset(LOST))
