@@ -84,19 +84,24 @@ def run_daily(
     Raises:
         CoincastError: What was asked cannot be done, or a series failed.
     """
-    from flows.command.flow_run import ready_for_flows
-    from flows.day.fits import fit_processes
     from flows.edges.configuration import configuration
     from flows.edges.sources.base import require_base
+    from flows.inputs.arguments import require_daily
+
+    # Everything that can be wrong with the words is said before a server starts, and what can be before heavy imports.
+    current = configuration(overrides)
+    wanted = parse_series(series, current.settings.series)
+    require_daily(wanted)
+    day = parse_date(as_of, option="--as-of") if as_of else None
+    instant = parse_now(now)
+    require_base(current.settings.source)
+
+    from flows.command.flow_run import ready_for_flows
+    from flows.day.fits import fit_processes
     from flows.inputs.request import plan_jobs
     from flows.inputs.stores import is_fit_due
 
-    # Everything that can be wrong with the words is said before a server starts.
-    current = configuration(overrides)
-    wanted = parse_series(series, current.settings.series)
-    day = parse_date(as_of, option="--as-of") if as_of else None
-    jobs = plan_jobs(current, wanted, as_of=day, now=parse_now(now))
-    require_base(current.settings.source)
+    jobs = plan_jobs(current, wanted, as_of=day, now=instant)
     with ready_for_flows(
         quiet=quiet or as_json,
         networks=lambda: fit_processes(jobs) == 1 and is_fit_due(jobs, current.places),
