@@ -5,7 +5,7 @@ are held whole are not asked for again, so a usual night costs three small reque
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -82,11 +82,13 @@ class _Walk:
         look: At what.
         held: Rows that are stored.
         known: SHA-256 of the month files that they came from, by month, of the newest months.
+        untold: Files whose checksum the archive does not have.
     """
 
     look: Look
     held: Mapping[int, bytes]
     known: dict[str, str]
+    untold: list[KlineFile] = field(default_factory=list)
 
     @property
     def etag(self) -> str:
@@ -111,7 +113,23 @@ class _Walk:
             found = self._month(month)
             absent = 0 if found else absent + 1
             rows |= found or (self._days(month, today) if month == _before(this) else {})
-        return rows if self.held and absent >= _MOST_ABSENT else rows | self._days(this, today)
+        if not (self.held and absent >= _MOST_ABSENT):
+            rows |= self._days(this, today)
+        self._refuse_unproven(rows)
+        return rows
+
+    def _refuse_unproven(self, rows: Mapping[int, bytes]) -> None:
+        """Where days are missing between others, a file that lacks only its checksum is no hole of the market's."""
+        for file in dict.fromkeys(self.untold):
+            begin, end = _ms(file.begin.date()), _ms(file.end.date())
+            days = range(begin, end, _step_ms(self.look.series))
+            within = rows and min(rows) < days.start < max(rows)
+            if (
+                within
+                and any(at not in rows for at in days)
+                and self._get(file.path, self.look.limit) is not None
+            ):
+                raise SourceError(f"{file.name}: the file is there and its CHECKSUM is not. Run again later.")
 
     def _months(self, *, before: date) -> list[date]:
         """Months that may have news: back from the newest that is found where nothing is held, else those not held."""
@@ -140,9 +158,8 @@ class _Walk:
 
     def _is_whole(self, month: date) -> bool:
         """Whether every bar of a month is held, of the first month from the first bar on."""
-        step = self.look.series.step
         begin, end = max(_ms(month), min(self.held)), _ms(_after(month))
-        return all(at in self.held for at in range(begin, end, int(step.total_seconds() * 1000)))
+        return all(at in self.held for at in range(begin, end, _step_ms(self.look.series)))
 
     def _month(self, month: date) -> dict[int, bytes]:
         """Rows of a month's file; those that are held where it is the file that they came from."""
@@ -168,13 +185,18 @@ class _Walk:
         return rows
 
     def _has_day(self, day: date) -> bool:
-        step = int(self.look.series.step.total_seconds() * 1000)
-        return all(at in self.held for at in range(_ms(day), _ms(day + timedelta(days=1)), step))
+        return all(
+            at in self.held
+            for at in range(_ms(day), _ms(day + timedelta(days=1)), _step_ms(self.look.series))
+        )
 
     def _checksum(self, file: KlineFile) -> str | None:
         """SHA-256 that the archive tells of a file; None where it has no such file."""
         content = self._get(f"{file.path}.CHECKSUM", _CHECKSUM_LIMIT)
-        return None if content is None else checksum_of(content, file)
+        if content is None:
+            self.untold.append(file)
+            return None
+        return checksum_of(content, file)
 
     def _rows(self, file: KlineFile, checksum: str) -> dict[int, bytes]:
         content = self._get(file.path, self.look.limit)
@@ -218,3 +240,7 @@ def _ms(day: date) -> int:
 
 def _month_of(opens_ms: int) -> date:
     return datetime.fromtimestamp(opens_ms / 1000, UTC).date().replace(day=1)
+
+
+def _step_ms(series: Series) -> int:
+    return int(series.step.total_seconds()) * 1000

@@ -173,6 +173,27 @@ def test_what_is_not_as_it_says_is_refused_by_its_name_and_nothing_is_kept(
     assert store.list() == ()
 
 
+@pytest.mark.parametrize("name", [MONTHLY, DAILY.replace("03-02", "03-01")])
+def test_a_file_without_its_checksum_is_no_hole(store: SnapshotStore, name: str) -> None:
+    files = site_of(TODAY)
+    told = files.pop(f"{name}.CHECKSUM")
+    with serve_market(files) as site:
+        with pytest.raises(SourceError, match="is there and its CHECKSUM is not") as caught:
+            look(store, site.url)
+        assert name.rpartition("/")[2] in str(caught.value)
+        assert store.list() == ()
+        files[f"{name}.CHECKSUM"] = told
+        require_closes(store, look(store, site.url), last=date(2025, 3, 2))
+
+
+@pytest.mark.parametrize(("name", "missing"), [(MONTHLY, 31), (DAILY.replace("03-02", "03-01"), 1)])
+def test_what_the_archive_lacks_altogether_is_a_hole(store: SnapshotStore, name: str, missing: int) -> None:
+    files = {path: content for path, content in site_of(TODAY).items() if not path.startswith(name)}
+    with serve_market(files) as site:
+        candles = store.reading(look(store, site.url).snapshot).candles
+    assert len(candles) == len(CANDLES[CANDLES["date"] < pd.Timestamp(TODAY)]) - missing
+
+
 def test_a_market_of_another_exchange_is_refused(store: SnapshotStore) -> None:
     with pytest.raises(UnknownSeriesError, match="binance only"):
         look(store, "http://127.0.0.1:9", series=Series.parse("kraken/XRPUSD/1d"))
