@@ -144,7 +144,10 @@ class ScoreLine:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All lines, by series, mode, model and horizon; the best model first, the random walk last."""
+    """All lines, by series, mode, model and horizon.
+
+    The best model comes first, one with fewer than 30 days after those that have more, the random walk last.
+    """
 
     lines: tuple[ScoreLine, ...]
 
@@ -168,14 +171,16 @@ def build_scorecard(scores: "DataFrame") -> Scorecard:
     return Scorecard(tuple(sorted(lines, key=order.__getitem__)))
 
 
-def _standing(row: ScoreLine, lines: Sequence[ScoreLine]) -> tuple[bool, float, str]:
-    """By the model's relative WIS at the shortest horizon that it has; the random walk after all others."""
+def _standing(row: ScoreLine, lines: Sequence[ScoreLine]) -> tuple[bool, bool, float, str]:
+    """By relative WIS at the shortest horizon that the model has; with few days after the others, the random walk last."""
     own = [
         one for one in lines if (one.series, one.mode, one.model_id) == (row.series, row.mode, row.model_id)
     ]
-    skill = min(own, key=lambda one: one.horizon).skill
+    nearest = min(own, key=lambda one: one.horizon)
+    skill = nearest.skill
     known = skill is not None and math.isfinite(skill.relative_wis)
-    return row.model_id == RANDOM_WALK, skill.relative_wis if skill and known else math.inf, row.model_id
+    few = nearest.n < FEWEST_TESTED
+    return row.model_id == RANDOM_WALK, few, skill.relative_wis if skill and known else math.inf, row.model_id
 
 
 def _groups(scores: "DataFrame") -> "Iterator[DataFrame]":

@@ -148,6 +148,15 @@ def test_the_best_model_comes_first_and_the_random_walk_last() -> None:
     assert [line.skill for line in lines[3:]] == [None, None]
 
 
+def test_a_model_of_a_few_lucky_days_stands_below_those_with_a_record() -> None:
+    """Thirty days are where a difference is tested at all."""
+    rows = [score_rows(60, model_id=model) for model in (MODEL, WALK)]
+    for days, first in ((29, MODEL), (30, "coincast-a")):
+        lucky = score_rows(days, model_id="coincast-a")
+        lines = build_scorecard(pd.concat([*rows, lucky.assign(wis=lucky["wis"] / 10)])).lines
+        assert (lines[0].model_id, lines[-1].model_id) == (first, WALK)
+
+
 def test_no_scores_make_an_empty_scorecard() -> None:
     assert build_scorecard(score_rows(3).iloc[:0]).lines == ()
 
