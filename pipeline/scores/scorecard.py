@@ -172,7 +172,7 @@ def build_scorecard(scores: "DataFrame") -> Scorecard:
 
 
 def _standing(row: ScoreLine, lines: Sequence[ScoreLine]) -> tuple[bool, bool, float, str]:
-    """By relative WIS at the shortest horizon that the model has; with few days after the others, the random walk last."""
+    """By relative WIS at the model's shortest horizon; with few days after the others, the random walk last."""
     own = [
         one for one in lines if (one.series, one.mode, one.model_id) == (row.series, row.mode, row.model_id)
     ]
