@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # The vendor's file names: exchange first, then the symbol.
 _VENDOR_NAME: Final = re.compile(r"([A-Za-z]+)_([A-Za-z0-9]+)_(?:d|day|1h|hourly?)(?![A-Za-z0-9])")
 _BETWEEN_PAIRS: Final = re.compile(r",(?=\s*[A-Za-z_]+\s*=)")
+# As pipeline.evaluation.holdout has it, which takes long to import.
+ENOUGH_DAYS: Final = 490
 _DAYS_SHOWN: Final = 20
 
 
@@ -126,3 +128,5 @@ def _show(account: "Account", *, as_json: bool) -> None:
     if account.missing:
         more = f" and {len(account.missing) - _DAYS_SHOWN} more" if len(account.missing) > _DAYS_SHOWN else ""
         out.print(f"Missing: {', '.join(account.missing[:_DAYS_SHOWN])}{more}")
+    if account.series.timeframe == "1d" and account.rows_kept < ENOUGH_DAYS:
+        out.print(f"`coincast daily` needs {ENOUGH_DAYS} daily candles; these are {account.rows_kept}.")

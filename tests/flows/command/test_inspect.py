@@ -1,7 +1,7 @@
 """`coincast inspect` as a person and as a program use it."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +43,17 @@ def refusal(arguments: list[str], monkeypatch, capsys) -> tuple[int, str, str]:
         main()
     captured = capsys.readouterr()
     return exit_.value.code, captured.out, captured.err
+
+
+def test_a_file_that_is_too_short_for_a_day_says_so(file, tmp_path):
+    from pipeline.evaluation.holdout import ENOUGH_DAYS
+
+    said = f"`coincast daily` needs {ENOUGH_DAYS} daily candles; these are 171."
+    assert said in CliRunner().invoke(app, ["inspect", str(file)]).output
+    enough = tmp_path / "enough.csv"
+    candles = simulate_candles(**MARKET, last=date(2025, 1, 1) + timedelta(days=ENOUGH_DAYS - 1))
+    enough.write_bytes(wire_format(candles, SERIES))
+    assert "coincast daily" not in CliRunner().invoke(app, ["inspect", str(enough)]).output
 
 
 def test_json_is_one_object_with_every_key(file):
