@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -12,6 +12,9 @@ from pipeline.models.registry import PEERS, RANGE_RECIPES
 from pipeline.recipes.base import Recipe
 from pipeline.recipes.point import with_one_clip
 from pipeline.recipes.points import POINT_RECIPES
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 def catalogue(own: Sequence[Recipe] = ()) -> tuple[Recipe, ...]:
@@ -44,8 +47,23 @@ def find_recipe(name: str, own: Sequence[Recipe] = ()) -> Recipe:
 
 _IN_OUR_WORDS: Final = {
     "string_pattern_mismatch": "expected small letters, digits and single hyphens, as in my-lstm",
-    "extra_forbidden": "no recipe of this kind has such a field; `coincast recipes show NAME` prints those there are",
     "missing": "it has to be given; `coincast recipes show NAME` prints how",
+}
+
+
+_EXPECTED: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a text in quotes",
+    "tuple": "a list in brackets",
+    "list": "a list in brackets",
+}
+_BOUNDS: Final = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
 }
 
 
@@ -88,14 +106,49 @@ def _recipe(values: dict[str, Any], *, origin: str) -> Recipe:
     try:
         recipe = kind.model_validate(values)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
+        fault = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in fault["loc"])
-        words = _IN_OUR_WORDS.get(fault["type"], fault["msg"][:200])
-        raise InputError(f"{origin}: {field or 'recipe'}: {words}.") from error
+        words = _in_our_words(fault, known=_names_beside(fault["loc"], kind))
+        end = "" if words.endswith("?") else "."
+        raise InputError(f"{origin}: {field or 'recipe'}: {words}{end}") from error
     if recipe.rule not in {one.rule for one in catalogue()}:
         known = ", ".join(one.rule for one in catalogue() if one.kind == recipe.kind)
         raise InputError(f"{origin}: method: expected one of {known}, got {recipe.rule}.")
     return recipe
+
+
+def _in_our_words(fault: "ErrorDetails", *, known: Sequence[str]) -> str:
+    """What was expected and what was received, or what to do."""
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind in _IN_OUR_WORDS:
+        return _IN_OUR_WORDS[kind]
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(fault["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`coincast recipes show NAME` prints those there are"
+        return f"no recipe of this kind has such a field; {hint}"
+    received = f"got {repr(fault['input'])[:42]}"
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return f"expected {words} {context[bound]}, {received}"
+    if kind == "literal_error":
+        return f"expected {context['expected']}, {received}"
+    expected = _EXPECTED.get(kind.partition("_")[0])
+    return f"expected {expected}, {received}" if expected else fault["msg"][:200]
+
+
+def _names_beside(place: tuple[int | str, ...], kind: type[Recipe]) -> list[str]:
+    """Names of the fields where one is wrong, as a recipe of the kind has them."""
+    names: list[str] = []
+    for recipe in catalogue():
+        table: Any = recipe.as_values() if isinstance(recipe, kind) else None
+        for part in place[:-1]:
+            if isinstance(part, int):
+                table = table[part] if isinstance(table, list | tuple) and part < len(table) else None
+            elif isinstance(table, dict) and part in table:
+                # The kind of a layer stands in the place too, and is no field.
+                table = table[part]
+        names += table if isinstance(table, dict) else []
+    return names
 
 
 def _based_on(name: object, changes: dict[str, Any], *, origin: str) -> dict[str, Any]:

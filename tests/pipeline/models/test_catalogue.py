@@ -5,6 +5,7 @@ from pipeline.models.catalogue import catalogue, find_recipe, parse_recipe
 from pipeline.recipes.point import PointRecipe, Recurrent
 from pipeline.recipes.toml import as_toml
 
+NO_FIELD = "no recipe of this kind has such a field"
 MINE = """
 name = "mine"
 based_on = "guide-lstm"
@@ -133,3 +134,25 @@ def test_epochs_may_be_cut_for_a_quick_look() -> None:
         quick = recipe.with_epochs(2).as_values()
         assert quick.get("fitting", quick).get("epochs", 2) == 2
         assert quick == recipe.as_values() or recipe.total_epochs is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs = 50", 'epochs = "ten"', "fitting.epochs: expected a whole number, got 'ten'."),
+        ("epochs = 50", "epochs = -3", "fitting.epochs: expected at least 1, got -3."),
+        ("epochs = 50", "epohcs = 50", f"fitting.epohcs: {NO_FIELD}; did you mean 'epochs'?"),
+        ("units = 50", "units = 50\nunitz = 1", f"unitz: {NO_FIELD}; did you mean 'units'?"),
+        ("rate = 0.2", "rate = 2.0", "layers.1.dropout.rate: expected less than 1.0, got 2.0."),
+        ('target = "price"', 'target = "prise"', "target: expected 'price' or 'log-return', got 'prise'."),
+        ('columns = ["close"]', 'columns = "close"', "columns: expected a list in brackets, got 'close'."),
+        ("window = 60", "window = 60\nfoobar = 3", f"foobar: {NO_FIELD}; `coincast recipes show"),
+    ],
+)  # fmt: skip
+def test_an_error_tells_what_is_expected_and_what_was_received(old: str, new: str, said: str) -> None:
+    text = as_toml(find_recipe("guide-lstm").as_values()).replace('name = "guide-lstm"', 'name = "mine"')
+    assert old in text
+    with pytest.raises(InputError) as caught:
+        parse_recipe(text.replace(old, new, 1), origin="mine.toml")
+    assert said in str(caught.value)
+    assert "Input should" not in str(caught.value)
